@@ -1,0 +1,256 @@
+//! The control API under `/_sim/`: what tests do in the process, for everybody else.
+//!
+//! | route | what |
+//! |---|---|
+//! | `GET /_sim/health` | `{"ok": true}` |
+//! | `GET /_sim/stats` | all counters |
+//! | `GET /_sim/accepted?to=&text=&limit=` | how many, and the last of them (100 unless said) |
+//! | `POST /_sim/inbound` | posts messages from a user: see [`InboundOrder`] |
+//! | `POST /_sim/faults`, `DELETE /_sim/faults` | scripts a fault: see [`FaultOrder`]; clears them |
+//! | `POST /_sim/config` | changes settings: see [`Config`] |
+//! | `POST /_sim/reset` | forgets records, counts and faults |
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{Query, State as Shared},
+    http::StatusCode,
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    Accepted, Fault, Inbound, InboundKind, Stats, sim,
+    state::{State, now_ms},
+};
+
+type Refused = (StatusCode, Json<Value>);
+
+fn refused(message: impl std::fmt::Display) -> Refused {
+    (StatusCode::BAD_REQUEST, Json(json!({ "error": "Bad Request", "message": message.to_string() })))
+}
+
+pub(crate) fn routes() -> Router<Arc<State>> {
+    Router::new()
+        .route("/_sim/health", get(async || Json(json!({ "ok": true }))))
+        .route("/_sim/stats", get(stats))
+        .route("/_sim/accepted", get(accepted))
+        .route("/_sim/inbound", post(inbound))
+        .route("/_sim/faults", post(add_fault).delete(clear_faults))
+        .route("/_sim/config", post(configure))
+        .route("/_sim/reset", post(reset))
+}
+
+async fn stats(Shared(state): Shared<Arc<State>>) -> Json<Stats> {
+    Json(state.stats())
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    to: Option<String>,
+    text: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn accepted(Shared(state): Shared<Arc<State>>, Query(filter): Query<Filter>) -> Json<Value> {
+    let ledger = state.ledger();
+    let fits = |message: &&Accepted| {
+        filter.to.as_ref().is_none_or(|to| *to == message.to)
+            && filter.text.as_ref().is_none_or(|text| message.text.as_ref() == Some(text))
+    };
+    let found: Vec<_> = ledger.accepted().iter().filter(fits).collect();
+    // With both given the count is exact also beyond the records that are kept.
+    let count = match (&filter.to, &filter.text) {
+        (Some(to), Some(text)) => ledger.times(to, Some(text)),
+        (None, None) => state.stats().accepted,
+        _ => found.len() as u64,
+    };
+    let first = found.len().saturating_sub(filter.limit.unwrap_or(100));
+    let messages: Vec<Value> = found[first..].iter().map(|message| show(message)).collect();
+    Json(json!({ "count": count, "messages": messages }))
+}
+
+fn show(message: &Accepted) -> Value {
+    json!({
+        "seq": message.seq,
+        "id": message.wamid,
+        "phone_number_id": message.phone_number_id,
+        "to": message.to,
+        "callback_data": message.callback_data,
+        "text": message.text,
+        "body": message.body,
+        "at": now_ms().saturating_sub(message.at.elapsed().as_millis() as u64),
+    })
+}
+
+/// Messages from a user. `batch` different messages go into one POST, and that POST is made `repeat` times.
+#[derive(Deserialize)]
+struct InboundOrder {
+    phone_number_id: String,
+    #[serde(default = "default_from")]
+    from: String,
+    /// A text; or `kind`, the name of a sample; or `raw`, fields of the message.
+    text: Option<String>,
+    kind: Option<String>,
+    raw: Option<Value>,
+    id: Option<String>,
+    name: Option<String>,
+    #[serde(default = "one")]
+    repeat: u32,
+    #[serde(default = "one")]
+    batch: u32,
+}
+
+fn default_from() -> String {
+    "16505551234".to_owned()
+}
+
+fn one() -> u32 {
+    1
+}
+
+async fn inbound(Shared(state): Shared<Arc<State>>, Json(order): Json<InboundOrder>) -> Result<Json<Value>, Refused> {
+    let kind = match (order.text, order.kind, order.raw) {
+        (Some(text), _, _) => InboundKind::Text(text),
+        (_, _, Some(fields)) => InboundKind::Raw(fields),
+        (_, Some(name), _) => InboundKind::sample(&name).ok_or_else(|| {
+            let names: Vec<_> = InboundKind::samples().into_iter().map(|(name, _)| name).collect();
+            refused(format!("kind: {name:?} is not known; use one of {}", names.join(", ")))
+        })?,
+        _ => InboundKind::Text("hello".to_owned()),
+    };
+    if !(1..=10_000).contains(&order.batch) || !(1..=10_000).contains(&order.repeat) {
+        return Err(refused("batch and repeat must be from 1 to 10000"));
+    }
+    let messages: Vec<Inbound> = (0..order.batch)
+        .map(|_| Inbound::new(&order.phone_number_id, &order.from, kind.clone()))
+        .map(|message| match &order.name {
+            Some(name) => message.named(name),
+            None => message,
+        })
+        .map(|message| match &order.id {
+            Some(id) => message.id(id),
+            None => message,
+        })
+        .collect();
+    let ids: Vec<String> = messages.iter().map(|message| message.id.clone()).collect();
+    let mut deliveries = Vec::new();
+    for _ in 0..order.repeat {
+        deliveries.push(sim::receive(&state, messages.clone()).await);
+    }
+    Ok(Json(json!({ "ids": ids, "deliveries": deliveries })))
+}
+
+/// A fault for the next `times` sends, of all or to one recipient.
+#[derive(Deserialize)]
+struct FaultOrder {
+    #[serde(flatten)]
+    fault: FaultKind,
+    to: Option<String>,
+    #[serde(default = "one")]
+    times: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum FaultKind {
+    GraphError {
+        code: i64,
+        http_status: Option<u16>,
+        title: Option<String>,
+    },
+    ServerError {
+        http_status: Option<u16>,
+    },
+    TooManyRequests,
+    Hang {
+        ms: u64,
+    },
+    ResetAfterBody,
+    ResetAfterBodyLost,
+    AcceptThenHang {
+        ms: u64,
+    },
+    #[serde(rename = "garbage_200")]
+    Garbage200,
+    AcceptThenFail {
+        code: i64,
+        title: Option<String>,
+    },
+}
+
+impl From<FaultKind> for Fault {
+    fn from(kind: FaultKind) -> Fault {
+        match kind {
+            FaultKind::GraphError { code, http_status, title } => match Fault::code(code) {
+                Fault::GraphError { http_status: usual, title: usual_title, .. } => Fault::GraphError {
+                    http_status: http_status.unwrap_or(usual),
+                    code,
+                    title: title.unwrap_or(usual_title),
+                },
+                other => other,
+            },
+            FaultKind::ServerError { http_status } => Fault::ServerError(http_status.unwrap_or(500)),
+            FaultKind::TooManyRequests => Fault::TooManyRequests,
+            FaultKind::Hang { ms } => Fault::Hang(Duration::from_millis(ms)),
+            FaultKind::ResetAfterBody => Fault::ResetAfterBody,
+            FaultKind::ResetAfterBodyLost => Fault::ResetAfterBodyLost,
+            FaultKind::AcceptThenHang { ms } => Fault::AcceptThenHang(Duration::from_millis(ms)),
+            FaultKind::Garbage200 => Fault::Garbage200,
+            FaultKind::AcceptThenFail { code, title } => {
+                Fault::AcceptThenFail { code, title: title.unwrap_or_else(|| "Message undeliverable".to_owned()) }
+            }
+        }
+    }
+}
+
+async fn add_fault(Shared(state): Shared<Arc<State>>, Json(order): Json<FaultOrder>) -> Json<Value> {
+    state.script().push(order.to.as_deref(), order.fault.into(), order.times);
+    Json(json!({ "ok": true }))
+}
+
+async fn clear_faults(Shared(state): Shared<Arc<State>>) -> Json<Value> {
+    state.script().clear();
+    Json(json!({ "ok": true }))
+}
+
+/// Settings to change; what is absent stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    latency_ms: Option<u64>,
+    status_delay_ms: Option<u64>,
+    webhook_url: Option<String>,
+    app_secret: Option<String>,
+    statuses: Option<Vec<String>>,
+    status_repeats: Option<u32>,
+}
+
+async fn configure(Shared(state): Shared<Arc<State>>, Json(config): Json<Config>) -> Json<Value> {
+    state.configure(|options| {
+        if let Some(ms) = config.latency_ms {
+            options.latency = Duration::from_millis(ms);
+        }
+        if let Some(ms) = config.status_delay_ms {
+            options.status_delay = Duration::from_millis(ms);
+        }
+        options.webhook_url = config.webhook_url.or_else(|| options.webhook_url.take());
+        if let Some(secret) = config.app_secret {
+            options.app_secret = secret;
+        }
+        if let Some(statuses) = config.statuses {
+            options.statuses = statuses;
+        }
+        if let Some(repeats) = config.status_repeats {
+            options.status_repeats = repeats;
+        }
+    });
+    Json(json!({ "ok": true }))
+}
+
+async fn reset(Shared(state): Shared<Arc<State>>) -> Json<Value> {
+    state.reset();
+    Json(json!({ "ok": true }))
+}

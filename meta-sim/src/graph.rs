@@ -1,0 +1,192 @@
+//! The Graph API: `POST /{version}/{phone_number_id}/messages`.
+//!
+//! In: a send or a "message was read". Out: Meta's answer, or the fault that the script holds for it.
+
+use std::{sync::Arc, time::Duration, time::Instant};
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{ConnectInfo, Path, State as Shared},
+    http::{HeaderMap, StatusCode, header::AUTHORIZATION},
+    response::{Html, IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    check::{self, Request, Send},
+    fault::Fault,
+    ledger::{Accepted, MarkedRead},
+    line::Line,
+    state::State,
+    statuses::{Progress, is_number},
+};
+
+pub(crate) async fn messages(
+    Shared(state): Shared<Arc<State>>,
+    Path((_version, phone_number_id)): Path<(String, String)>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    state.count(|stats| stats.requests += 1);
+    let latency = state.option(|options| options.latency);
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    let Some(token) = token(&state, &headers) else {
+        state.count(|stats| stats.refused += 1);
+        return error(401, 190, "Invalid OAuth access token - Cannot parse access token", None);
+    };
+    let body: Value = match serde_json::from_slice(&body) {
+        Ok(body) => body,
+        Err(reason) => return invalid(&state, &format!("The body is not JSON: {reason}")),
+    };
+    match check::request(&body) {
+        Err(details) => invalid(&state, &details),
+        Ok(Request::MarkRead { message_id, typing }) => {
+            state.mark_read(MarkedRead { phone_number_id, message_id, typing });
+            Json(json!({ "success": true })).into_response()
+        }
+        Ok(Request::Send(send)) => {
+            let fault = state.script().take(&send.to);
+            let sender = Sender { state, phone_number_id, token, body };
+            match fault {
+                None => sender.accept(&send, None),
+                Some(fault) => sender.fail(&send, fault, &line).await,
+            }
+        }
+    }
+}
+
+/// The bearer token, when it is one that is taken.
+fn token(state: &State, headers: &HeaderMap) -> Option<String> {
+    let token = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?.trim();
+    let taken = state.option(|options| {
+        options.access_tokens.as_ref().is_none_or(|tokens| tokens.iter().any(|known| known == token))
+    });
+    (taken && !token.is_empty()).then(|| token.to_owned())
+}
+
+struct Sender {
+    state: Arc<State>,
+    phone_number_id: String,
+    token: String,
+    body: Value,
+}
+
+impl Sender {
+    /// Books the message, queues its statuses and answers well.
+    fn accept(self, send: &Send, failure: Option<(i64, String)>) -> Response {
+        let seq = self.state.ledger().next_seq();
+        let wamid = format!("wamid.OUT{}.{seq}", self.state.run);
+        let (order, statuses, delay) =
+            self.state.option(|options| (options.status_order, options.statuses.clone(), options.status_delay));
+        let statuses = if failure.is_some() { vec!["failed".to_owned()] } else { order.arrange(&statuses, seq) };
+        let progress = statuses
+            .into_iter()
+            .map(|status| Progress {
+                due: tokio::time::Instant::now() + delay,
+                phone_number_id: self.phone_number_id.clone(),
+                wamid: wamid.clone(),
+                to: send.to.clone(),
+                callback_data: send.callback_data.clone(),
+                error: (status == "failed")
+                    .then(|| failure.clone().unwrap_or((131026, "Message undeliverable".to_owned()))),
+                status,
+            })
+            .collect();
+        let accepted = Accepted {
+            seq,
+            wamid: wamid.clone(),
+            phone_number_id: self.phone_number_id,
+            to: send.to.clone(),
+            callback_data: send.callback_data.clone(),
+            token: self.token,
+            body: self.body,
+            text: send.text.clone(),
+            at: Instant::now(),
+        };
+        self.state.accept(accepted, progress);
+        let mut contact = json!({ "input": send.to });
+        contact[if is_number(&send.to) { "wa_id" } else { "user_id" }] = json!(send.to);
+        Json(json!({ "messaging_product": "whatsapp", "contacts": [contact], "messages": [{ "id": wamid }] }))
+            .into_response()
+    }
+
+    async fn fail(self, send: &Send, fault: Fault, line: &Line) -> Response {
+        let state = self.state.clone();
+        let refuse = || state.count(|stats| stats.refused += 1);
+        match fault {
+            Fault::GraphError { http_status, code, title } => {
+                refuse();
+                error(http_status, code, &title, Some("Failed on request of the simulator's script"))
+            }
+            Fault::ServerError(status) => {
+                refuse();
+                (status_code(status), Html("<html><body>Sorry, something went wrong.</body></html>")).into_response()
+            }
+            Fault::TooManyRequests => {
+                refuse();
+                (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests").into_response()
+            }
+            Fault::Hang(time) => {
+                refuse();
+                pause(&state, time).await;
+                line.cut();
+                StatusCode::GATEWAY_TIMEOUT.into_response()
+            }
+            Fault::ResetAfterBodyLost => {
+                refuse();
+                line.cut();
+                StatusCode::BAD_GATEWAY.into_response()
+            }
+            Fault::ResetAfterBody => {
+                let answer = self.accept(send, None);
+                line.cut();
+                answer
+            }
+            Fault::AcceptThenHang(time) => {
+                let answer = self.accept(send, None);
+                pause(&state, time).await;
+                answer
+            }
+            Fault::Garbage200 => {
+                self.accept(send, None);
+                Html("<html><body>200 and nothing to read").into_response()
+            }
+            Fault::AcceptThenFail { code, title } => self.accept(send, Some((code, title))),
+        }
+    }
+}
+
+/// Waits, but no longer than the simulator lives.
+async fn pause(state: &State, time: Duration) {
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        () = state.stopping.cancelled() => {}
+    }
+}
+
+fn invalid(state: &State, details: &str) -> Response {
+    state.count(|stats| stats.refused += 1);
+    error(400, 100, "Invalid parameter", Some(details))
+}
+
+/// Meta's shape of an error.
+pub(crate) fn error(http_status: u16, code: i64, title: &str, details: Option<&str>) -> Response {
+    let mut error = json!({
+        "message": format!("(#{code}) {title}"),
+        "type": "OAuthException",
+        "code": code,
+        "fbtrace_id": "AsimulatedTraceId",
+    });
+    if let Some(details) = details {
+        error["error_data"] = json!({ "messaging_product": "whatsapp", "details": details });
+    }
+    (status_code(http_status), Json(json!({ "error": error }))).into_response()
+}
+
+fn status_code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

@@ -1,0 +1,243 @@
+//! A running simulator, as tests and benchmarks hold it.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, routing};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+
+use crate::{
+    Accepted, Delivery, Fault, Inbound, MarkedRead, Options, Stats, control, envelope, graph,
+    line::{Line, Lines},
+    state::State,
+    statuses,
+    webhook::{Poster, sign},
+};
+
+/// What was waited for did not come in time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("waited {waited:?} for {wanted} {what}, {came} came")]
+pub struct Timeout {
+    /// What was counted.
+    pub what: &'static str,
+    /// How many were wanted.
+    pub wanted: u64,
+    /// How many came.
+    pub came: u64,
+    /// How long.
+    pub waited: Duration,
+}
+
+/// A running simulator. It stops when it is dropped; [`Sim::stop`] also waits for that.
+pub struct Sim {
+    address: SocketAddr,
+    state: Arc<State>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Sim {
+    /// Starts it. Fails when the address is taken.
+    pub async fn start(options: Options) -> io::Result<Sim> {
+        let listener = TcpListener::bind(options.listen).await?;
+        let address = listener.local_addr()?;
+        let (progress, queue) = mpsc::unbounded_channel();
+        let poster = Poster::new().map_err(io::Error::other)?;
+        let state = Arc::new(State::new(options, poster, progress));
+        let routes = Router::new()
+            .route("/{version}/{phone_number_id}/messages", routing::post(graph::messages))
+            .merge(control::routes())
+            .fallback(async || graph::error(404, 2500, "Unknown path components", None))
+            .with_state(state.clone());
+        let stopping = state.stopping.clone().cancelled_owned();
+        let serve = axum::serve(Lines(listener), routes.into_make_service_with_connect_info::<Line>())
+            .with_graceful_shutdown(stopping);
+        let tasks = vec![
+            tokio::spawn(async move {
+                // Serving a bound listener has no error to give.
+                let _ = serve.await;
+            }),
+            tokio::spawn(statuses::run(state.clone(), queue)),
+        ];
+        Ok(Sim { address, state, tasks })
+    }
+
+    /// Base URL of the Graph API and of the control API, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where webhooks go from now on.
+    pub fn set_webhook(&self, url: &str) {
+        self.configure(|options| options.webhook_url = Some(url.to_owned()));
+    }
+
+    /// Signs webhooks with this secret from now on.
+    pub fn set_app_secret(&self, secret: &str) {
+        self.configure(|options| options.app_secret = secret.to_owned());
+    }
+
+    /// Changes settings while it runs. The address and `keep` stay as they were.
+    pub fn configure(&self, change: impl FnOnce(&mut Options)) {
+        self.state.configure(change);
+    }
+
+    /// Stops listening, resets what hangs, gives up statuses that are still on their way.
+    pub async fn stop(mut self) {
+        self.state.stopping.cancel();
+        for mut task in std::mem::take(&mut self.tasks) {
+            // A client may hold a request half-way open; it is not waited for longer.
+            if tokio::time::timeout(Duration::from_secs(5), &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+    }
+
+    /// The messages accepted so far, in order; at most [`Options::keep`].
+    pub fn accepted(&self) -> Vec<Accepted> {
+        self.state.ledger().accepted().to_vec()
+    }
+
+    /// How many messages were accepted so far.
+    pub fn accepted_count(&self) -> u64 {
+        self.stats().accepted
+    }
+
+    /// How often this text was accepted for this recipient. Exact also beyond [`Options::keep`].
+    pub fn times(&self, to: &str, text: &str) -> u64 {
+        self.state.ledger().times(to, Some(text))
+    }
+
+    /// How many sends were not accepted.
+    pub fn refused_count(&self) -> u64 {
+        self.stats().refused
+    }
+
+    /// How many requests the messages endpoint had.
+    pub fn requests(&self) -> u64 {
+        self.stats().requests
+    }
+
+    /// What was marked as read.
+    pub fn marked_read(&self) -> Vec<MarkedRead> {
+        self.state.ledger().marked_read().to_vec()
+    }
+
+    /// All counters.
+    pub fn stats(&self) -> Stats {
+        self.state.stats()
+    }
+
+    /// Forgets records, counts and faults.
+    pub fn reset(&self) {
+        self.state.reset();
+    }
+
+    /// Waits until `n` messages were accepted since the start (or reset) and gives them all.
+    pub async fn wait_for_accepted(&self, n: usize, timeout: Duration) -> Result<Vec<Accepted>, Timeout> {
+        self.wait("accepted messages", n as u64, timeout, |stats| stats.accepted).await?;
+        Ok(self.accepted())
+    }
+
+    /// Waits until the runtime has acknowledged `n` statuses.
+    pub async fn wait_for_statuses(&self, n: usize, timeout: Duration) -> Result<(), Timeout> {
+        self.wait("acknowledged statuses", n as u64, timeout, |stats| stats.statuses_acknowledged).await
+    }
+
+    /// Waits until `n` requests came to the messages endpoint.
+    pub async fn wait_for_requests(&self, n: usize, timeout: Duration) -> Result<(), Timeout> {
+        self.wait("requests", n as u64, timeout, |stats| stats.requests).await
+    }
+
+    /// Waits until no status is on its way.
+    pub async fn wait_for_webhook_idle(&self, timeout: Duration) -> Result<(), Timeout> {
+        let mut watch = self.state.watch();
+        let idle = tokio::time::timeout(timeout, watch.wait_for(Stats::is_idle)).await;
+        let stats = self.stats();
+        let timeout = Timeout {
+            what: "statuses to be delivered",
+            wanted: stats.statuses_queued,
+            came: stats.statuses_acknowledged + stats.statuses_lost,
+            waited: timeout,
+        };
+        if idle.is_ok_and(|idle| idle.is_ok()) { Ok(()) } else { Err(timeout) }
+    }
+
+    async fn wait(
+        &self,
+        what: &'static str,
+        wanted: u64,
+        waited: Duration,
+        read: impl Fn(&Stats) -> u64,
+    ) -> Result<(), Timeout> {
+        let mut watch = self.state.watch();
+        let came = tokio::time::timeout(waited, watch.wait_for(|stats| read(stats) >= wanted)).await;
+        if came.is_ok_and(|came| came.is_ok()) {
+            return Ok(());
+        }
+        Err(Timeout { what, wanted, came: read(&self.stats()), waited })
+    }
+
+    /// The next `times` sends that no [`Sim::fail_to`] concerns meet this fault. Several calls queue up.
+    pub fn fail_next(&self, fault: Fault, times: u32) {
+        self.state.script().push(None, fault, times);
+    }
+
+    /// The next `times` sends to this recipient meet this fault.
+    pub fn fail_to(&self, to: &str, fault: Fault, times: u32) {
+        self.state.script().push(Some(to), fault, times);
+    }
+
+    /// Everything goes well again.
+    pub fn clear_faults(&self) {
+        self.state.script().clear();
+    }
+
+    /// Posts one message from a user, signed, once.
+    pub async fn receive(&self, message: Inbound) -> Delivery {
+        self.receive_batch(vec![message]).await
+    }
+
+    /// Posts many messages in one signed POST, grouped by account and number as Meta does, once.
+    pub async fn receive_batch(&self, messages: Vec<Inbound>) -> Delivery {
+        receive(&self.state, messages).await
+    }
+
+    /// Posts these bytes with this signature, or without one, once.
+    pub async fn post_raw(&self, body: Vec<u8>, signature: Option<String>) -> Delivery {
+        let url = self.state.option(|options| options.webhook_url.clone());
+        self.state.poster.post(url.as_deref(), body, signature.as_deref()).await
+    }
+
+    /// The body that [`Sim::receive_batch`] would post, for tests that change it.
+    pub fn body_of(&self, messages: Vec<Inbound>) -> Vec<u8> {
+        body_of(&self.state, messages)
+    }
+
+    /// Posts these bytes with the right signature, once.
+    pub async fn post_signed(&self, body: Vec<u8>) -> Delivery {
+        let signature = self.state.option(|options| sign(&options.app_secret, &body));
+        self.post_raw(body, Some(signature)).await
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        self.state.stopping.cancel();
+    }
+}
+
+fn body_of(state: &State, messages: Vec<Inbound>) -> Vec<u8> {
+    let account = state.option(|options| options.waba_id.clone());
+    envelope::body(messages.into_iter().map(|message| message.part(&account)).collect())
+}
+
+pub(crate) async fn receive(state: &State, messages: Vec<Inbound>) -> Delivery {
+    let count = messages.len() as u64;
+    let body = body_of(state, messages);
+    let (url, signature) = state.option(|options| (options.webhook_url.clone(), sign(&options.app_secret, &body)));
+    state.count(|stats| stats.inbound += count);
+    let delivery = state.poster.post(url.as_deref(), body, Some(&signature)).await;
+    if delivery.is_acknowledged() {
+        state.count(|stats| stats.inbound_acknowledged += count);
+    }
+    delivery
+}

@@ -1,0 +1,58 @@
+//! JSON bodies, with errors that name the field.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use crate::error::{ApiError, bad_request, invalid_field, not_json, too_large};
+
+/// Largest body of a request to the API, in bytes.
+pub const LARGEST: usize = 1024 * 1024;
+
+/// A body of JSON.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let found = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let found = found.unwrap_or("missing").to_owned();
+        let essence = found.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/json") {
+            return Err(not_json(&found));
+        }
+        let body = bytes(request, state, LARGEST).await?;
+        let mut json = serde_json::Deserializer::from_slice(&body);
+        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| explain(&error))?;
+        json.end().map_err(|error| bad_request(format!("the body is not JSON: {error}")))?;
+        Ok(Self(value))
+    }
+}
+
+/// The body, up to `limit` bytes; the route's limit must be at least as large.
+pub async fn bytes<S: Send + Sync>(request: Request, state: &S, limit: usize) -> Result<Bytes, ApiError> {
+    match Bytes::from_request(request, state).await {
+        Ok(body) if body.len() > limit => Err(too_large(limit)),
+        Ok(body) => Ok(body),
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large(limit)),
+        Err(rejection) => Err(bad_request(format!("the body could not be read: {}", rejection.body_text()))),
+    }
+}
+
+fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let (path, inner) = (error.path().to_string(), error.inner());
+    if inner.is_syntax() || inner.is_eof() {
+        return bad_request(format!("the body is not JSON: {inner}"));
+    }
+    // serde's "missing field `x`" names the field itself; its path names the object around it.
+    let text = inner.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default().to_owned();
+    match text.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        Some(field) if path == "." => invalid_field(field, "it is missing"),
+        Some(field) => invalid_field(&format!("{path}.{field}"), "it is missing"),
+        None if path == "." => bad_request(text),
+        None => invalid_field(&path, text),
+    }
+}

@@ -1,0 +1,182 @@
+//! `POST /tenants/register` and `GET /tenants/{id}`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use hoopoe_secrets::ApiKey;
+use hoopoe_store::tenants::{Channel, RegisterError, Registration, Tenant};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::Api;
+use crate::auth::{Admin, ForTenant};
+use crate::error::{ApiError, ErrorBody, conflict, invalid_field, tenant_not_found};
+use crate::json::Json;
+
+/// Longest name, in characters.
+const LONGEST_NAME: usize = 200;
+/// Longest access token, in bytes.
+const LONGEST_TOKEN: usize = 4096;
+
+/// A tenant to register, with its first number.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RegisterRequest {
+    /// 1 to 200 characters.
+    #[schema(example = "Tenant A")]
+    name: String,
+    /// Meta's id of the number: 5 to 32 digits, unique in the installation.
+    #[schema(example = "111111111111111")]
+    phone_number_id: String,
+    /// The number's access token; kept sealed. One that begins with `mock_` simulates sends.
+    #[serde(deserialize_with = "secret")]
+    #[schema(value_type = String, example = "mock_token_tenant_A")]
+    access_token: SecretString,
+    /// Meta's id of the business account: 5 to 32 digits.
+    #[serde(default)]
+    waba_id: Option<String>,
+}
+
+/// A tenant.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantBody {
+    /// Stable id.
+    id: Uuid,
+    /// As registered.
+    name: String,
+    /// The plugin that handles its events.
+    flow: String,
+    /// Its numbers; sends go out by the first unless they name another.
+    channels: Vec<ChannelBody>,
+    /// When it was registered.
+    created_at: DateTime<Utc>,
+}
+
+/// A number.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelBody {
+    /// Stable id.
+    id: Uuid,
+    /// Meta's id of the number.
+    phone_number_id: String,
+    /// Meta's id of the business account.
+    waba_id: Option<String>,
+    /// The number as people write it, when known.
+    display_phone_number: Option<String>,
+    /// Why Meta refuses this channel, when it does.
+    suspended_reason: Option<String>,
+    /// When it was registered.
+    created_at: DateTime<Utc>,
+}
+
+/// A registered tenant and its key.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Registered {
+    /// The tenant.
+    #[serde(flatten)]
+    tenant: TenantBody,
+    /// The tenant's API key. It is shown this once.
+    #[schema(example = "hoopoe_4fGh...")]
+    api_key: String,
+}
+
+/// Register a tenant with its first number. Needs `MASTER_KEY`.
+#[utoipa::path(post, path = "/tenants/register", tag = "tenants", request_body = RegisterRequest,
+    security(("bearer" = [])),
+    responses((status = 201, body = Registered), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 409, description = "The number is registered already", body = ErrorBody)))]
+pub async fn register(
+    _: Admin,
+    State(api): State<Api>,
+    Json(request): Json<RegisterRequest>,
+) -> Result<(StatusCode, axum::Json<Registered>), ApiError> {
+    let request = request.checked()?;
+    let ambient = &api.store.ambient;
+    let tenant_id = ambient.id();
+    let key = ApiKey::generate(|below| ambient.below(below));
+    let registration = Registration {
+        tenant_id,
+        name: request.name,
+        phone_number_id: request.phone_number_id,
+        waba_id: request.waba_id,
+        token: api.master_key.seal(tenant_id, &request.access_token, ambient.bytes()),
+        key_prefix: key.prefix,
+        key_sha256: key.sha256,
+    };
+    let tenant = api.store.register(&registration).await.map_err(|error| match error {
+        RegisterError::PhoneNumberTaken(_) => conflict(format!("{error}; a number belongs to one tenant"))
+            .with("phone_number_taken", serde_json::json!({ "phoneNumberId": registration.phone_number_id })),
+        RegisterError::Store(error) => error.into(),
+    })?;
+    api.ingest.forget_routes();
+    tracing::info!(tenant = %tenant.id, "tenant registered");
+    let api_key = key.secret.expose_secret().to_owned();
+    Ok((StatusCode::CREATED, axum::Json(Registered { tenant: tenant.into(), api_key })))
+}
+
+/// A tenant with its numbers.
+#[utoipa::path(get, path = "/tenants/{id}", tag = "tenants", params(("id" = Uuid, Path, description = "The tenant")),
+    security(("bearer" = [])),
+    responses((status = 200, body = TenantBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub async fn show(ForTenant(id): ForTenant, State(api): State<Api>) -> Result<axum::Json<TenantBody>, ApiError> {
+    let tenant = api.store.tenant(id).await?.ok_or_else(|| tenant_not_found(&id.to_string()))?;
+    Ok(axum::Json(tenant.into()))
+}
+
+impl RegisterRequest {
+    fn checked(self) -> Result<Self, ApiError> {
+        let name = self.name.trim().to_owned();
+        let length = name.chars().count();
+        if !(1..=LONGEST_NAME).contains(&length) || name.contains('\0') {
+            let found = format!("it has {length} characters; give it 1 to {LONGEST_NAME}, none of them NUL");
+            return Err(invalid_field("name", found));
+        }
+        digits("phoneNumberId", &self.phone_number_id)?;
+        if let Some(waba_id) = &self.waba_id {
+            digits("wabaId", waba_id)?;
+        }
+        let token = self.access_token.expose_secret();
+        if token.trim().is_empty() || token.len() > LONGEST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic())
+        {
+            let expected = format!("give it the number's access token: 1 to {LONGEST_TOKEN} visible ASCII characters");
+            return Err(invalid_field("accessToken", expected));
+        }
+        Ok(Self { name, ..self })
+    }
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(json: D) -> Result<SecretString, D::Error> {
+    String::deserialize(json).map(SecretString::from)
+}
+
+fn digits(field: &str, value: &str) -> Result<(), ApiError> {
+    if (5..=32).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(invalid_field(field, "give it Meta's id: 5 to 32 digits (an id, not the phone number itself)"))
+}
+
+impl From<Tenant> for TenantBody {
+    fn from(tenant: Tenant) -> Self {
+        let channels = tenant.channels.into_iter().map(ChannelBody::from).collect();
+        Self { id: tenant.id, name: tenant.name, flow: tenant.flow, channels, created_at: tenant.created_at }
+    }
+}
+
+impl From<Channel> for ChannelBody {
+    fn from(channel: Channel) -> Self {
+        Self {
+            id: channel.id,
+            phone_number_id: channel.phone_number_id,
+            waba_id: channel.waba_id,
+            display_phone_number: channel.display_phone_number,
+            suspended_reason: channel.suspended_reason,
+            created_at: channel.created_at,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The call of Meta's Graph API, and what can be said about it afterwards.
+
+use std::time::Duration;
+
+use hoopoe_protocol::graph::{self, Failure, Recipient};
+use hoopoe_store::deliveries::Delivery;
+use reqwest::header::CONTENT_TYPE;
+use secrecy::{ExposeSecret, SecretString};
+
+/// Most bytes of an answer that are read; Meta's have some hundreds.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// Where and how to call.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// For example `https://graph.facebook.com`.
+    pub base_url: String,
+    /// For example `v23.0`.
+    pub version: String,
+    /// To establish a connection.
+    pub connect_timeout: Duration,
+    /// For the whole request.
+    pub timeout: Duration,
+}
+
+/// Why delivery could not start.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client cannot be built: {0}")]
+pub struct Error(#[from] reqwest::Error);
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Meta has the message.
+    Accepted { wa_message_id: String },
+    /// Meta refused it, or did not answer.
+    Failed(Failure),
+    /// The token cannot be opened.
+    Unreadable(hoopoe_secrets::Error),
+    /// All attempts are used up.
+    Exhausted,
+}
+
+pub(crate) struct Graph {
+    client: reqwest::Client,
+    base_url: String,
+    version: String,
+}
+
+impl Graph {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Error> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(settings.connect_timeout)
+            .timeout(settings.timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true)
+            // A send is repeated by its verdict alone, never behind our back.
+            .retry(reqwest::retry::never())
+            .build()?;
+        Ok(Self { client, base_url: settings.base_url.clone(), version: settings.version.clone() })
+    }
+
+    pub(crate) async fn send(&self, delivery: &Delivery, token: &SecretString) -> Answer {
+        let recipient = match (&delivery.wa_id, &delivery.user_id) {
+            (Some(wa_id), _) => Recipient::WaId(wa_id.clone()),
+            (None, Some(user_id)) => Recipient::UserId(user_id.clone()),
+            (None, None) => return Answer::Failed(broken("the contact has neither a WhatsApp id nor a user id")),
+        };
+        let payload = match serde_json::from_str(&delivery.payload) {
+            Ok(payload) => payload,
+            Err(error) => return Answer::Failed(broken(&format!("the stored payload is not JSON: {error}"))),
+        };
+        let url = graph::messages_url(&self.base_url, &self.version, &delivery.phone_number_id);
+        let sent = self
+            .client
+            .post(url)
+            .bearer_auth(token.expose_secret())
+            .header(CONTENT_TYPE, "application/json")
+            .body(graph::request_body(&payload, &recipient, &delivery.message_id.to_string()))
+            .send()
+            .await;
+        match answer(sent).await {
+            Ok(accepted) => Answer::Accepted { wa_message_id: accepted.message_id },
+            Err(failure) => Answer::Failed(failure),
+        }
+    }
+}
+
+async fn answer(sent: Result<reqwest::Response, reqwest::Error>) -> Result<graph::Accepted, Failure> {
+    let mut response = sent.map_err(unanswered)?;
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unanswered)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > LONGEST_ANSWER {
+            break;
+        }
+    }
+    graph::answer(status, &body)
+}
+
+/// No connection: Meta surely has nothing. Anything later: nobody knows.
+fn unanswered(error: reqwest::Error) -> Failure {
+    let class =
+        if error.is_connect() || error.is_builder() { graph::Class::Transient } else { graph::Class::Ambiguous };
+    // The URL names the number, not the token; still it adds nothing.
+    let error = error.without_url();
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        source = cause.source();
+    }
+    Failure { class, http_status: None, code: None, subcode: None, message }
+}
+
+fn broken(reason: &str) -> Failure {
+    let message = reason.to_owned();
+    Failure { class: graph::Class::Permanent, http_status: None, code: None, subcode: None, message }
+}
+
+pub(crate) fn begins_with(token: &SecretString, prefix: &str) -> bool {
+    token.expose_secret().starts_with(prefix)
+}

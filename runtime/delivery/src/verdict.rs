@@ -1,0 +1,129 @@
+//! What an answer means for the message: the error table of Meta, the number of attempts, the backoff.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hoopoe_protocol::graph::{Class, Failure};
+use hoopoe_store::deliveries::Verdict;
+use serde_json::json;
+
+use crate::Settings;
+use crate::graph::Answer;
+
+/// Longest pause between two attempts.
+const LONGEST: TimeDelta = TimeDelta::minutes(15);
+
+/// The verdict on attempt number `attempt` (from 1). `chance` gives a number below its argument.
+pub(crate) fn of(
+    answer: Answer,
+    attempt: i32,
+    settings: &Settings,
+    now: DateTime<Utc>,
+    chance: impl Fn(usize) -> usize,
+) -> Verdict {
+    let failure = match answer {
+        Answer::Accepted { wa_message_id } => return Verdict::Sent { wa_message_id },
+        Answer::Failed(failure) => failure,
+        Answer::Unreadable(error) => {
+            let error = json!({ "class": "token", "message": error.to_string() }).to_string();
+            return Verdict::Dead { error };
+        }
+        Answer::Exhausted => {
+            let message = format!("the outcome of {} attempts is unknown and no status came", attempt - 1);
+            return Verdict::Dead { error: json!({ "class": "exhausted", "message": message }).to_string() };
+        }
+    };
+    let last = attempt > settings.retries;
+    let error = describe(&failure, attempt, last);
+    match failure.class {
+        // Even after the last attempt: a status may still tell that it arrived.
+        Class::Ambiguous => Verdict::Unknown { until: now + settings.doubt, error },
+        Class::Transient | Class::PauseNumber | Class::PausePair if !last => {
+            // Meta asks for 4^n seconds after a pair limit.
+            let base: f64 = if failure.class == Class::PausePair { 4.0 } else { 2.0 };
+            Verdict::Retry { at: now + backoff(base, attempt, chance), error }
+        }
+        _ => Verdict::Dead { error },
+    }
+}
+
+/// `base`^attempt / 2 seconds to `base`^attempt, at random, so that messages that failed together do not come back
+/// together.
+fn backoff(base: f64, attempt: i32, chance: impl Fn(usize) -> usize) -> TimeDelta {
+    let whole = (base.powi(attempt.min(16)) * 1000.0).min(LONGEST.num_milliseconds() as f64) as i64;
+    let jitter = i64::try_from(chance(usize::try_from(whole / 2 + 1).unwrap_or(1))).unwrap_or(0);
+    TimeDelta::milliseconds(whole - jitter)
+}
+
+fn describe(failure: &Failure, attempt: i32, last: bool) -> String {
+    json!({
+        "class": failure.class.as_str(),
+        "code": failure.code,
+        "subcode": failure.subcode,
+        "httpStatus": failure.http_status,
+        "message": failure.message,
+        "attempt": attempt,
+        "last": last,
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn settings() -> Settings {
+        Settings {
+            graph: crate::GraphSettings {
+                base_url: String::new(),
+                version: String::new(),
+                connect_timeout: Duration::ZERO,
+                timeout: Duration::ZERO,
+            },
+            concurrency: 1,
+            retries: 5,
+            lease: TimeDelta::seconds(30),
+            doubt: TimeDelta::seconds(30),
+            poll: Duration::ZERO,
+        }
+    }
+
+    fn failed(class: Class) -> Answer {
+        Answer::Failed(Failure { class, http_status: None, code: Some(1), subcode: None, message: "why".into() })
+    }
+
+    #[test]
+    fn each_class_has_its_verdict() {
+        let now = DateTime::UNIX_EPOCH;
+        let cases = [
+            (Class::Transient, 1, "retry after 2"),
+            (Class::Transient, 5, "retry after 32"),
+            (Class::Transient, 6, "dead"),
+            (Class::PauseNumber, 2, "retry after 4"),
+            (Class::PausePair, 2, "retry after 16"),
+            (Class::PausePair, 6, "dead"),
+            (Class::Ambiguous, 1, "unknown for 30"),
+            (Class::Ambiguous, 6, "unknown for 30"),
+            (Class::Permanent, 1, "dead"),
+            (Class::SuspendTemplate, 1, "dead"),
+            (Class::SuspendChannel, 1, "dead"),
+        ];
+        for (class, attempt, expected) in cases {
+            let verdict = match of(failed(class), attempt, &settings(), now, |_| 0) {
+                Verdict::Retry { at, .. } => format!("retry after {}", (at - now).num_seconds()),
+                Verdict::Unknown { until, .. } => format!("unknown for {}", (until - now).num_seconds()),
+                Verdict::Dead { error } => {
+                    assert!(error.contains("why"), "{error}");
+                    "dead".to_owned()
+                }
+                Verdict::Sent { .. } => "sent".to_owned(),
+            };
+            assert_eq!(verdict, expected, "{class:?}, attempt {attempt}");
+        }
+    }
+
+    #[test]
+    fn jitter_takes_at_most_half_and_the_pause_is_bounded() {
+        assert_eq!(backoff(2.0, 3, |below| below - 1), TimeDelta::seconds(4));
+        assert_eq!(backoff(4.0, 16, |_| 0), LONGEST);
+    }
+}

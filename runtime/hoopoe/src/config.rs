@@ -1,0 +1,286 @@
+//! Configuration: the environment first, then the file named by `HOOPOE_CONFIG`, then `.env`; both files are lists of
+//! `NAME=value`. A value that is wrong or missing stops the start with a sentence that names it.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use hoopoe_secrets::MasterKey;
+use secrecy::SecretString;
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    /// A needed value is missing.
+    #[error("{name} is not set; {advice}")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+        /// What to set it to.
+        advice: &'static str,
+    },
+    /// A value cannot be used.
+    #[error("{name} is {value:?}; {advice}")]
+    Wrong {
+        /// The variable.
+        name: &'static str,
+        /// As given; secrets are not repeated.
+        value: String,
+        /// What it should be.
+        advice: String,
+    },
+    /// A configuration file cannot be read.
+    #[error("the configuration file {0} cannot be read: {1}")]
+    File(String, String),
+}
+
+/// Where the process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// On a developer's machine: readable logs, unsigned webhooks possible.
+    Development,
+    /// For real.
+    Production,
+}
+
+/// Everything that can be set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `APP_ENV`.
+    pub environment: Environment,
+    /// `HOST` and `PORT`.
+    pub listen: SocketAddr,
+    /// `DATABASE_URL`.
+    pub database_url: SecretString,
+    /// `DATABASE_CONNECTIONS`.
+    pub database_connections: u32,
+    /// `APP_SECRET`; absent in development only.
+    pub app_secret: Option<SecretString>,
+    /// `VERIFY_TOKEN`.
+    pub verify_token: SecretString,
+    /// `MASTER_KEY`.
+    pub master_key: MasterKey,
+    /// `GRAPH_BASE_URL`.
+    pub graph_base_url: String,
+    /// `WHATSAPP_API_VERSION`.
+    pub graph_version: String,
+    /// `GRAPH_CONNECT_TIMEOUT`.
+    pub graph_connect_timeout: Duration,
+    /// `GRAPH_TIMEOUT`.
+    pub graph_timeout: Duration,
+    /// `DELIVERY_CONCURRENCY`.
+    pub delivery_concurrency: usize,
+    /// `DELIVERY_RETRIES`.
+    pub delivery_retries: i32,
+    /// `UNKNOWN_OUTCOME_WAIT`.
+    pub unknown_outcome_wait: TimeDelta,
+    /// `FLOW_CONCURRENCY`.
+    pub flow_concurrency: usize,
+    /// `FLOW_RETRIES`.
+    pub flow_retries: i32,
+    /// `LEASE`.
+    pub lease: TimeDelta,
+    /// `POLL_INTERVAL`.
+    pub poll: Duration,
+    /// `SHUTDOWN_GRACE`.
+    pub shutdown_grace: Duration,
+    /// `LOG`.
+    pub log: String,
+}
+
+impl Config {
+    /// Reads the process's environment and the files.
+    pub fn load() -> Result<Self, Error> {
+        let mut values = HashMap::new();
+        if Path::new(".env").exists() {
+            values.extend(file(Path::new(".env"))?);
+        }
+        if let Some(path) = std::env::var_os("HOOPOE_CONFIG") {
+            values.extend(file(Path::new(&path))?);
+        }
+        values.extend(std::env::vars());
+        Self::from(&values)
+    }
+
+    /// From names and values; an empty value counts as not set.
+    pub fn from(values: &HashMap<String, String>) -> Result<Self, Error> {
+        let values = Values(values);
+        let environment = match values.get("APP_ENV").unwrap_or("development") {
+            "development" => Environment::Development,
+            "production" => Environment::Production,
+            other => return Err(wrong("APP_ENV", other, "set it to development or production")),
+        };
+        let default_host = match environment {
+            Environment::Development => "127.0.0.1",
+            Environment::Production => "0.0.0.0",
+        };
+        let host: IpAddr = values.parse("HOST", default_host, "an IP address to listen on")?;
+        let port: u16 = values.parse("PORT", "3000", "a port number, 0 to 65535")?;
+        let app_secret = values.get("APP_SECRET").map(|secret| SecretString::from(secret.to_owned()));
+        if app_secret.is_none() && environment == Environment::Production {
+            let advice = "without it webhooks could be forged; set it to the app secret of your app at Meta";
+            return Err(Error::Missing { name: "APP_SECRET", advice });
+        }
+        let master_key = values.secret("MASTER_KEY", "set it to the output of `openssl rand -hex 32`")?;
+        let master_key = MasterKey::new(master_key).map_err(|error| wrong("MASTER_KEY", "<hidden>", error))?;
+        let config = Self {
+            environment,
+            listen: SocketAddr::new(host, port),
+            database_url: values.secret("DATABASE_URL", "set it to postgres://user:password@host:5432/database")?,
+            database_connections: values.at_least_one("DATABASE_CONNECTIONS", "16")?,
+            app_secret,
+            verify_token: values.secret("VERIFY_TOKEN", "set it to the verify token that you give Meta")?,
+            master_key,
+            graph_base_url: values.url("GRAPH_BASE_URL", "https://graph.facebook.com")?,
+            graph_version: values.version("WHATSAPP_API_VERSION", "v23.0")?,
+            graph_connect_timeout: values.duration("GRAPH_CONNECT_TIMEOUT", "5s")?,
+            graph_timeout: values.duration("GRAPH_TIMEOUT", "15s")?,
+            delivery_concurrency: values.at_least_one("DELIVERY_CONCURRENCY", "256")?,
+            delivery_retries: values.parse("DELIVERY_RETRIES", "5", "a number of retries")?,
+            unknown_outcome_wait: values.span("UNKNOWN_OUTCOME_WAIT", "30s")?,
+            flow_concurrency: values.at_least_one("FLOW_CONCURRENCY", "128")?,
+            flow_retries: values.parse("FLOW_RETRIES", "5", "a number of retries")?,
+            lease: values.span("LEASE", "30s")?,
+            poll: values.duration("POLL_INTERVAL", "250ms")?,
+            shutdown_grace: values.duration("SHUTDOWN_GRACE", "20s")?,
+            log: values.get("LOG").unwrap_or("info").to_owned(),
+        };
+        if config.lease.to_std().is_ok_and(|lease| lease <= config.graph_timeout) {
+            let advice = "it must be longer than GRAPH_TIMEOUT, or a message could get a second owner while it is sent";
+            return Err(wrong("LEASE", values.get("LEASE").unwrap_or("30s"), advice));
+        }
+        Ok(config)
+    }
+}
+
+fn file(path: &Path) -> Result<Vec<(String, String)>, Error> {
+    let unreadable = |error: dotenvy::Error| Error::File(path.display().to_string(), error.to_string());
+    dotenvy::from_path_iter(path).map_err(unreadable)?.map(|pair| pair.map_err(unreadable)).collect()
+}
+
+fn wrong(name: &'static str, value: &str, advice: impl ToString) -> Error {
+    Error::Wrong { name, value: value.to_owned(), advice: advice.to_string() }
+}
+
+struct Values<'a>(&'a HashMap<String, String>);
+
+impl<'a> Values<'a> {
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    fn secret(&self, name: &'static str, advice: &'static str) -> Result<SecretString, Error> {
+        let value = self.get(name).ok_or(Error::Missing { name, advice })?;
+        Ok(value.to_owned().into())
+    }
+
+    fn parse<T: FromStr>(&self, name: &'static str, default: &str, expected: &str) -> Result<T, Error> {
+        let value = self.get(name).unwrap_or(default);
+        value.parse().map_err(|_| wrong(name, value, format!("set it to {expected}, for example {default}")))
+    }
+
+    fn at_least_one<T: FromStr + Default + PartialEq>(&self, name: &'static str, default: &str) -> Result<T, Error> {
+        let value = self.parse(name, default, "a number, at least 1")?;
+        if value == T::default() { Err(wrong(name, "0", "set it to at least 1")) } else { Ok(value) }
+    }
+
+    fn url(&self, name: &'static str, default: &str) -> Result<String, Error> {
+        let value = self.get(name).unwrap_or(default);
+        let host = value.strip_prefix("https://").or(value.strip_prefix("http://"));
+        if host.is_none_or(|host| host.is_empty() || host.contains(char::is_whitespace)) {
+            return Err(wrong(name, value, format!("set it to an http or https address, for example {default}")));
+        }
+        Ok(value.trim_end_matches('/').to_owned())
+    }
+
+    fn version(&self, name: &'static str, default: &str) -> Result<String, Error> {
+        let value = self.get(name).unwrap_or(default);
+        let number = value.strip_prefix('v').and_then(|number| number.split_once('.'));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if number.is_some_and(|(major, minor)| digits(major) && digits(minor)) {
+            return Ok(value.to_owned());
+        }
+        Err(wrong(name, value, format!("set it to a version of the Graph API, for example {default}")))
+    }
+
+    /// A number with a unit: `250ms`, `30s`, `5m`.
+    fn duration(&self, name: &'static str, default: &str) -> Result<Duration, Error> {
+        let value = self.get(name).unwrap_or(default);
+        let unit = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
+        let (number, unit) = value.split_at(unit);
+        let millis = match unit {
+            "ms" => Some(1),
+            "s" | "" => Some(1000),
+            "m" => Some(60_000),
+            _ => None,
+        };
+        let parsed = number.parse::<u64>().ok().zip(millis).and_then(|(number, millis)| number.checked_mul(millis));
+        match parsed {
+            Some(millis @ 1..=86_400_000) => Ok(Duration::from_millis(millis)),
+            _ => Err(wrong(name, value, format!("set it to a time up to a day, for example {default} or 500ms"))),
+        }
+    }
+
+    fn span(&self, name: &'static str, default: &str) -> Result<TimeDelta, Error> {
+        let duration = self.duration(name, default)?;
+        Ok(TimeDelta::from_std(duration).expect("a day is within TimeDelta's range"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(changes: &[(&str, &str)]) -> Result<Config, Error> {
+        let mut values: HashMap<String, String> = [
+            ("DATABASE_URL", "postgres://localhost/hoopoe"),
+            ("APP_SECRET", "app-secret"),
+            ("VERIFY_TOKEN", "verify"),
+            ("MASTER_KEY", "0123456789abcdef0123456789abcdef"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        values.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Config::from(&values)
+    }
+
+    #[test]
+    fn defaults_are_complete() {
+        let config = with(&[]).expect("valid");
+        assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
+        assert_eq!(config.unknown_outcome_wait, TimeDelta::seconds(30));
+        assert_eq!(config.delivery_retries, 5);
+    }
+
+    #[test]
+    fn wrong_and_missing_values_are_named() {
+        let cases = [
+            ("APP_ENV", "staging", "development or production"),
+            ("PORT", "99999", "PORT is \"99999\""),
+            ("HOST", "localhost", "IP address"),
+            ("DATABASE_URL", "", "DATABASE_URL is not set"),
+            ("VERIFY_TOKEN", " ", "VERIFY_TOKEN is not set"),
+            ("MASTER_KEY", "short", "at least 32"),
+            ("GRAPH_BASE_URL", "graph", "GRAPH_BASE_URL is \"graph\""),
+            ("WHATSAPP_API_VERSION", "20", "v23.0"),
+            ("GRAPH_TIMEOUT", "fast", "GRAPH_TIMEOUT is \"fast\""),
+            ("DELIVERY_CONCURRENCY", "0", "at least 1"),
+            ("LEASE", "10s", "longer than GRAPH_TIMEOUT"),
+        ];
+        for (name, value, expected) in cases {
+            let error = with(&[(name, value)]).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(name) && error.contains(expected), "{name}={value}: {error}");
+            assert!(!error.contains("short"), "a secret is repeated: {error}");
+        }
+    }
+
+    #[test]
+    fn production_needs_the_app_secret() {
+        let without = [("APP_SECRET", ""), ("APP_ENV", "production")];
+        assert!(with(&without).err().is_some_and(|error| error.to_string().starts_with("APP_SECRET is not set")));
+        assert!(with(&[("APP_SECRET", "")]).is_ok_and(|config| config.app_secret.is_none()));
+    }
+}

@@ -1,0 +1,11 @@
+//! The runtime as a whole: configuration, roles, start and orderly stop. The binary `hoopoe` is a thin shell around
+//! it; tests start it within their own process.
+
+pub mod config;
+mod roles;
+mod running;
+pub mod telemetry;
+
+pub use config::Config;
+pub use roles::{Role, Roles};
+pub use running::{Options, Running, StartError};

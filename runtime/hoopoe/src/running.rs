@@ -1,0 +1,192 @@
+//! Start and stop of a process's roles.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hoopoe_api::Api;
+use hoopoe_ingest::Ingest;
+use hoopoe_sandbox::Sandbox;
+use hoopoe_store::ambient::Ambient;
+use hoopoe_store::{Settings as StoreSettings, Store};
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Config, Role, Roles};
+
+/// How long the start waits for the database.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
+const BETWEEN_TRIES: Duration = Duration::from_millis(500);
+/// How long a request waits for a connection to the database before it is answered 503.
+const CONNECTION_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Why the runtime did not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// `DATABASE_URL` makes no sense.
+    #[error("DATABASE_URL cannot be used: {0}")]
+    DatabaseUrl(sqlx::Error),
+    /// The migrations could not be applied.
+    #[error("the database cannot be used: {0}; check DATABASE_URL and that Postgres runs")]
+    Database(#[from] sqlx::migrate::MigrateError),
+    /// The port is taken, or not allowed.
+    #[error("cannot listen on {0} (HOST and PORT): {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// The sandbox cannot be set up on this machine.
+    #[error("the sandbox cannot be started: {0}")]
+    Sandbox(#[from] hoopoe_sandbox::Error),
+    /// A plugin cannot be loaded.
+    #[error(transparent)]
+    Plugin(#[from] hoopoe_flows::PluginError),
+    /// A role ended with an error.
+    #[error("a role ended: {0}")]
+    Role(String),
+}
+
+/// What a start can be given besides the configuration; tests use it.
+#[derive(Default)]
+pub struct Options {
+    /// Time, ids and chance; the system's when absent.
+    pub ambient: Option<Ambient>,
+    /// Further plugins: name and component.
+    pub plugins: Vec<(String, Vec<u8>)>,
+}
+
+/// A running process's roles.
+pub struct Running {
+    /// Where HTTP answers.
+    pub address: SocketAddr,
+    /// The store, with the clock and the wake-ups.
+    pub store: Store,
+    stop: CancellationToken,
+    roles: JoinSet<Result<(), String>>,
+    grace: Duration,
+}
+
+impl Running {
+    /// Applies the migrations and starts the roles; when this returns, HTTP answers.
+    pub async fn start(config: Config, roles: Roles, options: Options) -> Result<Self, StartError> {
+        // Only one provider is compiled in; a second start in one process finds it installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let settings = StoreSettings {
+            url: config.database_url.expose_secret().to_owned(),
+            connections: config.database_connections,
+            acquire_timeout: CONNECTION_PATIENCE,
+        };
+        let ambient = options.ambient.unwrap_or_else(Ambient::system);
+        let store = Store::connect(&settings, ambient).map_err(StartError::DatabaseUrl)?;
+        migrate(&store).await?;
+
+        let stop = CancellationToken::new();
+        let mut running = JoinSet::new();
+        if roles.has(Role::Flows) {
+            let mut plugins = hoopoe_flows::builtin_plugins(Sandbox::new(Default::default())?).await?;
+            for (name, component) in &options.plugins {
+                plugins.add(name, component).await?;
+            }
+            let settings = hoopoe_flows::Settings {
+                concurrency: config.flow_concurrency,
+                retries: config.flow_retries,
+                lease: config.lease,
+                poll: config.poll,
+            };
+            let (store, stop) = (store.clone(), stop.clone());
+            running.spawn(async move {
+                hoopoe_flows::run(store, plugins, settings, stop).await;
+                Ok(())
+            });
+        }
+        if roles.has(Role::Delivery) {
+            let settings = delivery_settings(&config);
+            let (store, key, stop) = (store.clone(), config.master_key.clone(), stop.clone());
+            running.spawn(async move {
+                hoopoe_delivery::run(store, key, settings, stop).await.map_err(|error| error.to_string())
+            });
+        }
+        let listener =
+            TcpListener::bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
+        let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
+        let router = if roles.has(Role::Api) {
+            if config.app_secret.is_none() {
+                tracing::warn!("APP_SECRET IS NOT SET: anybody can post webhooks; for development only");
+            }
+            let ingest = Ingest::start(store.clone(), config.app_secret.clone());
+            hoopoe_api::router(Api::new(store.clone(), ingest, config.master_key.clone(), config.verify_token.clone()))
+        } else {
+            hoopoe_api::health_only(store.clone())
+        };
+        let stopped = stop.clone().cancelled_owned();
+        running.spawn(async move {
+            let server = axum::serve(listener, router).with_graceful_shutdown(stopped);
+            server.await.map_err(|error| error.to_string())
+        });
+        tracing::info!(%address, %roles, "hoopoe is up");
+        Ok(Self { address, store, stop, roles: running, grace: config.shutdown_grace })
+    }
+
+    /// Waits until a role ends by itself: that is a fault.
+    pub async fn fault(&mut self) -> StartError {
+        match self.roles.join_next().await {
+            Some(ended) => StartError::Role(why(ended)),
+            None => StartError::Role("there was none".to_owned()),
+        }
+    }
+
+    /// Takes no more work and finishes what runs, at the longest for the grace period. Gives whether all was finished;
+    /// if not, leases run out and other processes take over.
+    pub async fn stop(mut self) -> bool {
+        self.stop.cancel();
+        let finished =
+            tokio::time::timeout(self.grace, async { while self.roles.join_next().await.is_some() {} }).await;
+        if finished.is_err() {
+            tracing::warn!("SHUTDOWN_GRACE is over; what still runs is left to the next process");
+            self.roles.shutdown().await;
+        }
+        self.store.pool.close().await;
+        finished.is_ok()
+    }
+}
+
+async fn migrate(store: &Store) -> Result<(), StartError> {
+    let started = tokio::time::Instant::now();
+    loop {
+        match store.migrate().await {
+            Err(sqlx::migrate::MigrateError::Execute(error))
+                if started.elapsed() < DATABASE_PATIENCE && away(&error) =>
+            {
+                tracing::warn!(%error, "the database does not answer yet");
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
+            result => return Ok(result?),
+        }
+    }
+}
+
+fn away(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut)
+}
+
+fn delivery_settings(config: &Config) -> hoopoe_delivery::Settings {
+    hoopoe_delivery::Settings {
+        graph: hoopoe_delivery::GraphSettings {
+            base_url: config.graph_base_url.clone(),
+            version: config.graph_version.clone(),
+            connect_timeout: config.graph_connect_timeout,
+            timeout: config.graph_timeout,
+        },
+        concurrency: config.delivery_concurrency,
+        retries: config.delivery_retries,
+        lease: config.lease,
+        doubt: config.unknown_outcome_wait,
+        poll: config.poll,
+    }
+}
+
+fn why(ended: Result<Result<(), String>, JoinError>) -> String {
+    match ended {
+        Ok(Ok(())) => "without being asked to".to_owned(),
+        Ok(Err(error)) => error,
+        Err(panicked) => panicked.to_string(),
+    }
+}

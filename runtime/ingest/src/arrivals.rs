@@ -1,0 +1,101 @@
+//! An item of the protocol becomes an arrival of the journal.
+
+use chrono::{DateTime, Utc};
+use hoopoe_protocol::envelope::{
+    Identity, InboundHead, Item as WireItem, ItemKind, Profile as WireProfile, Route as WireRoute, StatusHead,
+};
+use hoopoe_store::contacts::{Party, Profile};
+use hoopoe_store::journal::{Arrival, Inbound, Item, Progress};
+use hoopoe_store::routes::Route;
+use hoopoe_store::unrouted::Unrouted;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+pub(crate) fn arrival(item: WireItem, route: Option<&Route>, now: DateTime<Utc>) -> Arrival {
+    let Some(route) = route else {
+        let reason = match &item.route {
+            WireRoute::PhoneNumber(_) => "no tenant has this phone number id",
+            WireRoute::Account(_) => "no tenant has this business account",
+            WireRoute::None => "it names neither a phone number nor a business account",
+        };
+        let route = match item.route {
+            WireRoute::PhoneNumber(id) | WireRoute::Account(id) => Some(id),
+            WireRoute::None => None,
+        };
+        return Arrival::Unrouted(unrouted(route, item.field, reason.to_owned(), item.raw, now).into());
+    };
+    let stored = |kind: &str, external_id: String, raw: String| Item {
+        tenant_id: route.tenant_id,
+        channel_id: route.channel_id,
+        kind: kind.to_owned(),
+        external_id,
+        raw,
+        note: None,
+        occurred_at: now,
+        received_at: now,
+    };
+    match item.kind {
+        ItemKind::Message(head) => message(head, stored("message", String::new(), item.raw), route),
+        ItemKind::Status(head) => status(head, stored("status", String::new(), item.raw), route),
+        ItemKind::Other { kind } => Arrival::Other(stored(&kind, digest(&item.raw), item.raw)),
+        ItemKind::Invalid { reason } => {
+            let stored = stored("invalid", digest(&item.raw), item.raw);
+            Arrival::Other(Item { note: Some(reason), ..stored })
+        }
+    }
+}
+
+/// An arrival that the database refused, as an item without an owner.
+pub(crate) fn refused(arrival: &Arrival, reason: String, now: DateTime<Utc>) -> Unrouted {
+    let item = match arrival {
+        Arrival::Message(inbound) => &inbound.item,
+        Arrival::Status(progress) => &progress.item,
+        Arrival::Other(item) => item,
+        Arrival::Unrouted(unrouted) => return Unrouted { reason, ..(**unrouted).clone() },
+    };
+    unrouted(Some(item.channel_id.to_string()), item.kind.clone(), reason, item.raw.clone(), now)
+}
+
+fn unrouted(route: Option<String>, field: String, reason: String, raw: String, now: DateTime<Utc>) -> Unrouted {
+    let digest = Sha256::digest(raw.as_bytes()).into();
+    Unrouted { route, field, reason, raw, digest, received_at: now }
+}
+
+fn message(head: InboundHead, item: Item, route: &Route) -> Arrival {
+    let occurred_at = moment(head.timestamp).unwrap_or(item.received_at);
+    let item = Item { external_id: head.id, note: head.note, occurred_at, ..item };
+    let Identity { wa_id, user_id } = head.sender;
+    let WireProfile { name, username } = head.profile;
+    let party = Party { tenant_id: route.tenant_id, channel_id: route.channel_id, wa_id, user_id };
+    let profile = Profile { name, username };
+    Arrival::Message(Inbound { item, party, profile, kind: head.kind, body: head.preview })
+}
+
+fn status(head: StatusHead, item: Item, route: &Route) -> Arrival {
+    let occurred_at = moment(head.timestamp).unwrap_or(item.received_at);
+    let (wa_message_id, status) = (head.message_id.clone(), head.status.as_str().to_owned());
+    let external_id = format!("{wa_message_id}/{status}/{}", occurred_at.timestamp());
+    let error = head.errors.first().map(|error| {
+        let message = match &error.details {
+            Some(details) => format!("{}: {details}", error.title),
+            None => error.title.clone(),
+        };
+        serde_json::json!({ "class": "reported", "code": error.code, "message": message }).to_string()
+    });
+    Arrival::Status(Progress {
+        item: Item { external_id, occurred_at, ..item },
+        wa_message_id,
+        message_id: head.callback_data.as_deref().and_then(|ours| Uuid::parse_str(ours).ok()),
+        status,
+        error,
+        for_flow: route.wants_statuses,
+    })
+}
+
+fn moment(millis: Option<i64>) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(millis?)
+}
+
+fn digest(raw: &str) -> String {
+    hex::encode(Sha256::digest(raw.as_bytes()))
+}

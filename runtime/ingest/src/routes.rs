@@ -1,0 +1,63 @@
+//! Which tenant each item belongs to, remembered for some seconds. Unknown numbers are not remembered, so that a new
+//! number works at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use hoopoe_protocol::envelope::{self, Item};
+use hoopoe_store::routes::{Key, Route};
+use hoopoe_store::{Error, Store};
+
+#[derive(Clone)]
+pub(crate) struct Routes {
+    store: Store,
+    lifetime: Duration,
+    known: Arc<RwLock<HashMap<Key, (Arc<Route>, Instant)>>>,
+}
+
+impl Routes {
+    pub(crate) fn new(store: Store, lifetime: Duration) -> Self {
+        Self { store, lifetime, known: Arc::default() }
+    }
+
+    /// The owners of the items, in their order; at most one query.
+    pub(crate) async fn of(&self, items: &[Item]) -> Result<Vec<Option<Arc<Route>>>, Error> {
+        let keys: Vec<Option<Key>> = items.iter().map(key).collect();
+        let mut found: HashMap<&Key, Option<Arc<Route>>> = HashMap::new();
+        {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            for key in keys.iter().flatten() {
+                let fresh = known.get(key).filter(|(_, since)| since.elapsed() < self.lifetime);
+                found.entry(key).or_insert_with(|| fresh.map(|(route, _)| route.clone()));
+            }
+        }
+        let missing: Vec<Key> =
+            found.iter().filter(|(_, route)| route.is_none()).map(|(key, _)| (*key).clone()).collect();
+        if !missing.is_empty() {
+            let routes = self.store.routes(&missing).await?;
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            for (key, route) in missing.into_iter().zip(routes) {
+                if let (Some((key, _)), Some(route)) = (found.get_key_value(&key), route) {
+                    let key: &Key = key;
+                    known.insert(key.clone(), (route.clone(), now));
+                    found.insert(key, Some(route));
+                }
+            }
+        }
+        Ok(keys.iter().map(|key| key.as_ref().and_then(|key| found.get(key).cloned().flatten())).collect())
+    }
+
+    pub(crate) fn forget(&self) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+fn key(item: &Item) -> Option<Key> {
+    match &item.route {
+        envelope::Route::PhoneNumber(number) => Some(Key::PhoneNumber(number.clone())),
+        envelope::Route::Account(account) => Some(Key::Account(account.clone())),
+        envelope::Route::None => None,
+    }
+}

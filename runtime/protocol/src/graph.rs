@@ -1,0 +1,140 @@
+//! The Graph API: what to post, and what its answer means.
+//!
+//! In: a stored payload and its recipient; later the HTTP status and body of the answer. Out: URL and body; later
+//! [`Accepted`], or a [`Failure`] whose [`Class`] says what to do next. What never got an answer (timeout, reset) has no
+//! place here: after the request was written it is [`Class::Ambiguous`], before that [`Class::Transient`].
+
+mod answer;
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+pub use answer::answer;
+
+/// Where messages of a number are posted.
+pub fn messages_url(base: &str, version: &str, phone_number_id: &str) -> String {
+    format!("{}/{}/{}/messages", base.trim_end_matches('/'), version.trim_matches('/'), phone_number_id)
+}
+
+/// To whom a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recipient {
+    /// A WhatsApp id: digits.
+    WaId(String),
+    /// A business-scoped user id, for people who show a username only.
+    UserId(String),
+}
+
+/// The body of a send. `payload` comes from [`crate::outbound::Content::payload`]; `callback_data`, at most 512
+/// characters, comes back in every status of the message.
+pub fn request_body(payload: &Value, to: &Recipient, callback_data: &str) -> String {
+    let mut body = payload.as_object().cloned().unwrap_or_default();
+    body.insert("messaging_product".to_owned(), json!("whatsapp"));
+    body.insert("recipient_type".to_owned(), json!("individual"));
+    match to {
+        Recipient::WaId(id) => body.insert("to".to_owned(), json!(id)),
+        Recipient::UserId(id) => body.insert("recipient".to_owned(), json!(id)),
+    };
+    body.insert("biz_opaque_callback_data".to_owned(), json!(callback_data));
+    Value::Object(body).to_string()
+}
+
+/// The body that tells a contact that a message was read, and with `typing` that an answer is being written (at most
+/// 25 s). It goes to the same URL as messages.
+pub fn mark_read_body(message_id: &str, typing: bool) -> String {
+    let mut body = json!({ "messaging_product": "whatsapp", "status": "read", "message_id": message_id });
+    if typing {
+        body["typing_indicator"] = json!({ "type": "text" });
+    }
+    body.to_string()
+}
+
+/// Meta took the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Meta's id of it (`wamid...`).
+    pub message_id: String,
+    /// The recipient's WhatsApp id, which may differ from the number that was dialled.
+    pub wa_id: Option<String>,
+}
+
+/// Meta did not take the message, or it is not known whether it did.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What to do.
+    pub class: Class,
+    /// The HTTP status, when there was an answer.
+    pub http_status: Option<u16>,
+    /// Meta's error code.
+    pub code: Option<i64>,
+    /// Meta's error subcode.
+    pub subcode: Option<i64>,
+    /// The whole reason, with details and `fbtrace_id`.
+    pub message: String,
+}
+
+/// What to do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Too many messages to this contact: wait with this pair of number and contact.
+    PausePair,
+    /// Too many messages from this number: wait with the number.
+    PauseNumber,
+    /// Passing: try again with backoff.
+    Transient,
+    /// The message may have been sent: wait for a status before trying again.
+    Ambiguous,
+    /// This message will never be taken.
+    Permanent,
+    /// The template is paused or disabled: stop its messages.
+    SuspendTemplate,
+    /// The number, its token or its account is blocked: stop the channel and say so.
+    SuspendChannel,
+}
+
+impl Class {
+    /// The name in records and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::PausePair => "pause_pair",
+            Class::PauseNumber => "pause_number",
+            Class::Transient => "transient",
+            Class::Ambiguous => "ambiguous",
+            Class::Permanent => "permanent",
+            Class::SuspendTemplate => "suspend_template",
+            Class::SuspendChannel => "suspend_channel",
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What to do about an answer of Meta. Meta's code decides, because one HTTP status stands for many faults; without a
+/// known code the HTTP status does. Source: Meta's list of Cloud API error codes.
+pub fn classify(http_status: u16, code: Option<i64>) -> Class {
+    match (code, http_status) {
+        (Some(131056), _) => Class::PausePair,
+        (Some(4 | 613 | 80007 | 130429 | 131057), _) => Class::PauseNumber,
+        (Some(1 | 2 | 131000 | 131016 | 131053), _) => Class::Transient,
+        (
+            Some(
+                100 | 131008 | 131009 | 131026 | 131047 | 131049 | 131050 | 131051 | 131062 | 132000 | 132001 | 132005
+                | 132007 | 132008 | 132012,
+            ),
+            _,
+        ) => Class::Permanent,
+        (Some(132015 | 132016), _) => Class::SuspendTemplate,
+        (Some(0 | 3 | 10 | 190 | 200..=299 | 368 | 131031 | 131042 | 131045 | 131048), _) => Class::SuspendChannel,
+        (_, 429) => Class::PauseNumber,
+        (_, 500..) => Class::Transient,
+        // An answer of success that names no message.
+        (_, 200..=299) => Class::Ambiguous,
+        _ => Class::Permanent,
+    }
+}

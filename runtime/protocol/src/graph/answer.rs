@@ -1,0 +1,102 @@
+//! Reads the answer to a send.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Accepted, Class, Failure, classify};
+use crate::wire;
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow)]
+    messages: Option<&'a RawValue>,
+    contacts: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    #[serde(deserialize_with = "wire::required")]
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Contact {
+    #[serde(default, deserialize_with = "wire::optional")]
+    wa_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Fault<'a> {
+    #[serde(borrow)]
+    code: Option<&'a RawValue>,
+    error_subcode: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    message: Option<String>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    error_user_msg: Option<String>,
+    error_data: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    fbtrace_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    #[serde(default, deserialize_with = "wire::optional")]
+    details: Option<String>,
+}
+
+/// What the answer to a send means. A success whose body names no message is [`Class::Ambiguous`]: the message may
+/// have been sent.
+pub fn answer(http_status: u16, body: &[u8]) -> Result<Accepted, Failure> {
+    let text = String::from_utf8_lossy(body);
+    let answer = wire::object::<Answer>(&text).ok();
+    if let Some(fault) = answer.as_ref().and_then(|answer| answer.error).and_then(wire::parse::<Fault>) {
+        return Err(failure(http_status, &fault));
+    }
+    let success = (200..300).contains(&http_status);
+    if let Some(answer) = answer.filter(|_| success) {
+        let sent = wire::list(answer.messages).first().and_then(|raw| wire::parse::<Sent>(raw));
+        if let Some(sent) = sent.filter(|sent| !sent.id.is_empty() && sent.id.len() <= wire::MAX_ID) {
+            let contact = wire::list(answer.contacts).first().and_then(|raw| wire::parse::<Contact>(raw));
+            return Ok(Accepted { message_id: sent.id, wa_id: contact.and_then(|contact| contact.wa_id) });
+        }
+    }
+    let start = wire::without_nul(wire::clip(text.trim(), 300));
+    let what = if success { "an answer of success that names no message" } else { "an answer without Meta's error" };
+    Err(Failure {
+        class: if success { Class::Ambiguous } else { classify(http_status, None) },
+        http_status: Some(http_status),
+        code: None,
+        subcode: None,
+        message: format!("HTTP {http_status}: {what}: {}", if start.is_empty() { "(empty body)" } else { &start }),
+    })
+}
+
+fn failure(http_status: u16, fault: &Fault<'_>) -> Failure {
+    let code = fault.code.and_then(wire::integer);
+    let subcode = fault.error_subcode.and_then(wire::integer);
+    let details = fault.error_data.and_then(wire::parse::<Data>).and_then(|data| data.details);
+    let title = fault.message.as_deref().unwrap_or("no message given");
+    // Meta often begins the message with its code; it is not said twice.
+    let mut message = match code {
+        Some(code) if !title.starts_with(&format!("(#{code})")) => format!("(#{code}) {title}"),
+        _ => title.to_owned(),
+    };
+    for more in [details.as_ref(), fault.error_user_msg.as_ref()].into_iter().flatten() {
+        if !message.contains(more.as_str()) {
+            message.push_str(": ");
+            message.push_str(more);
+        }
+    }
+    message = wire::clip(&message, 2000);
+    message.push_str(&format!(" [HTTP {http_status}"));
+    if let Some(subcode) = subcode {
+        message.push_str(&format!(", subcode {subcode}"));
+    }
+    if let Some(trace) = &fault.fbtrace_id {
+        message.push_str(&format!(", fbtrace_id {}", wire::clip(trace, 100)));
+    }
+    message.push(']');
+    Failure { class: classify(http_status, code), http_status: Some(http_status), code, subcode, message }
+}

@@ -1,0 +1,113 @@
+//! The Graph API's requests, its answers, and what each error means.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use hoopoe_protocol::graph::{
+    Accepted, Class, Recipient, answer, classify, mark_read_body, messages_url, request_body,
+};
+use serde_json::{Value, json};
+
+#[test]
+fn error_codes() {
+    let table: [(Class, &[i64]); 6] = [
+        (Class::PausePair, &[131056]),
+        (Class::PauseNumber, &[4, 613, 80007, 130429, 131057]),
+        (Class::Transient, &[1, 2, 131000, 131016, 131053]),
+        (
+            Class::Permanent,
+            &[
+                100, 131008, 131009, 131026, 131047, 131049, 131050, 131051, 131062, 132000, 132001, 132005, 132007,
+                132008, 132012,
+            ],
+        ),
+        (Class::SuspendTemplate, &[132015, 132016]),
+        (Class::SuspendChannel, &[0, 3, 10, 190, 200, 250, 299, 368, 131031, 131042, 131045, 131048]),
+    ];
+    for (class, codes) in table {
+        for code in codes {
+            for http_status in [200, 400, 401, 403, 429, 500] {
+                assert_eq!(classify(http_status, Some(*code)), class, "code {code} with HTTP {http_status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn http_status_decides_without_a_known_code() {
+    let table = [
+        (429, Class::PauseNumber),
+        (500, Class::Transient),
+        (503, Class::Transient),
+        (400, Class::Permanent),
+        (404, Class::Permanent),
+        (302, Class::Permanent),
+    ];
+    for (http_status, class) in table {
+        assert_eq!(classify(http_status, None), class, "{http_status}");
+        assert_eq!(classify(http_status, Some(987_654)), class, "{http_status} with an unknown code");
+    }
+}
+
+#[test]
+fn accepted() {
+    let body = json!({"messaging_product":"whatsapp","contacts":[{"input":"+1 650","wa_id":"1650"}],"messages":[{"id":"wamid.1"}]});
+    let expected = Accepted { message_id: "wamid.1".to_owned(), wa_id: Some("1650".to_owned()) };
+    assert_eq!(answer(200, body.to_string().as_bytes()), Ok(expected));
+    let expected = Accepted { message_id: "wamid.2".to_owned(), wa_id: None };
+    assert_eq!(answer(201, br#"{"messages":[{"id":"wamid.2","message_status":"accepted"}]}"#), Ok(expected));
+}
+
+#[test]
+fn a_success_that_cannot_be_read_is_ambiguous() {
+    for body in ["", "<html>ok</html>", "{}", r#"{"messages":[]}"#, r#"{"messages":[{"id":""}]}"#, r#"{"messages":7}"#]
+    {
+        let failure = answer(200, body.as_bytes()).unwrap_err();
+        assert_eq!((failure.class, failure.http_status), (Class::Ambiguous, Some(200)), "{body}");
+    }
+    assert_eq!(answer(200, b"\xff\xfe\0").unwrap_err().class, Class::Ambiguous);
+}
+
+#[test]
+fn a_failure_tells_the_whole_reason() {
+    let body = json!({"error":{"message":"(#131047) Re-engagement message","type":"OAuthException","code":131047,
+        "error_subcode":2494010,"error_data":{"messaging_product":"whatsapp","details":"More than 24 hours have passed"},
+        "fbtrace_id":"Az8or2yhqkZfEZ-_4Qn_Bam"}});
+    let failure = answer(400, body.to_string().as_bytes()).unwrap_err();
+    assert_eq!((failure.class, failure.code, failure.subcode), (Class::Permanent, Some(131047), Some(2494010)));
+    assert_eq!(
+        failure.message,
+        "(#131047) Re-engagement message: More than 24 hours have passed [HTTP 400, subcode 2494010, fbtrace_id Az8or2yhqkZfEZ-_4Qn_Bam]"
+    );
+    let cases: [(u16, &str, Class, Option<i64>); 6] = [
+        (401, r#"{"error":{"message":"Error validating access token","code":190}}"#, Class::SuspendChannel, Some(190)),
+        (200, r#"{"error":{"code":"131056","message":"pair"}}"#, Class::PausePair, Some(131056)),
+        (500, r#"{"error":{}}"#, Class::Transient, None),
+        (502, "<html>bad gateway</html>", Class::Transient, None),
+        (404, "", Class::Permanent, None),
+        (429, "slow down", Class::PauseNumber, None),
+    ];
+    for (http_status, body, class, code) in cases {
+        let failure = answer(http_status, body.as_bytes()).unwrap_err();
+        assert_eq!((failure.class, failure.code), (class, code), "{body}");
+        assert!(failure.to_string().contains(&format!("HTTP {http_status}")), "{failure}");
+    }
+}
+
+#[test]
+fn requests() {
+    for base in ["https://graph.facebook.com", "https://graph.facebook.com/"] {
+        assert_eq!(messages_url(base, "v24.0", "106"), "https://graph.facebook.com/v24.0/106/messages");
+    }
+    let payload = json!({"type":"text","text":{"body":"hi","preview_url":false},"context":{"message_id":"wamid.0"}});
+    let body = |to| serde_json::from_str::<Value>(&request_body(&payload, &to, "our-id")).unwrap();
+    let expected = json!({"messaging_product":"whatsapp","recipient_type":"individual","to":"1650","type":"text",
+        "text":{"body":"hi","preview_url":false},"context":{"message_id":"wamid.0"},"biz_opaque_callback_data":"our-id"});
+    assert_eq!(body(Recipient::WaId("1650".to_owned())), expected);
+    let nameless = body(Recipient::UserId("US.1".to_owned()));
+    assert_eq!((nameless.get("to"), nameless["recipient"].as_str()), (None, Some("US.1")));
+    let read: Value = serde_json::from_str(&mark_read_body("wamid.1", true)).unwrap();
+    assert_eq!(
+        read,
+        json!({"messaging_product":"whatsapp","status":"read","message_id":"wamid.1","typing_indicator":{"type":"text"}})
+    );
+    assert!(!mark_read_body("wamid.1", false).contains("typing"));
+}

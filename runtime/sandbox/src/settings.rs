@@ -1,0 +1,79 @@
+//! How much the sandbox as a whole, and one run in it, may use.
+
+use std::time::Duration;
+
+/// Settings of a [`Sandbox`](crate::Sandbox).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Runs at the same time. Each reserves 4 GiB of addresses, not of memory. Runs compute and do not wait, so
+    /// more than a few per processor only help when some of them are long.
+    pub max_instances: u32,
+    /// How long a run waits for an instance before it fails with [`Failure::Busy`](crate::Failure::Busy).
+    pub wait: Duration,
+    /// Stack of a guest, in bytes.
+    pub stack_bytes: usize,
+    /// Compiled plugins that are kept, at least 1; the least recently loaded goes first. A plugin that somebody
+    /// holds stays usable.
+    pub cached_plugins: usize,
+    /// What one run may use.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            max_instances: 256,
+            wait: Duration::from_secs(10),
+            stack_bytes: 512 << 10,
+            cached_plugins: 256,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What one run may use. Exceeding a limit ends the run with the failure named after it, except for logs, which
+/// are cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Instructions, roughly; the same input uses the same fuel on every machine.
+    pub fuel: u64,
+    /// Time on a processor, counted in steps of 5 ms. Time in which other runs had their turn does not count.
+    pub deadline: Duration,
+    /// Linear memory, in bytes; whole pages of 64 KiB.
+    pub memory_bytes: usize,
+    /// Elements of all tables of a plugin together. Tables hold the functions that are called through pointers.
+    pub table_elements: usize,
+    /// What comes out of a run, in bytes as the host holds it: the outcome, and each log line before it is cut.
+    pub output_bytes: usize,
+    /// State of a conversation, in bytes.
+    pub state_bytes: usize,
+    /// Actions of one outcome.
+    pub actions: usize,
+    /// Lines in a run's log.
+    pub log_lines: usize,
+    /// One line of the log, and the message of a panic, in bytes.
+    pub log_line_bytes: usize,
+    /// A run's log, in bytes.
+    pub log_bytes: usize,
+    /// A component that is loaded, in bytes.
+    pub component_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            // About a fifth of a second of plain computation.
+            fuel: 200_000_000,
+            deadline: Duration::from_millis(500),
+            memory_bytes: 64 << 20,
+            table_elements: 10_000,
+            output_bytes: 1 << 20,
+            state_bytes: 64 << 10,
+            actions: 64,
+            log_lines: 100,
+            log_line_bytes: 4 << 10,
+            log_bytes: 64 << 10,
+            component_bytes: 16 << 20,
+        }
+    }
+}

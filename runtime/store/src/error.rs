@@ -1,0 +1,74 @@
+//! What can go wrong with the database, told apart by what the caller should do.
+
+use std::sync::Arc;
+
+/// Why a read or write did not happen.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// Too much is waiting: come back later.
+    #[error("too many writes are waiting")]
+    Overloaded,
+    /// The process is stopping.
+    #[error("the store is stopping")]
+    Stopped,
+    /// The database is away or not answering: come back later.
+    #[error("the database is not available: {0}")]
+    Unavailable(Arc<sqlx::Error>),
+    /// The database refused what was given.
+    #[error("the database refused it: {0}")]
+    Refused(Arc<sqlx::Error>),
+}
+
+impl Error {
+    /// Whether the same call can succeed later.
+    pub fn is_passing(&self) -> bool {
+        !matches!(self, Error::Refused(_))
+    }
+}
+
+impl From<Arc<sqlx::Error>> for Error {
+    fn from(error: Arc<sqlx::Error>) -> Self {
+        match Fault::of(&error) {
+            Fault::Away | Fault::Conflict => Error::Unavailable(error),
+            Fault::Data => Error::Refused(error),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Arc::new(error).into()
+    }
+}
+
+/// Kinds of database errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// No connection, or the server is going down or coming up.
+    Away,
+    /// Another transaction was in the way; the same batch will do on another try.
+    Conflict,
+    /// Something in the data.
+    Data,
+}
+
+impl Fault {
+    /// By SQLSTATE class (PostgreSQL documentation, appendix A).
+    pub(crate) fn of(error: &sqlx::Error) -> Fault {
+        match error {
+            sqlx::Error::Database(database) => match database.code().as_deref().unwrap_or_default() {
+                "40001" | "40P01" => Fault::Conflict,
+                code if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Fault::Away,
+                // read_only_sql_transaction: a failover is under way.
+                "25006" => Fault::Away,
+                _ => Fault::Data,
+            },
+            sqlx::Error::Encode(_)
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::RowNotFound => Fault::Data,
+            _ => Fault::Away,
+        }
+    }
+}

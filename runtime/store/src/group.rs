@@ -1,0 +1,181 @@
+//! Group commit: whatever waits when a writer becomes free goes into one transaction, so concurrent callers share
+//! its statements and its flush. There is no linger: a lone item is written at once.
+//!
+//! In: items, one caller each. Out: each item's own result. What can fail: a full queue (the caller sheds load), the
+//! database being away (all of the batch fail at once), and a bad row, which is found by bisection and fails alone.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::error::{Error, Fault};
+
+/// How often a batch is tried again when the database asks for it (deadlock, serialisation).
+const RETRIES: u32 = 5;
+
+/// A queue in front of one transaction at a time per writer.
+pub struct GroupCommit<T, R> {
+    queue: mpsc::Sender<Entry<T, R>>,
+}
+
+impl<T, R> Clone for GroupCommit<T, R> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone() }
+    }
+}
+
+struct Entry<T, R> {
+    item: Arc<T>,
+    answer: oneshot::Sender<Result<R, Error>>,
+}
+
+/// Sizes of a [`GroupCommit`].
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Items that one transaction takes at the most.
+    pub batch: usize,
+    /// Items that may wait; one more is refused with [`Error::Overloaded`].
+    pub queue: usize,
+    /// Transactions at the same time. With one, items are written in the order of their submission.
+    pub writers: usize,
+}
+
+type Write<T, R> = Arc<dyn Fn(Vec<Arc<T>>) -> BoxFuture<'static, Result<Vec<R>, sqlx::Error>> + Send + Sync>;
+
+impl<T, R> GroupCommit<T, R>
+where
+    T: Debug + Send + Sync + 'static,
+    R: Send + 'static,
+{
+    /// Starts the writers; they end when the last clone is dropped. `write` commits its items in one transaction and
+    /// gives one result for each, in their order.
+    pub fn start<W>(sizes: Sizes, write: W) -> Self
+    where
+        W: Fn(Vec<Arc<T>>) -> BoxFuture<'static, Result<Vec<R>, sqlx::Error>> + Send + Sync + 'static,
+    {
+        let (queue, waiting) = mpsc::channel(sizes.queue);
+        let waiting = Arc::new(Mutex::new(waiting));
+        let write: Write<T, R> = Arc::new(write);
+        for _ in 0..sizes.writers {
+            let (waiting, write) = (waiting.clone(), write.clone());
+            tokio::spawn(async move {
+                let mut batch = Vec::new();
+                while waiting.lock().await.recv_many(&mut batch, sizes.batch).await > 0 {
+                    commit(&write, std::mem::take(&mut batch)).await;
+                }
+            });
+        }
+        Self { queue }
+    }
+
+    /// Submits one item without waiting for room; the answer comes after the commit.
+    pub fn submit(&self, item: impl Into<Arc<T>>) -> Result<Answer<R>, Error> {
+        let (answer, receiver) = oneshot::channel();
+        match self.queue.try_send(Entry { item: item.into(), answer }) {
+            Ok(()) => Ok(Answer(receiver)),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Error::Overloaded),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Error::Stopped),
+        }
+    }
+
+    /// Submits one item and waits for its commit; waits for room when the queue is full.
+    pub async fn write(&self, item: impl Into<Arc<T>>) -> Result<R, Error> {
+        let (answer, receiver) = oneshot::channel();
+        self.queue.send(Entry { item: item.into(), answer }).await.map_err(|_| Error::Stopped)?;
+        Answer(receiver).committed().await
+    }
+}
+
+/// The result of one item, to come.
+pub struct Answer<R>(oneshot::Receiver<Result<R, Error>>);
+
+impl<R> Answer<R> {
+    /// Waits for the commit of the item.
+    pub async fn committed(self) -> Result<R, Error> {
+        self.0.await.unwrap_or(Err(Error::Stopped))
+    }
+}
+
+/// Commits the batch, or, when a row of it is bad, its halves one after the other, so that order is kept.
+fn commit<T, R>(write: &Write<T, R>, mut batch: Vec<Entry<T, R>>) -> BoxFuture<'_, ()>
+where
+    T: Debug + Send + Sync + 'static,
+    R: Send + 'static,
+{
+    Box::pin(async move {
+        match attempt(write, &batch).await {
+            Ok(results) => {
+                for (entry, result) in batch.into_iter().zip(results) {
+                    // A caller that has gone away has lost its answer, not its item.
+                    let _ = entry.answer.send(Ok(result));
+                }
+            }
+            Err(error) if Fault::of(&error) == Fault::Data && batch.len() > 1 => {
+                let second = batch.split_off(batch.len() / 2);
+                commit(write, batch).await;
+                commit(write, second).await;
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                for entry in batch {
+                    let _ = entry.answer.send(Err(Error::from(error.clone())));
+                }
+            }
+        }
+    })
+}
+
+async fn attempt<T, R>(write: &Write<T, R>, batch: &[Entry<T, R>]) -> Result<Vec<R>, sqlx::Error> {
+    let mut tries = 0;
+    loop {
+        match write(batch.iter().map(|entry| entry.item.clone()).collect()).await {
+            Err(error) if Fault::of(&error) == Fault::Conflict && tries < RETRIES => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode_error() -> sqlx::Error {
+        sqlx::Error::Encode("a bad row".into())
+    }
+
+    #[tokio::test]
+    async fn a_bad_row_fails_alone_and_order_is_kept() {
+        let written = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let log = written.clone();
+        let group = GroupCommit::start(Sizes { batch: 64, queue: 64, writers: 1 }, move |items: Vec<Arc<u32>>| {
+            let log = log.clone();
+            Box::pin(async move {
+                if items.iter().any(|item| **item == 13) {
+                    return Err(decode_error());
+                }
+                log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(items.iter().map(|item| **item));
+                Ok(items.iter().map(|item| **item * 2).collect())
+            })
+        });
+        let answers: Vec<_> = (0..40).map(|n| group.submit(n).expect("room")).collect();
+        for (n, answer) in (0u32..).zip(answers) {
+            match answer.committed().await {
+                Ok(double) => assert_eq!(double, n * 2),
+                Err(error) => assert!(n == 13, "{n}: {error}"),
+            }
+        }
+        let expected: Vec<u32> = (0..40).filter(|n| *n != 13).collect();
+        assert_eq!(*written.lock().expect("not poisoned"), expected);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_at_once() {
+        let group = GroupCommit::<u32, ()>::start(Sizes { batch: 1, queue: 2, writers: 1 }, |_| {
+            Box::pin(std::future::pending())
+        });
+        let _waiting = (group.submit(1).expect("room"), group.submit(2).expect("room"));
+        assert!(matches!(group.submit(3), Err(Error::Overloaded)));
+    }
+}

@@ -1,0 +1,29 @@
+//! Postgres, the truth: everything that must survive is here before anybody is told "ok".
+//!
+//! One module per table or per transaction of a message's way. In: values checked at the edge. Out: rows as plain
+//! structs. What can fail: see [`Error`]; a caller learns whether to come back later or that the data was refused.
+//!
+//! Order of locks, the same in every transaction, so that they do not wait for each other in a ring: lanes of the
+//! flow stage, lanes of the delivery stage, then messages; within a table by key. What still meets in a ring is
+//! tried again by [`group::GroupCommit`].
+
+pub mod ambient;
+pub mod contacts;
+pub mod deliveries;
+mod error;
+pub mod fault;
+pub mod flow_work;
+pub mod group;
+pub mod journal;
+pub mod lanes;
+pub mod messages;
+pub mod outbound;
+mod pool;
+pub mod routes;
+mod statuses;
+pub mod tenants;
+pub mod unrouted;
+
+pub use error::Error;
+pub use pool::{Settings, Store, Wakes};
+pub use sqlx::PgPool;

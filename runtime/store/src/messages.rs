@@ -1,0 +1,125 @@
+//! Messages as the API shows them: one with its timeline, or a page of a tenant's.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{Error, Store};
+
+/// A message.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Stable id.
+    pub id: Uuid,
+    /// `IN` or `OUT`.
+    pub direction: String,
+    /// `received`, `queued`, `sending`, `sent`, `delivered`, `read`, `played`, `failed`.
+    pub status: String,
+    /// Meta's type.
+    pub kind: String,
+    /// What people read in a list.
+    pub body: Option<String>,
+    /// The contact's WhatsApp id.
+    pub wa_id: Option<String>,
+    /// The contact's business-scoped user id.
+    pub user_id: Option<String>,
+    /// Meta's id of the tenant's number.
+    pub phone_number_id: String,
+    /// Meta's id of the message.
+    pub wa_message_id: Option<String>,
+    /// As given by the sender.
+    pub idempotency_key: Option<String>,
+    /// Requests made for it.
+    pub attempts: i32,
+    /// Why the last one failed.
+    pub error: Option<Value>,
+    /// When it was given up.
+    pub dead_at: Option<DateTime<Utc>>,
+    /// When it was stored.
+    pub created_at: DateTime<Utc>,
+    /// When it changed last.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// One step of a message's way.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// `accepted`, `sent`, `delivered`, `read`, `retry`, `unknown`, `failed`, ...
+    pub status: String,
+    /// Meta's clock for what Meta reports.
+    pub occurred_at: DateTime<Utc>,
+    /// When it was written down.
+    pub recorded_at: DateTime<Utc>,
+    /// The status item or the error.
+    pub detail: Option<Value>,
+}
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only `IN` or `OUT`.
+    pub direction: Option<String>,
+    /// Only this status.
+    pub status: Option<String>,
+    /// Only older than this one.
+    pub before: Option<Uuid>,
+    /// At the most.
+    pub limit: i64,
+}
+
+impl Store {
+    /// A tenant's message with its timeline, oldest step first.
+    pub async fn message(&self, tenant_id: Uuid, id: Uuid) -> Result<Option<(Message, Vec<Step>)>, Error> {
+        let filter = Filter { limit: 1, ..Filter::default() };
+        let Some(message) = self.select(tenant_id, Some(id), &filter).await?.pop() else { return Ok(None) };
+        let steps = sqlx::query_as!(
+            Step,
+            r#"select status, occurred_at, recorded_at, detail as "detail: Value" from message_statuses
+               where tenant_id = $1 and message_id = $2 order by id"#,
+            tenant_id,
+            id
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(Some((message, steps)))
+    }
+
+    /// A page of a tenant's messages, newest first.
+    pub async fn messages(&self, tenant_id: Uuid, filter: &Filter) -> Result<Vec<Message>, Error> {
+        self.select(tenant_id, None, filter).await
+    }
+
+    /// A queued message shows as `sending` while a request is under way or its outcome is in doubt.
+    async fn select(&self, tenant_id: Uuid, id: Option<Uuid>, filter: &Filter) -> Result<Vec<Message>, Error> {
+        // Primary key, backwards.
+        let rows = sqlx::query_as!(
+            Message,
+            r#"select m.id, m.direction,
+                      case when m.status = 'queued' and o.state <> 'queued' then 'sending' else m.status::text end
+                          as "status!",
+                      m.kind, m.body, ct.wa_id, ct.user_id, ch.phone_number_id, m.wa_message_id, m.idempotency_key,
+                      greatest(m.attempts, o.attempts) as "attempts!", m.error as "error: Value", m.dead_at,
+                      m.created_at, m.updated_at
+               from messages m
+               join conversations cv on cv.tenant_id = m.tenant_id and cv.id = m.conversation_id
+               join contacts ct on ct.tenant_id = m.tenant_id and ct.id = cv.contact_id
+               join channels ch on ch.tenant_id = m.tenant_id and ch.id = cv.channel_id
+               left join outbox o on o.tenant_id = m.tenant_id and o.contact_id = cv.contact_id and o.message_id = m.id
+               where m.tenant_id = $1
+                 and ($2::uuid is null or m.id = $2)
+                 and ($3::text is null or m.direction = $3)
+                 and ($4::text is null or m.status::text = $4)
+                 and ($5::uuid is null or m.id < $5)
+               order by m.id desc limit $6"#,
+            tenant_id,
+            id,
+            filter.direction,
+            filter.status,
+            filter.before,
+            filter.limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+}

@@ -1,0 +1,81 @@
+//! The connection pool, the migrations, and what a commit wakes.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, PgPool};
+use tokio::sync::Notify;
+
+use crate::ambient::Ambient;
+use crate::contacts;
+
+/// How to connect.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `postgres://user:password@host:port/database`.
+    pub url: String,
+    /// Most connections of this process.
+    pub connections: u32,
+    /// How long a request waits for a connection before it fails.
+    pub acquire_timeout: Duration,
+}
+
+/// Wake-ups within this process: who adds work tells who does it. Other processes find it by polling.
+#[derive(Default)]
+pub struct Wakes {
+    /// An event waits for its flow.
+    pub flow: Notify,
+    /// A message waits for delivery.
+    pub delivery: Notify,
+}
+
+/// The database and what goes with every use of it. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    /// Connections.
+    pub pool: PgPool,
+    /// Time, ids and chance.
+    pub ambient: Ambient,
+    /// Signals to the stages of this process.
+    pub wakes: Arc<Wakes>,
+    pub(crate) contacts: Arc<contacts::Cache>,
+}
+
+impl Store {
+    /// Connects lazily: an unreachable database shows at the first use, a malformed URL at once.
+    pub fn connect(settings: &Settings, ambient: Ambient) -> Result<Self, sqlx::Error> {
+        let options = PgConnectOptions::from_str(&settings.url)?
+            .application_name("hoopoe")
+            // Every query of the message's way finds its rows by an index. Plans that were prepared while the tables
+            // were empty and unknown would otherwise read whole tables for ever after.
+            .options([
+                ("enable_seqscan", "off"),
+                ("enable_hashjoin", "off"),
+                ("enable_mergejoin", "off"),
+                ("enable_bitmapscan", "off"),
+                ("jit", "off"),
+            ])
+            .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1));
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.connections)
+            .acquire_timeout(settings.acquire_timeout)
+            // The first use of a dead connection fails by itself and is tried again; a ping before each use would
+            // cost a round trip per transaction.
+            .test_before_acquire(false)
+            .connect_lazy_with(options);
+        Ok(Self { pool, ambient, wakes: Arc::default(), contacts: Arc::default() })
+    }
+
+    /// Applies the migrations that are missing, under an advisory lock, so that several processes may start at once.
+    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        sqlx::migrate!("../../migrations").run(&self.pool).await
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), crate::Error> {
+        sqlx::query_scalar!("select 1 as one").fetch_one(&self.pool).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Which tenant an item belongs to: by the number that it came to, or by the business account.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::{Error, Store};
+
+/// Where items of one number go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The owner.
+    pub tenant_id: Uuid,
+    /// The number.
+    pub channel_id: Uuid,
+    /// Whether the tenant's flow wants to see statuses.
+    pub wants_statuses: bool,
+}
+
+/// How an item names its number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// `metadata.phone_number_id`.
+    PhoneNumber(String),
+    /// `entry.id`, the business account; it stands for the account's oldest channel.
+    Account(String),
+}
+
+impl Store {
+    /// The routes of `keys`, in their order, `None` for unknown ones. One query.
+    pub async fn routes(&self, keys: &[Key]) -> Result<Vec<Option<Arc<Route>>>, Error> {
+        let numbers: Vec<Option<&str>> = keys.iter().map(Key::number).collect();
+        let accounts: Vec<Option<&str>> = keys.iter().map(Key::account).collect();
+        // Indexes channels_phone_number_id and channels_waba_id.
+        let rows = sqlx::query!(
+            r#"select k.place as "place!", c.tenant_id as "tenant_id!", c.id as "id!",
+                      'status' = any (t.flow_wants) as "wants_statuses!"
+               from unnest($1::text[], $2::text[]) with ordinality as k (number, account, place)
+               cross join lateral (
+                   select tenant_id, id from (
+                       (select tenant_id, id from channels where phone_number_id = k.number)
+                       union all
+                       (select tenant_id, id from channels where waba_id = k.account order by created_at, id limit 1)
+                   ) as either limit 1
+               ) as c
+               join tenants t on t.id = c.tenant_id"#,
+            &numbers as &[Option<&str>],
+            &accounts as &[Option<&str>]
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut routes = vec![None; keys.len()];
+        for row in rows {
+            let route = Route { tenant_id: row.tenant_id, channel_id: row.id, wants_statuses: row.wants_statuses };
+            if let Some(place) = usize::try_from(row.place).ok().and_then(|place| routes.get_mut(place - 1)) {
+                *place = Some(Arc::new(route));
+            }
+        }
+        Ok(routes)
+    }
+}
+
+impl Key {
+    fn number(&self) -> Option<&str> {
+        match self {
+            Key::PhoneNumber(number) => Some(number),
+            Key::Account(_) => None,
+        }
+    }
+
+    fn account(&self) -> Option<&str> {
+        match self {
+            Key::PhoneNumber(_) => None,
+            Key::Account(account) => Some(account),
+        }
+    }
+}

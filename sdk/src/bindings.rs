@@ -1,0 +1,9 @@
+//! The types of the contract, and its calls into and out of Wasm, generated from `wit/`.
+
+wit_bindgen::generate!({
+    path: "../wit/flow-0.1.0",
+    world: "flow",
+    additional_derives: [PartialEq],
+    pub_export_macro: true,
+    default_bindings_module: "hoopoe_sdk::__private::bindings",
+});

@@ -1,0 +1,104 @@
+//! Write a Hoopoe flow: what a business answers when somebody writes to it.
+//!
+//! A flow is a pure function. What happened and what is known come in; what to do and what to remember go out.
+//! It has no clock, no files and no network, so the same event always gives the same outcome. This is a whole
+//! plugin:
+//!
+//! ```
+//! use hoopoe_sdk::prelude::*;
+//!
+//! #[flow]
+//! fn auto_reply(ctx: &Context, event: &Event) -> FlowResult {
+//!     let Event::Message(message) = event else { return Outcome::nothing() };
+//!     Outcome::reply(format!("thanks for reaching us\n- team {}", ctx.tenant.name))
+//!         .idempotency_key(format!("auto-reply:{}", message.id))
+//! }
+//! # let mut chat = hoopoe_sdk::testing::Harness::<auto_reply>::new();
+//! # chat.says("hi").expect_reply("thanks for reaching us\n- team Hoopoe Demo");
+//! ```
+//!
+//! Its crate is a `cdylib`, and [`testing`] runs it without Wasm:
+//!
+//! ```toml
+//! [lib]
+//! crate-type = ["cdylib"]
+//! ```
+//!
+//! [`FlowResult`] is an ordinary `Result`: `?` works, and [`Build`] adds the builder methods to it. What fails is
+//! a [`FlowError`]: `retry` runs the event again later, `reject` gives it up with a reason. A panic ends the run
+//! with its message and place.
+
+mod actions;
+#[doc(hidden)]
+pub mod bindings;
+mod build;
+mod context;
+mod error;
+pub mod log;
+mod outcome;
+mod plugin;
+mod state;
+pub mod testing;
+
+pub use bindings::hoopoe::flow::types::*;
+pub use build::Build;
+pub use error::{FlowResult, OrFail};
+/// Make a function the flow of this crate.
+///
+/// The function takes `(ctx: &Context, event: &Event)`, and a third parameter `state: Option<S>` when it keeps
+/// state: `S` is read from JSON with serde, and is `None` for a conversation's first event. The function stays as
+/// it is and can be called natively; a type of the same name implements [`Flow`].
+///
+/// Arguments, all optional:
+/// - `events(message, status, timer, http_response, other)`: what the flow wants to see; messages only when
+///   absent. Other events never reach the function.
+/// - `name`, `version`: those of the crate when absent.
+/// - `config_schema`: JSON Schema of the tenant's configuration, which [`Context::config`] reads.
+/// - `migrate`: a `fn(from_version: &str, state: serde_json::Value) -> Result<S, E>` that turns the state of an
+///   earlier version into this one's. When absent, state is taken over as it is if it still can be read.
+///
+/// ```
+/// use hoopoe_sdk::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Visits {
+///     count: u32,
+/// }
+///
+/// #[flow(events(message, timer), name = "visits", version = "1.2.0", migrate = from_number)]
+/// fn visits(_ctx: &Context, event: &Event, state: Option<Visits>) -> FlowResult {
+///     let mut visits = state.unwrap_or_default();
+///     let Event::Message(_) = event else { return Outcome::nothing().clear_state() };
+///     visits.count += 1;
+///     Outcome::reply(format!("visit {}", visits.count)).state(&visits)
+/// }
+///
+/// /// Version 1.1 kept a bare number.
+/// fn from_number(_from: &str, state: serde_json::Value) -> Result<Visits, FlowError> {
+///     Ok(Visits { count: serde_json::from_value(state)? })
+/// }
+///
+/// let mut chat = testing::Harness::<visits>::new();
+/// chat.says("hi").expect_reply("visit 1");
+/// chat.says("hi again").expect_reply("visit 2");
+/// assert_eq!(visits::migrate("1.1.0", b"7").unwrap(), br#"{"count":7}"#);
+/// ```
+pub use hoopoe_sdk_macros::flow;
+pub use plugin::Flow;
+
+/// Everything that a flow usually needs.
+pub mod prelude {
+    pub use crate::{
+        Build, Content, Context, Event, Flow, FlowError, FlowResult, HttpRequest, ListRow, ListSection, Message,
+        OrFail, Outcome, SendContent, SendMedia, SendTemplate, flow, log, testing,
+    };
+}
+
+/// For the code that [`flow`] writes.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::bindings;
+    pub use crate::plugin::Plugin;
+    pub use crate::state::{StateParameter, keep, migrate};
+}

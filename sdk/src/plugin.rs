@@ -1,0 +1,73 @@
+//! Between a flow and the calls of the contract.
+
+use std::marker::PhantomData;
+
+use crate::bindings::exports::hoopoe::flow::handler::Guest;
+use crate::{Context, Event, EventKind, FlowResult, Manifest, Outcome};
+
+/// A flow, as the runtime and the test harness see it. [`flow`](macro@crate::flow) implements it.
+pub trait Flow {
+    /// What the plugin is.
+    fn manifest() -> Manifest;
+
+    /// Call the function, with the state read. Prefer [`Flow::on_event`], which leaves out unwanted events.
+    fn handle(context: &Context, event: &Event, state: Option<&[u8]>) -> FlowResult;
+
+    /// Turn state that an earlier version left into this version's.
+    fn migrate(from_version: &str, state: &[u8]) -> Result<Vec<u8>, String>;
+
+    /// Handle an event, or do nothing when the manifest does not want its kind.
+    fn on_event(context: &Context, event: &Event, state: Option<&[u8]>) -> FlowResult {
+        if Self::manifest().events.contains(&event.kind()) {
+            Self::handle(context, event, state)
+        } else {
+            Outcome::nothing()
+        }
+    }
+}
+
+impl Event {
+    /// Which kind of event this is.
+    pub fn kind(&self) -> EventKind {
+        match self {
+            Event::Message(_) => EventKind::Message,
+            Event::Status(_) => EventKind::Status,
+            Event::Timer(_) => EventKind::Timer,
+            Event::HttpResponse(_) => EventKind::HttpResponse,
+            Event::Other(_) => EventKind::Other,
+        }
+    }
+}
+
+/// The exports of a plugin.
+pub struct Plugin<F>(PhantomData<F>);
+
+impl<F: Flow + 'static> Guest for Plugin<F> {
+    fn describe() -> Manifest {
+        report_panics();
+        F::manifest()
+    }
+
+    fn on_event(context: Context, event: Event, state: Option<Vec<u8>>) -> FlowResult {
+        report_panics();
+        F::on_event(&context, &event, state.as_deref())
+    }
+
+    fn migrate_state(from_version: String, state: Vec<u8>) -> Result<Vec<u8>, String> {
+        report_panics();
+        F::migrate(&from_version, &state)
+    }
+}
+
+/// A panic reaches the host with its message and place. An instance lives for one call, so this is not repeated.
+fn report_panics() {
+    #[cfg(target_arch = "wasm32")]
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("panicked");
+        let text = match panic.location() {
+            Some(place) => format!("{message} (at {}:{}:{})", place.file(), place.line(), place.column()),
+            None => message.to_owned(),
+        };
+        crate::bindings::hoopoe::flow::host::abort(&text);
+    }));
+}

@@ -1,0 +1,87 @@
+//! The project's commands: `cargo xtask dev | demo | test | ...`.
+//!
+//! In: a command line. Out: what the command prints, and an exit code that is 0 only when all of it worked
+//! (130 after Ctrl-C). Everything a command starts it also stops, in order, whatever happens.
+
+mod bench;
+mod build;
+mod conversation;
+mod dev;
+mod http;
+mod interrupt;
+mod leftovers;
+mod lock;
+mod places;
+mod postgres;
+mod process;
+mod runtime;
+mod settings;
+mod setup;
+mod sqlx;
+mod step;
+mod tenant;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Hoopoe's commands. Each sets up first what is missing: the Wasm target and Postgres.
+///
+/// With DATABASE_URL set in the environment that database is used and no Postgres is started.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing: the Wasm target and Postgres
+    Setup,
+    /// Run everything until Ctrl-C: Postgres, Meta's simulator, the runtime, a demo tenant and one message
+    Dev(dev::Options),
+    /// Run everything once; succeeds only if the demo message was answered and its statuses came back
+    Demo(dev::Options),
+    /// Check format and lints and run all tests, against a Postgres of their own
+    Test(test::Options),
+    /// Measure, against a Postgres with default durability (release build)
+    Bench(bench::Options),
+    /// Write .sqlx anew, after a change of a query or a migration
+    Sqlx,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = interrupt::watch().and_then(|()| match arguments.command {
+        Command::Setup => setup::command(),
+        Command::Dev(options) => dev::dev(&options),
+        Command::Demo(options) => dev::demo(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Bench(options) => bench::run(&options),
+        Command::Sqlx => sqlx::run(),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<interrupt::Interrupted>() => {
+            eprintln!("stopped");
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Arguments::command().debug_assert();
+    }
+}

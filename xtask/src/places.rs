@@ -1,0 +1,32 @@
+//! Where things are, once the development instance runs, and what to try.
+
+use crate::runtime::Instance;
+use crate::tenant::Tenant;
+
+/// Print addresses, keys and commands that work as they stand.
+pub fn print(instance: &Instance, tenant: &Tenant) {
+    let Instance { url, simulator_url, master_key, .. } = instance;
+    let Tenant { id, key, phone_number_id } = tenant;
+    let database = instance.database_url();
+    println!(
+        "\
+API             {url}
+documentation   {url}/docs
+OpenAPI         {url}/openapi.json
+admin key       {master_key}
+tenant          {id} (phone number id {phone_number_id})
+tenant's key    {key}
+simulator       {simulator_url}
+database        {database}
+
+Try: a customer writes
+  curl -X POST {simulator_url}/_sim/inbound -H 'content-type: application/json' \\
+    -d '{{\"phone_number_id\": \"{phone_number_id}\", \"from\": \"15550001111\", \"text\": \"hello\"}}'
+you write to a customer
+  curl -X POST {url}/tenants/{id}/send -H 'authorization: Bearer {key}' -H 'content-type: application/json' \\
+    -d '{{\"to\": \"15550001111\", \"text\": \"fresh bread at nine\"}}'
+what was written, and what became of it
+  curl {url}/tenants/{id}/messages -H 'authorization: Bearer {key}'
+"
+    );
+}
