@@ -8,7 +8,7 @@ use super::Account;
 use crate::process;
 
 /// The oldest major version that the schema is made for.
-const OLDEST: u32 = 14;
+const OLDEST: u32 = 15;
 
 /// The programs that the commands call.
 const PROGRAMS: [&str; 4] = ["initdb", "pg_ctl", "postgres", "psql"];

@@ -99,7 +99,7 @@ pub fn find_or_install() -> Result<Vec<Binaries>> {
     }
     let line = manager.map_or_else(|| "(the package manager of your system) postgresql".to_owned(), Manager::line);
     bail!(
-        "no Postgres (14 or newer) was found in PATH, /usr/lib/postgresql or Homebrew. Install it with\n    {line}\n\
+        "no Postgres (15 or newer) was found in PATH, /usr/lib/postgresql or Homebrew. Install it with\n    {line}\n\
          or set DATABASE_URL to a server where databases may be created."
     )
 }

@@ -1,0 +1,152 @@
+//! The real binary as a process of its own: for what only a process can do, such as dying.
+
+use std::collections::HashMap;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+use crate::{Client, PATIENCE, eventually};
+
+/// A running `hoopoe serve`. It is killed when this is dropped.
+pub struct Process {
+    /// Calls it.
+    pub api: Client,
+    child: Child,
+    log: Log,
+}
+
+/// A process that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// How.
+    pub status: ExitStatus,
+    /// What it wrote, to both streams.
+    pub log: String,
+}
+
+impl Process {
+    /// Starts the binary with exactly this environment (see [`crate::settings`]) and waits until `/ready` says so.
+    /// Tests of the package that has the binary know its path as `env!("CARGO_BIN_EXE_hoopoe")`.
+    pub async fn start(binary: &str, environment: &HashMap<String, String>) -> Self {
+        let (mut child, log) = spawn(binary, environment);
+        let mut address = None;
+        eventually("the process says where it listens", async || {
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("the process ended before it was ready, {status}:\n{}", log.text());
+            }
+            address = log.address();
+            address.is_some()
+        })
+        .await;
+        let process = Self { api: Client::new(address.unwrap().parse().unwrap()), child, log };
+        eventually("the process is ready", async || process.api.get("/ready", "").await.0 == 200).await;
+        process
+    }
+
+    /// Runs the binary until it ends by itself.
+    pub async fn run(binary: &str, environment: &HashMap<String, String>) -> Ended {
+        let (child, log) = spawn(binary, environment);
+        ended(child, log).await
+    }
+
+    /// What it has written so far.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn wait(self) -> Ended {
+        ended(self.child, self.log).await
+    }
+
+    /// Asks it to stop (SIGTERM) and waits for its end.
+    pub async fn terminate(self) -> Ended {
+        self.signal(Signal::SIGTERM);
+        self.wait().await
+    }
+
+    /// Kills it (SIGKILL) and waits for its end.
+    pub async fn kill(self) -> Ended {
+        self.signal(Signal::SIGKILL);
+        self.wait().await
+    }
+
+    /// Sends a signal and does not wait.
+    pub fn signal(&self, signal: Signal) {
+        let id = self.child.id().expect("it was not waited for yet");
+        kill(Pid::from_raw(i32::try_from(id).unwrap()), signal).unwrap();
+    }
+}
+
+fn spawn(binary: &str, environment: &HashMap<String, String>) -> (Child, Log) {
+    let mut child = Command::new(binary)
+        .arg("serve")
+        .env_clear()
+        .envs(environment)
+        // Plain text is easier to read back.
+        .env("NO_COLOR", "1")
+        // A folder without .env.
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{binary}: {error}"));
+    let mut log = Log::default();
+    log.follow(child.stdout.take().unwrap());
+    log.follow(child.stderr.take().unwrap());
+    (child, log)
+}
+
+async fn ended(mut child: Child, log: Log) -> Ended {
+    let Ok(status) = tokio::time::timeout(PATIENCE, child.wait()).await else {
+        panic!("the process did not end within {PATIENCE:?}:\n{}", log.text());
+    };
+    Ended { status: status.unwrap(), log: log.whole().await }
+}
+
+/// Both streams, line by line as they come.
+#[derive(Default)]
+struct Log {
+    text: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Log {
+    fn follow(&mut self, stream: impl AsyncRead + Unpin + Send + 'static) {
+        let text = self.text.clone();
+        self.readers.push(tokio::spawn(async move {
+            let mut lines = BufReader::new(stream).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let mut text = text.lock().unwrap();
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }));
+    }
+
+    fn text(&self) -> String {
+        self.text.lock().unwrap().clone()
+    }
+
+    /// What was written up to the end of both streams.
+    async fn whole(self) -> String {
+        for reader in self.readers {
+            reader.await.unwrap();
+        }
+        self.text.lock().unwrap().clone()
+    }
+
+    fn address(&self) -> Option<String> {
+        let text = self.text();
+        let line = text.lines().find(|line| line.contains("hoopoe is up"))?;
+        let address = line.split("address=").nth(1)?.split_whitespace().next()?;
+        Some(address.to_owned())
+    }
+}

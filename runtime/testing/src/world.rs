@@ -1,0 +1,202 @@
+//! The whole runtime within the test's process, on a clock that stands until the test moves it.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hoopoe_runtime::{Config, Options, Roles, Running};
+use hoopoe_store::Store;
+use hoopoe_store::ambient::Ambient;
+use meta_sim::{Inbound, Sim};
+
+use crate::{Client, Database, PATIENCE, Tenant, eventually, settings, sim_options};
+
+/// What a [`World`] is made of.
+pub struct Builder {
+    ambient: Ambient,
+    roles: Roles,
+    plugins: Vec<String>,
+    changes: HashMap<String, String>,
+    sim: meta_sim::Options,
+}
+
+impl Builder {
+    /// Sets a variable of the configuration, `LEASE` for example.
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.changes.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The system's clock in place of one that stands.
+    pub fn system_clock(mut self) -> Self {
+        self.ambient = Ambient::system();
+        self
+    }
+
+    /// Only these roles: `flows,delivery` for example.
+    pub fn roles(mut self, roles: &str) -> Self {
+        self.roles = roles.parse().unwrap();
+        self
+    }
+
+    /// With this plugin of `plugins/`, beside the built-in ones; a flow of this name runs it.
+    pub fn plugin(mut self, name: &str) -> Self {
+        self.plugins.push(name.to_owned());
+        self
+    }
+
+    /// Changes how the simulated Meta behaves.
+    pub fn sim(mut self, change: impl FnOnce(&mut meta_sim::Options)) -> Self {
+        change(&mut self.sim);
+        self
+    }
+
+    /// Starts simulator and runtime on a new database.
+    pub async fn start(self) -> World {
+        let Builder { ambient, roles, plugins, changes, sim } = self;
+        let components = tokio::task::spawn_blocking(|| {
+            plugins
+                .into_iter()
+                .map(|name| {
+                    let component = hoopoe_plugin_build::test_component(&name);
+                    (name, component.unwrap_or_else(|error| panic!("{error}")))
+                })
+                .collect()
+        });
+        let db = Database::create().await;
+        let sim = Sim::start(sim).await.unwrap();
+        let mut configuration = settings(&db, &sim);
+        configuration.extend(changes);
+        let start = Start { ambient, roles, plugins: components.await.unwrap(), configuration };
+        let running = start.run().await;
+        let api = Client::new(running.address);
+        sim.set_webhook(&api.webhook_url());
+        World { api, sim, running: Some(running), start, db }
+    }
+}
+
+/// How to start the runtime, also once more.
+struct Start {
+    ambient: Ambient,
+    roles: Roles,
+    plugins: Vec<(String, Vec<u8>)>,
+    configuration: HashMap<String, String>,
+}
+
+impl Start {
+    async fn run(&self) -> Running {
+        let config = Config::from(&self.configuration).unwrap_or_else(|error| panic!("{error}"));
+        let options = Options { ambient: Some(self.ambient.clone()), plugins: self.plugins.clone() };
+        Running::start(config, self.roles.clone(), options).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+/// A running runtime with its surroundings. Everything stops with it.
+pub struct World {
+    /// Calls the runtime.
+    pub api: Client,
+    /// Meta.
+    pub sim: Sim,
+    running: Option<Running>,
+    start: Start,
+    /// The database.
+    pub db: Database,
+}
+
+impl World {
+    /// All roles, a clock that stands at the first second of 2026, no plugins but the built-in ones.
+    pub fn builder() -> Builder {
+        let start = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
+        Builder {
+            ambient: Ambient::manual(start, 1),
+            roles: Roles::default(),
+            plugins: Vec::new(),
+            changes: HashMap::new(),
+            sim: sim_options(),
+        }
+    }
+
+    /// [`World::builder`] without changes, started.
+    pub async fn start() -> World {
+        Self::builder().start().await
+    }
+
+    /// The runtime's store, with its clock and wake-ups. Panics between [`World::stop`] and [`World::restart`].
+    pub fn store(&self) -> &Store {
+        &self.running.as_ref().expect("the runtime runs").store
+    }
+
+    /// The runtime's time.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.start.ambient.now()
+    }
+
+    /// Moves the clock forward and lets the stages look at it.
+    pub fn advance(&self, by: TimeDelta) {
+        self.start.ambient.advance(by);
+        if let Some(running) = &self.running {
+            running.store.wakes.flow.notify_one();
+            running.store.wakes.delivery.notify_one();
+        }
+    }
+
+    /// Gives the tenant's events to this plugin: `message` and `status` are what it may want. To be called before
+    /// the tenant's first webhook: what it wants is remembered for some seconds.
+    pub async fn set_flow(&self, tenant: &Tenant, flow: &str, wants: &[&str]) {
+        sqlx::query("update tenants set flow = $2, flow_wants = $3 where id = $1")
+            .bind(tenant.id)
+            .bind(flow)
+            .bind(wants)
+            .execute(&self.db.pool)
+            .await
+            .unwrap();
+    }
+
+    /// A contact writes to the tenant: a signed webhook, acknowledged. Gives Meta's id of the message.
+    pub async fn says(&self, tenant: &Tenant, from: &str, text: &str) -> String {
+        let message = Inbound::text(&tenant.phone_number_id, from, text);
+        let id = message.id.clone();
+        let delivery = self.sim.receive(message).await;
+        assert!(delivery.is_acknowledged(), "{delivery:?}");
+        id
+    }
+
+    /// Waits until nothing is left to do: no lane, nothing in the outbox, no status on its way. Not for tests in
+    /// which something waits for a later time.
+    pub async fn idle(&self) {
+        self.idle_stages().await;
+        self.sim.wait_for_webhook_idle(PATIENCE).await.unwrap();
+        self.idle_stages().await;
+    }
+
+    async fn idle_stages(&self) {
+        let work = "select (select count(*) from lanes) + (select count(*) from outbox)";
+        eventually("lanes and outbox are empty", async || self.db.count(work).await == 0).await;
+    }
+
+    /// Stops the runtime in order; what it had taken is finished.
+    pub async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            assert!(running.stop().await, "the runtime did not finish its work");
+        }
+    }
+
+    /// Stops the runtime, if it runs, and starts it on the same database, with the same clock.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        let running = self.start.run().await;
+        self.api = Client::new(running.address);
+        self.sim.set_webhook(&self.api.webhook_url());
+        self.running = Some(running);
+    }
+
+    /// Changes a variable of the configuration; it holds from the next [`World::restart`].
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.start.configuration.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Stops everything in order. A world that is dropped stops as well, in whatever order.
+    pub async fn end(mut self) {
+        self.stop().await;
+        self.sim.stop().await;
+    }
+}
