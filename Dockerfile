@@ -7,8 +7,8 @@ COPY . .
 # release, or dev for quick builds while developing
 ARG PROFILE=release
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    --mount=type=cache,target=/src/target \
-    --mount=type=cache,target=/src/plugins/target \
+    --mount=type=cache,target=/src/target,sharing=locked \
+    --mount=type=cache,target=/src/plugins/target,sharing=locked \
     cargo build --locked --profile "$PROFILE" --package hoopoe-runtime --bin hoopoe \
     && folder="$PROFILE" && if [ "$PROFILE" = dev ]; then folder=debug; fi \
     && install -m 0755 "target/$folder/hoopoe" /usr/local/bin/hoopoe

@@ -135,7 +135,7 @@ create table lanes (
     primary key (tenant_id, contact_id, stage)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
 create index lanes_ready on lanes (stage, ready_at);
-create sequence lease_tokens cache 100;
+create sequence lease_tokens;
 
 -- Every run of a flow: what it decided or why it failed.
 create table flow_runs (

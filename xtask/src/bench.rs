@@ -17,12 +17,18 @@ const LIMIT: Duration = Duration::from_secs(4 * 60 * 60);
 /// What to measure.
 #[derive(Args)]
 pub struct Options {
-    /// roundtrip, ingest, flow, or all
-    #[arg(default_value = "all")]
-    name: String,
-    /// Passed on to the benchmark, for example `--seconds 10`
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    /// roundtrip, ingest, flow or all (the default), and options of the benchmark, for example `--seconds 10`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "NAME AND OPTIONS")]
     arguments: Vec<String>,
+}
+
+impl Options {
+    /// The arguments with a name in front.
+    fn complete(&self) -> Vec<&str> {
+        let given = self.arguments.iter().map(String::as_str);
+        let has_name = self.arguments.first().is_some_and(|first| !first.starts_with('-'));
+        if has_name { given.collect() } else { std::iter::once("all").chain(given).collect() }
+    }
 }
 
 /// Build, start Postgres, measure.
@@ -34,7 +40,7 @@ pub fn run(options: &Options) -> Result<()> {
     )?;
     let database = Database::start(Kind::Bench)?;
     let mut command = process::command(bench);
-    command.arg(&options.name).args(&options.arguments);
+    command.args(options.complete());
     command.env("HOOPOE_BIN", hoopoe).env("META_SIM_BIN", meta_sim);
     if let Database::Embedded(cluster) = &database {
         postgres::create_database(cluster.binaries(), &cluster.url("postgres"), "hoopoe_bench")?;
@@ -72,6 +78,18 @@ fn microseconds(line: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_is_measured_unless_named() {
+        for (given, expected) in [
+            (vec![], vec!["all"]),
+            (vec!["--seconds", "3"], vec!["all", "--seconds", "3"]),
+            (vec!["flow", "--seconds", "3"], vec!["flow", "--seconds", "3"]),
+        ] {
+            let options = Options { arguments: given.into_iter().map(str::to_owned).collect() };
+            assert_eq!(options.complete(), expected);
+        }
+    }
 
     #[test]
     fn the_line_of_fdatasync_is_read() {

@@ -138,7 +138,7 @@ impl Config {
             graph_version: values.version("WHATSAPP_API_VERSION", "v23.0")?,
             graph_connect_timeout: values.duration("GRAPH_CONNECT_TIMEOUT", "5s")?,
             graph_timeout: values.duration("GRAPH_TIMEOUT", "15s")?,
-            delivery_concurrency: values.at_least_one("DELIVERY_CONCURRENCY", "256")?,
+            delivery_concurrency: values.at_least_one("DELIVERY_CONCURRENCY", "1024")?,
             delivery_retries: values.parse("DELIVERY_RETRIES", "5", "a number of retries")?,
             unknown_outcome_wait: values.span("UNKNOWN_OUTCOME_WAIT", "30s")?,
             flow_concurrency: values.at_least_one("FLOW_CONCURRENCY", "128")?,

@@ -1,0 +1,94 @@
+//! What to measure and how long.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, ValueEnum};
+
+/// Measures the runtime beside the floor of the same machine. Use a release build and a Postgres with fsync on.
+#[derive(Parser)]
+#[command(version)]
+pub struct Options {
+    /// What to measure.
+    pub scenario: Scenario,
+    /// Length of each measured phase, in seconds.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// How often everything is measured; the report gives the median.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// One round of one second with few contacts: shows that it works, measures nothing.
+    #[arg(long)]
+    pub quick: bool,
+    /// Connections of the load generator.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub connections: u16,
+    /// Where the reports go: <scenario>.json and <scenario>.md.
+    #[arg(long, default_value = "target/bench")]
+    pub out: PathBuf,
+    /// A Postgres; each scenario creates a database of its own on it and removes it at the end.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// The runtime's binary; the one beside this program when absent.
+    #[arg(long, env = "HOOPOE_BIN")]
+    pub hoopoe: Option<PathBuf>,
+    /// Microseconds of one fdatasync where Postgres keeps its log, by pg_test_fsync; written into the report.
+    #[arg(long, env = "FDATASYNC_US")]
+    pub fdatasync_us: Option<f64>,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scenario {
+    /// A webhook, the auto-reply, its acceptance by Meta's simulator.
+    Roundtrip,
+    /// Webhooks to their commit.
+    Ingest,
+    /// The sandbox alone.
+    Flow,
+    /// All of these.
+    All,
+}
+
+impl Options {
+    /// With what `--quick` stands for.
+    pub fn settled(mut self) -> Self {
+        if self.quick {
+            (self.seconds, self.rounds) = (1, 1);
+        }
+        self
+    }
+
+    /// Length of a measured phase.
+    pub fn phase(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+
+    /// Length of a warm-up.
+    pub fn warm_up(&self) -> Duration {
+        if self.quick { Duration::from_millis(300) } else { Duration::from_secs(3) }
+    }
+
+    /// The Postgres to measure on.
+    pub fn database_url(&self) -> Result<&str> {
+        self.database_url
+            .as_deref()
+            .context("DATABASE_URL is not set; `cargo xtask bench` starts a Postgres and sets it")
+    }
+
+    /// The runtime's binary.
+    pub fn hoopoe(&self) -> Result<PathBuf> {
+        let path = match &self.hoopoe {
+            Some(path) => path.clone(),
+            None => std::env::current_exe().context("this program's own path")?.with_file_name("hoopoe"),
+        };
+        if !Path::new(&path).exists() {
+            bail!(
+                "there is no {}; build it with `cargo build --release -p hoopoe-runtime`, or set HOOPOE_BIN",
+                path.display()
+            );
+        }
+        Ok(path)
+    }
+}

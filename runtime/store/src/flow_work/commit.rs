@@ -1,0 +1,167 @@
+//! The commit of runs: records, states, messages and the lanes' advance, in one transaction.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Advance, NextState, RunRecord};
+use crate::Store;
+use crate::contacts::Place;
+use crate::lanes::{self, LaneKey, Stage};
+use crate::outbound::{self, Addressed};
+
+impl Store {
+    /// Commits lanes' runs in one transaction. For each lane: whether it was still owned; if not, nothing of it was
+    /// written.
+    pub async fn commit_runs(&self, lanes: &[Arc<Advance>]) -> Result<Vec<bool>, sqlx::Error> {
+        let now = self.ambient.now();
+        let mut tx = self.pool.begin().await?;
+        let held = lanes::hold(&mut tx, Stage::Flow, lanes.iter().map(|advance| advance.lease)).await?;
+        let owned: Vec<&Arc<Advance>> = lanes.iter().filter(|advance| held.contains(&advance.lease.lane)).collect();
+        record(&mut tx, &owned, now).await?;
+        keep_states(&mut tx, &owned).await?;
+        let outbound: Vec<Addressed<'_>> = owned.iter().flat_map(|advance| advance.outbound()).collect();
+        outbound::insert(&mut tx, &outbound, now).await?;
+        advance(&mut tx, &owned, now).await?;
+        tx.commit().await?;
+        if !outbound.is_empty() {
+            self.wakes.delivery.notify_one();
+        }
+        Ok(lanes.iter().map(|advance| held.contains(&advance.lease.lane)).collect())
+    }
+}
+
+impl Advance {
+    fn outbound(&self) -> impl Iterator<Item = Addressed<'_>> {
+        let LaneKey { tenant_id, contact_id } = self.lease.lane;
+        self.handled.iter().flat_map(move |handled| {
+            let place = Place { contact_id, conversation_id: handled.event.conversation_id };
+            let channel_id = handled.event.channel_id;
+            handled.messages.iter().map(move |message| Addressed { tenant_id, channel_id, place, message })
+        })
+    }
+}
+
+async fn record(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    let runs: Vec<(Uuid, i64, &RunRecord)> = lanes
+        .iter()
+        .flat_map(|lane| lane.handled.iter().map(|h| (lane.lease.lane.tenant_id, h.event.id, &h.run)))
+        .collect();
+    if runs.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into flow_runs (tenant_id, event_id, attempt, plugin, digest, result, reason, actions, fuel, micros,
+                                memory_bytes, logs, at)
+         select tenant_id, event_id, attempt, plugin, digest, result, reason, actions, fuel, micros, memory_bytes,
+                logs::json, $13
+         from unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[],
+                     $9::bigint[], $10::bigint[], $11::bigint[], $12::text[])
+              as k (tenant_id, event_id, attempt, plugin, digest, result, reason, actions, fuel, micros, memory_bytes,
+                    logs)",
+        &runs.iter().map(|(tenant, _, _)| *tenant).collect::<Vec<_>>(),
+        &runs.iter().map(|(_, event, _)| *event).collect::<Vec<_>>(),
+        &runs.iter().map(|(_, _, run)| run.attempt).collect::<Vec<_>>(),
+        &runs.iter().map(|(_, _, run)| run.plugin.clone()).collect::<Vec<_>>(),
+        &runs.iter().map(|(_, _, run)| run.digest.clone()).collect::<Vec<_>>(),
+        &runs.iter().map(|(_, _, run)| run.result.clone()).collect::<Vec<_>>(),
+        &runs.iter().map(|(_, _, run)| run.reason.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &runs.iter().map(|(_, _, run)| run.actions).collect::<Vec<_>>(),
+        &runs.iter().map(|(_, _, run)| run.fuel).collect::<Vec<_>>(),
+        &runs.iter().map(|(_, _, run)| run.micros).collect::<Vec<_>>(),
+        &runs.iter().map(|(_, _, run)| run.memory_bytes).collect::<Vec<_>>(),
+        &runs.iter().map(|(_, _, run)| run.logs.clone()).collect::<Vec<_>>() as &[Option<String>],
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The last state of each conversation counts, and its last message from the contact.
+async fn keep_states(db: &mut PgConnection, lanes: &[&Arc<Advance>]) -> Result<(), sqlx::Error> {
+    struct Last<'a> {
+        tenant_id: Uuid,
+        conversation_id: Uuid,
+        state: Option<(&'a Option<Vec<u8>>, &'a str)>,
+        inbound_at: Option<DateTime<Utc>>,
+    }
+    let mut conversations: Vec<Last<'_>> = Vec::new();
+    for lane in lanes {
+        let start = conversations.len();
+        for handled in &lane.handled {
+            let (tenant_id, conversation_id) = (lane.lease.lane.tenant_id, handled.event.conversation_id);
+            // A lane has one conversation per channel: few.
+            let known = conversations[start..].iter().position(|last| last.conversation_id == conversation_id);
+            let place = known.map_or(conversations.len(), |known| start + known);
+            if known.is_none() {
+                conversations.push(Last { tenant_id, conversation_id, state: None, inbound_at: None });
+            }
+            let last = &mut conversations[place];
+            if let NextState::Set(state) = &handled.state {
+                last.state = Some((state, &handled.run.plugin));
+            }
+            if handled.event.kind == "message" {
+                last.inbound_at = last.inbound_at.max(Some(handled.event.occurred_at));
+            }
+        }
+    }
+    conversations.retain(|last| last.state.is_some() || last.inbound_at.is_some());
+    if conversations.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "update conversations c set
+             state = case when k.changed then k.state else c.state end,
+             state_plugin = case when k.changed then k.plugin else c.state_plugin end,
+             last_inbound_at = greatest(c.last_inbound_at, k.inbound_at)
+         from unnest($1::uuid[], $2::uuid[], $3::bool[], $4::bytea[], $5::text[], $6::timestamptz[])
+              as k (tenant_id, id, changed, state, plugin, inbound_at)
+         where c.tenant_id = k.tenant_id and c.id = k.id",
+        &conversations.iter().map(|last| last.tenant_id).collect::<Vec<_>>(),
+        &conversations.iter().map(|last| last.conversation_id).collect::<Vec<_>>(),
+        &conversations.iter().map(|last| last.state.is_some()).collect::<Vec<_>>(),
+        &conversations.iter().map(|last| last.state.and_then(|(state, _)| state.clone())).collect::<Vec<_>>()
+            as &[Option<Vec<u8>>],
+        &conversations.iter().map(|last| last.state.map(|(_, plugin)| plugin.to_owned())).collect::<Vec<_>>()
+            as &[Option<String>],
+        &conversations.iter().map(|last| last.inbound_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>]
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Deletes the lanes that have nothing left, and gives the others back. They are locked: nothing can be added to them
+/// between the look and the deletion.
+async fn advance(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "with done as (
+             select l.tenant_id, l.contact_id, k.done_event, k.ready_at, k.attempts,
+                    k.ready_at is null and not exists (
+                        select from events e
+                        where e.tenant_id = l.tenant_id and e.contact_id = l.contact_id and e.id > k.done_event
+                    ) as empty
+             from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::int[])
+                  as k (tenant_id, contact_id, done_event, ready_at, attempts)
+             join lanes l on l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = 0
+         ), gone as (
+             delete from lanes l using done d
+             where l.tenant_id = d.tenant_id and l.contact_id = d.contact_id and l.stage = 0 and d.empty
+         )
+         update lanes l set done_event = d.done_event, ready_at = coalesce(d.ready_at, $6), attempts = d.attempts
+         from done d
+         where l.tenant_id = d.tenant_id and l.contact_id = d.contact_id and l.stage = 0 and not d.empty",
+        &lanes.iter().map(|lane| lane.lease.lane.tenant_id).collect::<Vec<_>>(),
+        &lanes.iter().map(|lane| lane.lease.lane.contact_id).collect::<Vec<_>>(),
+        &lanes.iter().map(|lane| lane.done_event).collect::<Vec<_>>(),
+        &lanes.iter().map(|lane| lane.again.map(|(at, _)| at)).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        &lanes.iter().map(|lane| lane.again.map_or(0, |(_, attempts)| attempts)).collect::<Vec<_>>(),
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
