@@ -1,32 +1,4 @@
-//! Write a Hoopoe flow: what a business answers when somebody writes to it.
-//!
-//! A flow is a pure function. What happened and what is known come in; what to do and what to remember go out.
-//! It has no clock, no files and no network, so the same event always gives the same outcome. This is a whole
-//! plugin:
-//!
-//! ```
-//! use hoopoe_sdk::prelude::*;
-//!
-//! #[flow]
-//! fn auto_reply(ctx: &Context, event: &Event) -> FlowResult {
-//!     let Event::Message(message) = event else { return Outcome::nothing() };
-//!     Outcome::reply(format!("thanks for reaching us\n- team {}", ctx.tenant.name))
-//!         .idempotency_key(format!("auto-reply:{}", message.id))
-//! }
-//! # let mut chat = hoopoe_sdk::testing::Harness::<auto_reply>::new();
-//! # chat.says("hi").expect_reply("thanks for reaching us\n- team Hoopoe Demo");
-//! ```
-//!
-//! Its crate is a `cdylib`, and [`testing`] runs it without Wasm:
-//!
-//! ```toml
-//! [lib]
-//! crate-type = ["cdylib"]
-//! ```
-//!
-//! [`FlowResult`] is an ordinary `Result`: `?` works, and [`Build`] adds the builder methods to it. What fails is
-//! a [`FlowError`]: `retry` runs the event again later, `reject` gives it up with a reason. A panic ends the run
-//! with its message and place.
+#![doc = include_str!("../README.md")]
 
 mod actions;
 #[doc(hidden)]

@@ -11,6 +11,7 @@ mod routes;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hoopoe_protocol::envelope::ItemKind;
 use hoopoe_protocol::{envelope, signature};
 use hoopoe_store::Store;
 use hoopoe_store::group::{GroupCommit, Sizes};
@@ -85,6 +86,12 @@ impl Ingest {
         let now = self.store.ambient.now();
         let mut answers = Vec::with_capacity(items.len());
         for (item, route) in items.into_iter().zip(routes) {
+            if let (Some(route), ItemKind::Message(head)) = (&route, &item.kind)
+                && let (false, Some(number)) = (route.number_known, &head.display_phone_number)
+            {
+                self.store.learn_number(route, number).await?;
+                self.routes.forget();
+            }
             let arrival = Arc::new(arrivals::arrival(item, route.as_deref(), now));
             answers.push((self.journal.submit(arrival.clone())?, arrival));
         }

@@ -15,6 +15,8 @@ pub struct Route {
     pub channel_id: Uuid,
     /// Whether the tenant's flow wants to see statuses.
     pub wants_statuses: bool,
+    /// Whether the number as people write it is known.
+    pub number_known: bool,
 }
 
 /// How an item names its number.
@@ -34,13 +36,15 @@ impl Store {
         // Indexes channels_phone_number_id and channels_waba_id.
         let rows = sqlx::query!(
             r#"select k.place as "place!", c.tenant_id as "tenant_id!", c.id as "id!",
-                      'status' = any (t.flow_wants) as "wants_statuses!"
+                      'status' = any (t.flow_wants) as "wants_statuses!",
+                      c.display_phone_number is not null as "number_known!"
                from unnest($1::text[], $2::text[]) with ordinality as k (number, account, place)
                cross join lateral (
-                   select tenant_id, id from (
-                       (select tenant_id, id from channels where phone_number_id = k.number)
+                   select * from (
+                       (select tenant_id, id, display_phone_number from channels where phone_number_id = k.number)
                        union all
-                       (select tenant_id, id from channels where waba_id = k.account order by created_at, id limit 1)
+                       (select tenant_id, id, display_phone_number from channels where waba_id = k.account
+                        order by created_at, id limit 1)
                    ) as either limit 1
                ) as c
                join tenants t on t.id = c.tenant_id"#,
@@ -51,12 +55,31 @@ impl Store {
         .await?;
         let mut routes = vec![None; keys.len()];
         for row in rows {
-            let route = Route { tenant_id: row.tenant_id, channel_id: row.id, wants_statuses: row.wants_statuses };
+            let route = Route {
+                tenant_id: row.tenant_id,
+                channel_id: row.id,
+                wants_statuses: row.wants_statuses,
+                number_known: row.number_known,
+            };
             if let Some(place) = usize::try_from(row.place).ok().and_then(|place| routes.get_mut(place - 1)) {
                 *place = Some(Arc::new(route));
             }
         }
         Ok(routes)
+    }
+
+    /// Keeps the number as people write it, as Meta tells it with every webhook; the first that is told stays.
+    pub async fn learn_number(&self, route: &Route, display_phone_number: &str) -> Result<(), Error> {
+        sqlx::query!(
+            "update channels set display_phone_number = $3
+             where tenant_id = $1 and id = $2 and display_phone_number is null",
+            route.tenant_id,
+            route.channel_id,
+            display_phone_number
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 }
 

@@ -20,13 +20,17 @@
 mod client;
 mod database;
 mod process;
+mod proxy;
 mod settings;
+mod snapshot;
 mod wait;
 mod world;
 
 pub use client::{Client, Tenant};
 pub use database::Database;
 pub use process::{Ended, Process};
+pub use proxy::Proxy;
 pub use settings::{APP_SECRET, MASTER_KEY, VERIFY_TOKEN, settings, sim_options};
+pub use snapshot::snapshot;
 pub use wait::{PATIENCE, eventually, eventually_some};
 pub use world::{Builder, World};
