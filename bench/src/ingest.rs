@@ -15,7 +15,7 @@ use self::rows::Rows;
 use crate::database::{self, Database};
 use crate::load::{self, Load, Pace, Posted};
 use crate::machine;
-use crate::meter::Meter;
+use crate::meter::{Meter, Usage};
 use crate::options::Options;
 use crate::report::{Aim, Report};
 use crate::runtime::Hoopoe;
@@ -28,6 +28,9 @@ const ROWS: &str = "floor: rows in batches of 100";
 const SIGNATURES: &str = "floor: signature only";
 const SLOWER: &str = "slower floor";
 const RATE: &str = "acks";
+/// Of the floors.
+const MESSAGES: &str = "messages";
+const POSTGRES: &str = "CPU, Postgres";
 
 /// Requests that are written for one phase, at the most: about 250 MB.
 const MOST: usize = 300_000;
@@ -74,9 +77,9 @@ async fn measure(options: &Options, threads: &Threads, database: &Database) -> R
         let before = meter.read();
         let (written, elapsed) = rows.write(&mut db, options.phase()).await?;
         let floor_rows = written as f64 / elapsed.as_secs_f64();
-        report.add((ROWS, RATE), "1/s", floor_rows);
+        report.add((ROWS, MESSAGES), "1/s", floor_rows);
         if let Some(seconds) = meter.read().since(&before).postgres {
-            report.add((ROWS, "CPU, runtime + Postgres"), "s per 1,000", seconds * 1000.0 / written as f64);
+            report.add((ROWS, POSTGRES), "s per 1,000", seconds * 1000.0 / written as f64);
         }
 
         let requests = webhooks.write(((rate * options.phase().as_secs_f64() * 1.5) as usize).min(MOST));
@@ -87,20 +90,15 @@ async fn measure(options: &Options, threads: &Threads, database: &Database) -> R
         acked += posted.count();
         rate = rate.max(posted.rate());
         add(&mut report, OWN, &posted);
-        let usage = crate::meter::Usage { server: None, ..usage };
+        // There is no simulator; its threads serve the floor.
+        let usage = Usage { server: None, ..usage };
         report.add_usage(OWN, &usage, posted.count() as u64);
-        for (name, memory) in
-            [("memory, runtime", meter.runtime_memory()), ("memory, Postgres", meter.postgres_memory())]
-        {
-            if let Some(memory) = memory {
-                report.add((OWN, name), "MB", memory);
-            }
-        }
+        report.add_memory(OWN, meter.memory());
 
         let load = Load { address: server, requests, pace: Pace::Closed, time: options.phase(), again: true };
         let checked = on_load_thread(threads, load).await?;
         add(&mut report, SIGNATURES, &checked);
-        report.add((SLOWER, RATE), "1/s", floor_rows.min(checked.rate()));
+        report.add((SLOWER, MESSAGES), "1/s", floor_rows.min(checked.rate()));
         eprintln!(
             "ingest, round {round}: {:.0} acks/s; floors: {floor_rows:.0} rows/s, {:.0} signatures/s",
             posted.rate(),
@@ -113,8 +111,8 @@ async fn measure(options: &Options, threads: &Threads, database: &Database) -> R
     let expected = acked as u64 + rows.written();
     report
         .check(u64::try_from(kept) == Ok(expected), format!("{expected} messages were acknowledged, {kept} are kept"));
-    report.compare((OWN, RATE), (SLOWER, RATE));
-    report.compare((OWN, "CPU, runtime + Postgres"), (ROWS, "CPU, runtime + Postgres"));
+    report.compare((OWN, RATE), (SLOWER, MESSAGES));
+    report.compare((OWN, "CPU, runtime + Postgres"), (ROWS, POSTGRES));
     report.aim((OWN, RATE), Aim::RatioAtLeast(0.5));
     report.aim((OWN, "ack, p99"), Aim::AtMost(20.0));
     Ok(report)

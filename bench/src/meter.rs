@@ -30,6 +30,15 @@ pub struct Usage {
     pub server: Option<f64>,
 }
 
+/// Resident memory, in MB.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// The runtime.
+    pub runtime: Option<f64>,
+    /// All processes of Postgres: what each has for itself, and once what they share.
+    pub postgres: Option<f64>,
+}
+
 impl Meter {
     /// CPU seconds so far.
     pub fn read(&self) -> Usage {
@@ -41,18 +50,14 @@ impl Meter {
         }
     }
 
-    /// Resident memory of the runtime, in MB.
-    pub fn runtime_memory(&self) -> Option<f64> {
-        memory(self.runtime, "VmRSS:")
-    }
-
-    /// Memory of all processes of Postgres, in MB: what each has for itself, and once what they share.
-    pub fn postgres_memory(&self) -> Option<f64> {
-        let postmaster = self.postmaster?;
-        let processes = || children(postmaster).into_iter().chain([postmaster]);
-        let own: f64 = processes().filter_map(|pid| memory(pid, "RssAnon:")).sum();
-        let shared = processes().filter_map(|pid| memory(pid, "RssShmem:")).fold(0.0, f64::max);
-        Some(own + shared)
+    /// Resident memory now.
+    pub fn memory(&self) -> Memory {
+        let postgres = self.postmaster.map(|postmaster| {
+            let processes = || children(postmaster).into_iter().chain([postmaster]);
+            let own: f64 = processes().filter_map(|pid| memory(pid, "RssAnon:")).sum();
+            own + processes().filter_map(|pid| memory(pid, "RssShmem:")).fold(0.0, f64::max)
+        });
+        Memory { runtime: memory(self.runtime, "VmRSS:"), postgres }
     }
 }
 
@@ -110,9 +115,15 @@ impl Stat {
 }
 
 fn postgres(postmaster: u32) -> Option<f64> {
-    let first = Stat::of(postmaster)?;
-    let running: f64 = children(postmaster).into_iter().filter_map(Stat::of).map(|stat| stat.own).sum();
-    Some(first.own + first.ended + running)
+    loop {
+        let first = Stat::of(postmaster)?;
+        let running: f64 = children(postmaster).into_iter().filter_map(Stat::of).map(|stat| stat.own).sum();
+        let second = Stat::of(postmaster)?;
+        // Otherwise a process ended in between, and may be in neither sum or in both.
+        if first.ended.total_cmp(&second.ended).is_eq() {
+            return Some(second.own + second.ended + running);
+        }
+    }
 }
 
 fn children(parent: u32) -> Vec<u32> {

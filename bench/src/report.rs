@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::machine::Facts;
-use crate::meter::Usage;
+use crate::meter::{Memory, Usage};
 use crate::stats::median;
 
 /// A scenario's results.
@@ -83,7 +83,7 @@ impl Report {
             ("CPU, runtime + Postgres", usage.product()),
             ("CPU, runtime", usage.runtime),
             ("CPU, Postgres", usage.postgres),
-            ("CPU, server threads of the benchmark", usage.server),
+            ("CPU, simulator", usage.server),
             ("CPU, load generator", usage.load),
         ];
         for (name, seconds) in parts {
@@ -91,6 +91,15 @@ impl Report {
                 && count > 0
             {
                 self.add((case, name), "s per 1,000", seconds * 1000.0 / count as f64);
+            }
+        }
+    }
+
+    /// Memory, as far as it can be read.
+    pub fn add_memory(&mut self, case: &str, memory: Memory) {
+        for (name, size) in [("memory, runtime", memory.runtime), ("memory, Postgres", memory.postgres)] {
+            if let Some(size) = size {
+                self.add((case, name), "MB", size);
             }
         }
     }

@@ -40,6 +40,9 @@ const CASES: [(u64, &str, &str); 2] =
     [(0, "simulator 0 ms", "simulator 0 ms, half load"), (100, "simulator 100 ms", "simulator 100 ms, half load")];
 const RATE: &str = "replies";
 const PRODUCT: &str = "CPU, runtime + Postgres";
+/// Of the floors.
+const MESSAGES: &str = "messages";
+const POSTGRES: &str = "CPU, Postgres";
 
 /// Measures it.
 pub fn run(options: &Options) -> Result<Report> {
@@ -83,7 +86,6 @@ async fn measure(options: &Options, threads: &Threads, database: &Database) -> R
         eprintln!("the runtime's log ends with\n{}", hoopoe.last_words());
     }
     compare(&mut report);
-    // Only now: the simulator's threads are still running.
     course.sim.stop().await;
     Ok(report)
 }
@@ -107,9 +109,9 @@ async fn rounds(options: &Options, database: &Database, course: &mut Course<'_>,
             database::checkpoint(&mut course.db).await;
             let before = course.meter.read();
             let (messages, elapsed) = floor::run(database, connections, options.phase()).await?;
-            report.add((case, RATE), "1/s", messages as f64 / elapsed.as_secs_f64());
+            report.add((case, MESSAGES), "1/s", messages as f64 / elapsed.as_secs_f64());
             if let Some(seconds) = course.meter.read().since(&before).postgres {
-                report.add((case, PRODUCT), "s per 1,000", seconds * 1000.0 / messages as f64);
+                report.add((case, POSTGRES), "s per 1,000", seconds * 1000.0 / messages as f64);
             }
             eprintln!("roundtrip, round {round}: {case}: {:.0} messages/s", messages as f64 / elapsed.as_secs_f64());
         }
@@ -119,6 +121,7 @@ async fn rounds(options: &Options, database: &Database, course: &mut Course<'_>,
             let Some(outcome) = phase(options, course, report, closed, Pace::Closed, count).await? else {
                 return Ok(());
             };
+            report.add_memory(closed, outcome.memory);
             acks = acks.max(outcome.posted.rate());
             let rate = outcome.rate() / 2.0;
             let count = (rate * options.phase().as_secs_f64()).ceil() as usize;
@@ -155,8 +158,8 @@ async fn phase(
 fn compare(report: &mut Report) {
     let [(_, at_once, at_once_half), (_, late, _)] = CASES;
     for (_, floor) in FLOORS {
-        report.compare((at_once, RATE), (floor, RATE));
-        report.compare((at_once, PRODUCT), (floor, PRODUCT));
+        report.compare((at_once, RATE), (floor, MESSAGES));
+        report.compare((at_once, PRODUCT), (floor, POSTGRES));
     }
     report.compare((late, RATE), (at_once, RATE));
     report.aim((at_once, RATE), Aim::AtLeast(10_000.0));

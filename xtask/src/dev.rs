@@ -37,8 +37,8 @@ pub fn dev(options: &Options) -> Result<()> {
 pub fn demo(options: &Options) -> Result<()> {
     let mut session = Session::start(options, Log::File)?;
     let missing = session.converse().inspect_err(|_| session.instance.show_log())?;
-    places::print(&session.instance, &session.tenant);
     if missing.is_empty() {
+        println!("The message was answered and read. `cargo xtask dev` does the same and stays up.");
         return Ok(());
     }
     session.instance.show_log();

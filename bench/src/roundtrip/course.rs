@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 
 use super::replies::{self, Replies};
 use crate::load::{self, Load, Pace, Posted};
-use crate::meter::{Meter, Usage};
+use crate::meter::{Memory, Meter, Usage};
 use crate::report::Report;
 use crate::threads::Threads;
 use crate::webhooks::{Requests, Webhooks};
@@ -50,8 +50,8 @@ pub struct Outcome {
     drained: Duration,
     /// The rest that remained: empty when all is well.
     unsettled: Vec<String>,
-    runtime_memory: Option<f64>,
-    postgres_memory: Option<f64>,
+    /// At the end.
+    pub memory: Memory,
 }
 
 impl Course<'_> {
@@ -64,11 +64,11 @@ impl Course<'_> {
         self.total += posted.count() as u64;
         let unsettled = self.settle(posted.count() as u64).await?;
         let usage = self.meter.read().since(&before);
-        let (runtime_memory, postgres_memory) = (self.meter.runtime_memory(), self.meter.postgres_memory());
+        let memory = self.meter.memory();
         let replies = replies::account(&self.webhooks.audience, &posted, &self.sim.accepted());
         let drained =
             replies.last.map_or(Duration::ZERO, |last| last.saturating_duration_since(posted.start + posted.elapsed));
-        Ok(Outcome { posted, replies, usage, drained, unsettled, runtime_memory, postgres_memory })
+        Ok(Outcome { posted, replies, usage, drained, unsettled, memory })
     }
 
     /// Gives what does not come to rest in time.
@@ -76,13 +76,12 @@ impl Course<'_> {
         let end = Instant::now() + self.patience;
         loop {
             let stats = self.sim.stats();
-            let waiting: i64 =
-                sqlx::query_scalar("select (select count(*) from outbox) + (select count(*) from lanes)")
-                    .fetch_one(&mut self.db)
-                    .await
-                    .context("looking at the lanes")?;
-            let all = stats.accepted >= expected && stats.is_idle() && waiting == 0;
-            if all || Instant::now() > end {
+            let accepted = stats.accepted >= expected && stats.is_idle();
+            let late = Instant::now() > end;
+            // Postgres is not asked while it still has work to do.
+            let waiting = if accepted || late { self.waiting().await? } else { 0 };
+            let all = accepted && waiting == 0;
+            if all || late {
                 let mut unsettled = Vec::new();
                 if !all {
                     unsettled.push(format!(
@@ -100,6 +99,12 @@ impl Course<'_> {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Rows in lanes and outbox: work that somebody still has to do.
+    async fn waiting(&mut self) -> Result<i64> {
+        let count = sqlx::query_scalar("select (select count(*) from outbox) + (select count(*) from lanes)");
+        count.fetch_one(&mut self.db).await.context("looking at the lanes")
     }
 
     /// Every message of the whole run is there once, and every reply has gone all its way.
@@ -138,11 +143,6 @@ impl Outcome {
         report.add((case, "ack, p99"), "ms", acks.ms(0.99));
         report.add((case, "backlog, time to clear"), "s", self.drained.as_secs_f64());
         report.add_usage(case, &self.usage, replies.count() as u64);
-        for (name, memory) in [("memory, runtime", self.runtime_memory), ("memory, Postgres", self.postgres_memory)] {
-            if let Some(memory) = memory {
-                report.add((case, name), "MB", memory);
-            }
-        }
     }
 
     /// Adds the checks, and gives whether they held.

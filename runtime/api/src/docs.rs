@@ -4,12 +4,14 @@ use axum::Router;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::server::Server;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// The document and the page.
 pub fn router(mut document: OpenApi) -> Router {
     complete(&mut document);
-    SwaggerUi::new("/docs").url("/openapi.json", document).into()
+    // By default the page asks a validator on the internet what it thinks of the document.
+    let page = Config::default().validator_url("none");
+    SwaggerUi::new("/docs").url("/openapi.json", document).config(page).into()
 }
 
 /// The OpenAPI document of the whole API.

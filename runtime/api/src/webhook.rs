@@ -1,6 +1,7 @@
 //! `GET` and `POST /whatsapp/webhook` (also `/webhook`): Meta's verification and events.
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::header::HeaderMap;
 use hoopoe_ingest::{Error, Receipt};
@@ -47,9 +48,12 @@ pub struct ReceiptBody {
 /// Meta verifies the address.
 #[utoipa::path(get, path = "/whatsapp/webhook", tag = "webhook", params(Verification),
     responses((status = 200, description = "The challenge", body = String, content_type = "text/plain"),
-        (status = 403, body = ErrorBody)))]
-pub async fn verify(state: State<Api>, query: Query<Verification>) -> Result<String, ApiError> {
-    let (State(api), Query(asked)) = (state, query);
+        (status = 400, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub async fn verify(
+    State(api): State<Api>,
+    query: Result<Query<Verification>, QueryRejection>,
+) -> Result<String, ApiError> {
+    let Query(asked) = query.map_err(|rejection| bad_request(rejection.body_text()))?;
     let expected = api.verify_token.expose_secret().as_bytes();
     let token = asked.verify_token.as_deref().unwrap_or_default().as_bytes();
     if asked.mode.as_deref() != Some("subscribe") || !hoopoe_secrets::constant_time_eq(token, expected) {
@@ -78,8 +82,11 @@ pub async fn receive(
 /// As `/whatsapp/webhook`.
 #[utoipa::path(get, path = "/webhook", tag = "webhook", params(Verification),
     responses((status = 200, description = "The challenge", body = String, content_type = "text/plain"),
-        (status = 403, body = ErrorBody)))]
-pub async fn verify_short(state: State<Api>, query: Query<Verification>) -> Result<String, ApiError> {
+        (status = 400, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub async fn verify_short(
+    state: State<Api>,
+    query: Result<Query<Verification>, QueryRejection>,
+) -> Result<String, ApiError> {
     verify(state, query).await
 }
 

@@ -16,9 +16,10 @@ pub fn snapshot(path: &str, actual: &str) {
     if kept == actual {
         return;
     }
+    let longest = kept.lines().count().max(actual.lines().count());
     let (mut old, mut new) = (kept.lines(), actual.lines());
-    let different = (1..).map(|number| (number, old.next(), new.next())).find(|(_, old, new)| old != new);
-    let (number, old, new) = different.unwrap_or_default();
+    let mut pairs = (1..=longest).map(|number| (number, old.next(), new.next()));
+    let (number, old, new) = pairs.find(|(_, old, new)| old != new).unwrap_or_default();
     panic!(
         "{path} is out of date, first in line {number}: it holds {old:?}, not {new:?}; run the test with \
          UPDATE_SNAPSHOTS=1 and look at the difference"

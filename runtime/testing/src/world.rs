@@ -139,6 +139,36 @@ impl World {
         }
     }
 
+    /// Waits until nothing is being worked on, and gives how long each lane still waits: a flow or a message to be
+    /// tried again, or a message in doubt. For a clock that stands.
+    pub async fn waits(&self) -> Vec<TimeDelta> {
+        let config = Config::from(&self.start.configuration).unwrap_or_else(|error| panic!("{error}"));
+        eventually("every lane waits for a later time", async || {
+            // With a clock that stands, a lane under way is known by the end of its lease.
+            let busy: i64 = sqlx::query_scalar(
+                "select (select count(*) from lanes where ready_at <= $1 or (stage = 0 and ready_at = $2))
+                      + (select count(*) from outbox where state = 'sending')",
+            )
+            .bind(self.now())
+            .bind(self.now() + config.lease)
+            .fetch_one(&self.db.pool)
+            .await
+            .unwrap();
+            busy == 0
+        })
+        .await;
+        let ready: Vec<DateTime<Utc>> = sqlx::query_scalar("select ready_at from lanes order by ready_at")
+            .fetch_all(&self.db.pool)
+            .await
+            .unwrap();
+        ready.into_iter().map(|at| at - self.now()).collect()
+    }
+
+    /// Moves the clock to the moment at which the last of [`World::waits`] is over; not at all when nothing waits.
+    pub async fn advance_past_waits(&self) {
+        self.advance(self.waits().await.pop().unwrap_or_default());
+    }
+
     /// Gives the tenant's events to this plugin: `message` and `status` are what it may want. To be called before
     /// the tenant's first webhook: what it wants is remembered for some seconds.
     pub async fn set_flow(&self, tenant: &Tenant, flow: &str, wants: &[&str]) {
@@ -192,6 +222,11 @@ impl World {
     /// Changes a variable of the configuration; it holds from the next [`World::restart`].
     pub fn set(&mut self, name: &str, value: &str) {
         self.start.configuration.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Changes the roles; they hold from the next [`World::restart`].
+    pub fn set_roles(&mut self, roles: &str) {
+        self.start.roles = roles.parse().unwrap();
     }
 
     /// Stops everything in order. A world that is dropped stops as well, in whatever order.

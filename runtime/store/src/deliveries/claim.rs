@@ -14,13 +14,13 @@ use crate::lanes::{self, LaneKey, Lease, Stage};
 struct Head {
     delivery: Delivery,
     state: String,
-    sending_at: Option<DateTime<Utc>>,
     accepted: bool,
 }
 
 impl Store {
-    /// Claims the first message of up to `limit` lanes for `lease` and marks them `sending`. Messages in doubt are not
-    /// among them before `doubt` has passed since their last request, and not at all once a status has come.
+    /// Claims the first message of up to `limit` lanes for `lease` and marks them `sending`. A message whose former
+    /// owner is gone is in doubt: it is not among them before a further `doubt` has passed, and not at all once a
+    /// status has come.
     pub async fn claim_deliveries(
         &self,
         limit: i64,
@@ -43,12 +43,11 @@ impl Store {
                 finished.push((lease.lane, None));
                 continue;
             };
-            let in_doubt = head.state != "queued";
-            let asked_at = head.sending_at.unwrap_or(now);
-            if in_doubt && head.accepted {
+            if head.accepted {
                 finished.push((lease.lane, Some(head.delivery.message_id)));
-            } else if head.state == "sending" && asked_at + doubt > now {
-                doubtful.push((lease.lane, head.delivery.message_id, asked_at + doubt));
+            } else if head.state == "sending" {
+                // Statuses may have had no reader while the owner was gone: the wait begins now, not with the request.
+                doubtful.push((lease.lane, head.delivery.message_id, now + doubt));
             } else {
                 send.push(head.delivery);
             }
@@ -68,7 +67,7 @@ impl Store {
 async fn heads(db: &mut PgConnection, leases: &[Lease]) -> Result<HashMap<LaneKey, Head>, sqlx::Error> {
     // Primary keys throughout.
     let rows = sqlx::query!(
-        r#"select k.place as "place!", o.message_id, o.state, o.attempts, o.sending_at, o.channel_id,
+        r#"select k.place as "place!", o.message_id, o.state, o.attempts, o.channel_id,
                   m.payload::text as "payload!", m.status >= 'sent' as "accepted!",
                   ch.phone_number_id, ch.token_sealed, ch.token_key_id, ct.wa_id, ct.user_id
            from unnest($1::uuid[], $2::uuid[]) with ordinality as k (tenant_id, contact_id, place)
@@ -97,7 +96,7 @@ async fn heads(db: &mut PgConnection, leases: &[Lease]) -> Result<HashMap<LaneKe
             payload: row.payload,
             attempt: row.attempts + 1,
         };
-        let head = Head { delivery, state: row.state, sending_at: row.sending_at, accepted: row.accepted };
+        let head = Head { delivery, state: row.state, accepted: row.accepted };
         Some((lease.lane, head))
     });
     Ok(heads.collect())

@@ -30,7 +30,7 @@ impl Store {
             .map(|one| (one.lease.lane, Some(one.message_id)))
             .collect();
         finish(&mut tx, &finished, now).await?;
-        put_back(&mut tx, &owned).await?;
+        put_back(&mut tx, &owned, now).await?;
         tx.commit().await?;
         // A lane may hold the next message.
         self.wakes.delivery.notify_one();
@@ -38,8 +38,13 @@ impl Store {
     }
 }
 
-/// Back into the outbox, with the time of the next try.
-async fn put_back(db: &mut PgConnection, owned: &[&Arc<Settlement>]) -> Result<(), sqlx::Error> {
+/// Back into the outbox, with the time of the next try: at once when a status was faster than the answer, since the
+/// next claim then only takes the message out.
+async fn put_back(
+    db: &mut PgConnection,
+    owned: &[&Arc<Settlement>],
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
     let back: Vec<(&Arc<Settlement>, &str, DateTime<Utc>)> = owned
         .iter()
         .filter_map(|one| match &one.verdict {
@@ -59,13 +64,15 @@ async fn put_back(db: &mut PgConnection, owned: &[&Arc<Settlement>]) -> Result<(
              update outbox o set state = k.state from k
              where o.tenant_id = k.tenant_id and o.contact_id = k.contact_id and o.message_id = k.message_id
          )
-         update lanes l set ready_at = k.ready_at from k
+         update lanes l set ready_at = case when m.status >= 'sent' then $6 else k.ready_at end
+         from k join messages m on m.tenant_id = k.tenant_id and m.id = k.message_id
          where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = 1",
         &back.iter().map(|(one, _, _)| one.lease.lane.tenant_id).collect::<Vec<_>>(),
         &back.iter().map(|(one, _, _)| one.lease.lane.contact_id).collect::<Vec<_>>(),
         &back.iter().map(|(one, _, _)| one.message_id).collect::<Vec<_>>(),
         &back.iter().map(|(_, state, _)| (*state).to_owned()).collect::<Vec<_>>(),
-        &back.iter().map(|(_, _, at)| *at).collect::<Vec<_>>()
+        &back.iter().map(|(_, _, at)| *at).collect::<Vec<_>>(),
+        now
     )
     .execute(db)
     .await?;

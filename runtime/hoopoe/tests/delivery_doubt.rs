@@ -1,0 +1,139 @@
+//! Requests whose outcome nobody knows: a status decides, and only without one the message is sent again.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use hoopoe_testing::{Tenant, World};
+use meta_sim::Fault;
+use serde_json::Value;
+
+const CONTACT: &str = "16505551234";
+const LONG: Duration = Duration::from_secs(60);
+/// `UNKNOWN_OUTCOME_WAIT`, unless set.
+const DOUBT: TimeDelta = TimeDelta::seconds(30);
+
+async fn start() -> (World, Tenant) {
+    let world = World::builder().set("GRAPH_TIMEOUT", "400ms").start().await;
+    let tenant = world.api.register("Acme", "106540352242922", "token").await;
+    (world, tenant)
+}
+
+fn contact(number: usize) -> String {
+    format!("165055500{number:02}")
+}
+
+fn steps(message: &Value) -> Vec<&str> {
+    message["timeline"].as_array().unwrap().iter().map(|step| step["status"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_meta_has_is_never_sent_again() {
+    let (world, tenant) = start().await;
+    let faults = [Fault::ResetAfterBody, Fault::Garbage200, Fault::AcceptThenHang(LONG)];
+    let mut ids = Vec::new();
+    for (number, fault) in faults.iter().enumerate() {
+        world.sim.fail_to(&contact(number), fault.clone(), 1);
+        ids.push(world.api.send(&tenant, &contact(number), "one").await);
+        world.api.send(&tenant, &contact(number), "two").await;
+    }
+    // The clock stands: it is the status that ends the doubt, and lets the contact's next message go.
+    world.idle().await;
+    world.advance(DOUBT);
+    world.idle().await;
+
+    assert_eq!((world.sim.requests(), world.sim.accepted_count()), (6, 6));
+    for (number, fault) in faults.iter().enumerate() {
+        let message = world.api.message(&tenant, ids[number]).await;
+        assert_eq!((&message["status"], &message["attempts"]), (&"read".into(), &1.into()), "{fault:?}");
+        assert_eq!(message["waMessageId"], world.sim.accepted().iter().find(|one| {
+            one.to == contact(number) && one.text.as_deref() == Some("one")
+        }).unwrap().wamid.as_str());
+        assert!(steps(&message).contains(&"unknown"), "{fault:?}: {message}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_meta_lost_is_sent_once_more_after_the_wait() {
+    let (world, tenant) = start().await;
+    let faults = [Fault::ResetAfterBodyLost, Fault::Hang(LONG)];
+    let mut ids = Vec::new();
+    for (number, fault) in faults.iter().enumerate() {
+        world.sim.fail_to(&contact(number), fault.clone(), 1);
+        ids.push(world.api.send(&tenant, &contact(number), "hello").await);
+    }
+    assert_eq!(world.waits().await, [DOUBT, DOUBT]);
+    assert_eq!((world.sim.requests(), world.sim.accepted_count()), (2, 0));
+    for id in &ids {
+        let message = world.api.message(&tenant, *id).await;
+        assert_eq!((&message["status"], &message["error"]["class"]), (&"sending".into(), &"ambiguous".into()));
+    }
+    world.advance(DOUBT);
+    world.idle().await;
+
+    assert_eq!((world.sim.requests(), world.sim.accepted_count()), (4, 2));
+    for (number, fault) in faults.iter().enumerate() {
+        let message = world.api.message(&tenant, ids[number]).await;
+        assert_eq!((&message["status"], &message["attempts"]), (&"read".into(), &2.into()), "{fault:?}");
+        assert_eq!(steps(&message)[0], "unknown");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_late_status_ends_the_doubt_before_the_wait_is_over() {
+    let (world, tenant) = start().await;
+    // Nothing is heard of the message until the test lets the statuses go.
+    world.sim.configure(|options| options.webhook_url = Some("http://127.0.0.1:1/".to_owned()));
+    world.sim.fail_next(Fault::ResetAfterBody, 1);
+    let id = world.api.send(&tenant, CONTACT, "hello").await;
+    assert_eq!(world.waits().await, [DOUBT]);
+    world.advance(DOUBT - TimeDelta::seconds(1));
+    assert_eq!(world.waits().await, [TimeDelta::seconds(1)]);
+    world.sim.set_webhook(&world.api.webhook_url());
+    world.idle().await;
+
+    assert_eq!((world.sim.requests(), world.sim.accepted_count()), (1, 1));
+    assert_eq!(world.api.message(&tenant, id).await["status"], "read");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_status_that_comes_while_the_message_waits_for_another_try_stops_it() {
+    let (world, tenant) = start().await;
+    world.sim.configure(|options| options.webhook_url = Some("http://127.0.0.1:1/".to_owned()));
+    // Accepted, but nobody knows; then surely refused; then the status of the first comes.
+    world.sim.fail_next(Fault::ResetAfterBody, 1);
+    world.sim.fail_next(Fault::code(131000), 1);
+    let id = world.api.send(&tenant, CONTACT, "hello").await;
+    world.advance_past_waits().await;
+    assert_eq!(world.waits().await.len(), 1);
+    world.sim.set_webhook(&world.api.webhook_url());
+    world.sim.wait_for_statuses(3, hoopoe_testing::PATIENCE).await.unwrap();
+    world.advance_past_waits().await;
+    world.idle().await;
+
+    assert_eq!((world.sim.requests(), world.sim.accepted_count()), (2, 1));
+    assert_eq!(world.api.message(&tenant, id).await["status"], "read");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn doubt_without_end_is_a_dead_letter() {
+    let (world, tenant) = start().await;
+    world.sim.fail_next(Fault::ResetAfterBodyLost, 100);
+    let id = world.api.send(&tenant, CONTACT, "hello").await;
+    for _ in 0..6 {
+        assert_eq!(world.waits().await, [DOUBT]);
+        world.advance(DOUBT);
+    }
+    world.idle().await;
+
+    assert_eq!((world.sim.requests(), world.sim.accepted_count()), (6, 0));
+    let message = world.api.message(&tenant, id).await;
+    assert_eq!((&message["status"], &message["error"]["class"]), (&"failed".into(), &"exhausted".into()), "{message}");
+    assert!(message["deadAt"].is_string(), "{message}");
+    world.end().await;
+}

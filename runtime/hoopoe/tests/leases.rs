@@ -1,0 +1,126 @@
+//! A lane has one owner: what a former owner does after its lease ran out is refused.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use hoopoe_store::Store;
+use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
+use hoopoe_store::flow_work::{Advance, Work};
+use hoopoe_testing::{Tenant, World};
+
+const CONTACT: &str = "16505551234";
+const LEASE: TimeDelta = TimeDelta::seconds(30);
+const DOUBT: TimeDelta = TimeDelta::seconds(10);
+
+/// A runtime that works on nothing by itself.
+async fn start() -> (World, Tenant) {
+    let world = World::builder().roles("api").start().await;
+    let tenant = world.api.register("Acme", "106540352242922", "token").await;
+    (world, tenant)
+}
+
+async fn claim(store: &Store) -> Option<Delivery> {
+    let mut claimed = store.claim_deliveries(10, LEASE, DOUBT).await.unwrap();
+    assert!(claimed.len() < 2, "{claimed:?}");
+    claimed.pop()
+}
+
+async fn settle(store: &Store, delivery: &Delivery, verdict: Verdict) -> bool {
+    let Delivery { lease, message_id, attempt, .. } = *delivery;
+    store.settle(&[Arc::new(Settlement { lease, message_id, attempts: attempt, verdict })]).await.unwrap()[0]
+}
+
+fn sent(wa_message_id: &str) -> Verdict {
+    Verdict::Sent { wa_message_id: wa_message_id.to_owned() }
+}
+
+fn dead() -> Verdict {
+    Verdict::Dead { error: r#"{"message":"an old owner's opinion"}"#.to_owned() }
+}
+
+#[tokio::test]
+async fn a_verdict_of_a_former_owner_is_refused() {
+    let (world, tenant) = start().await;
+    let store = world.store();
+    let id = world.api.send(&tenant, CONTACT, "hello").await;
+    let first = claim(store).await.unwrap();
+    assert_eq!((first.message_id, first.attempt), (id, 1));
+    assert!(claim(store).await.is_none(), "the lane has an owner");
+
+    world.advance(LEASE);
+    assert!(claim(store).await.is_none(), "nobody knows whether the first owner sent it");
+    assert_eq!(world.api.message(&tenant, id).await["status"], "sending");
+    world.advance(DOUBT);
+    let second = claim(store).await.unwrap();
+    assert_eq!((second.message_id, second.attempt), (id, 2));
+
+    let later = Verdict::Retry { at: world.now(), error: "{}".to_owned() };
+    assert!(!settle(store, &first, later).await);
+    assert!(!settle(store, &first, dead()).await);
+    let message = world.api.message(&tenant, id).await;
+    assert_eq!((&message["status"], &message["attempts"]), (&"sending".into(), &2.into()), "{message}");
+    assert_eq!(message["timeline"], serde_json::json!([]));
+
+    assert!(settle(store, &second, sent("wamid.second")).await);
+    assert!(!settle(store, &second, dead()).await, "the lane is gone");
+    let message = world.api.message(&tenant, id).await;
+    assert_eq!((&message["status"], &message["waMessageId"]), (&"sent".into(), &"wamid.second".into()));
+    assert_eq!(world.db.count("select count(*) from outbox").await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_acceptance_that_a_former_owner_tells_too_late_is_not_forgotten() {
+    let (world, tenant) = start().await;
+    let store = world.store();
+    let id = world.api.send(&tenant, CONTACT, "hello").await;
+    let first = claim(store).await.unwrap();
+    world.advance(LEASE);
+    assert!(claim(store).await.is_none());
+    assert!(!settle(store, &first, sent("wamid.first")).await || true);
+    world.advance(DOUBT);
+    assert!(claim(store).await.is_none(), "it is known that Meta has it");
+    assert_eq!(world.api.message(&tenant, id).await["waMessageId"], "wamid.first");
+    assert_eq!(world.db.count("select (select count(*) from outbox) + (select count(*) from lanes)").await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_message_queued_while_the_lane_has_an_owner_comes_after_it() {
+    let (world, tenant) = start().await;
+    let store = world.store();
+    let one = world.api.send(&tenant, CONTACT, "one").await;
+    let first = claim(store).await.unwrap();
+    let two = world.api.send(&tenant, CONTACT, "two").await;
+    assert!(claim(store).await.is_none(), "the lane has an owner");
+    assert!(settle(store, &first, sent("wamid.one")).await);
+    let second = claim(store).await.unwrap();
+    assert_eq!((first.message_id, second.message_id), (one, two));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_old_process_cannot_advance_a_lane_that_has_been_taken_over() {
+    let (world, tenant) = start().await;
+    let store = world.store();
+    world.says(&tenant, CONTACT, "hello").await;
+    let claim = async || -> Option<Work> { store.claim_events(10, LEASE).await.unwrap().pop() };
+    let first = claim().await.unwrap();
+    assert!(claim().await.is_none(), "the lane has an owner");
+    world.advance(LEASE);
+    let second = claim().await.unwrap();
+    assert_eq!(first.events[0].id, second.events[0].id);
+
+    let advance = async |work: &Work| -> bool {
+        let done_event = work.events[0].id;
+        let advance = Advance { lease: work.lease, handled: Vec::new(), done_event, again: None };
+        store.commit_runs(&[Arc::new(advance)]).await.unwrap()[0]
+    };
+    assert!(!advance(&first).await);
+    assert_eq!(world.db.count("select count(*) from lanes").await, 1, "the event is still to be done");
+    assert!(advance(&second).await);
+    assert_eq!(world.db.count("select count(*) from lanes").await, 0);
+    world.end().await;
+}

@@ -1,0 +1,12 @@
+//! The store on real Postgres: the schema's rules, the kept descriptions of its queries, and what holds when many
+//! processes write and work at once.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod diagram;
+mod ground;
+mod journal;
+mod lanes;
+mod queries;
+mod stress;
+mod tenancy;
