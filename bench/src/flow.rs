@@ -36,7 +36,7 @@ pub fn run(options: &Options) -> Result<Report> {
         report.check(outcome.actions.len() == actions, format!("{plugin:?} decides on {actions} actions"));
         measure(plugin, 1, options.warm_up())?;
     }
-    for round in 1..=options.rounds {
+    for round in 1..=options.rounds() {
         for (threads, own, floor) in THREADS {
             for (case, plugin) in [(floor, &empty), (own, &auto_reply)] {
                 let (times, elapsed) = measure(plugin, threads, options.phase())?;

@@ -48,8 +48,13 @@ pub fn run(options: &Options) -> Result<Report> {
 }
 
 async fn measure(options: &Options, threads: &Threads, database: &Database) -> Result<Report> {
-    let mut report = Report::new("ingest", machine::facts(options));
+    // Nothing is sent: there is no Meta.
     let hoopoe = Hoopoe::start(options, OWN, "api", &database.url(), "http://127.0.0.1:9").await?;
+    rounds(options, threads, database, &hoopoe).await.inspect_err(|_| eprintln!("{}", hoopoe.last_words()))
+}
+
+async fn rounds(options: &Options, threads: &Threads, database: &Database, hoopoe: &Hoopoe) -> Result<Report> {
+    let mut report = Report::new("ingest", machine::facts(options));
     let mut db = database.connect().await?;
     database::describe(&mut db, &mut report).await?;
     let contacts = TENANTS * if options.quick { 20 } else { 100 };
@@ -72,7 +77,7 @@ async fn measure(options: &Options, threads: &Threads, database: &Database) -> R
     rows.write(&mut db, options.warm_up()).await?;
     let server = threads.server.spawn(signatures::serve()).await.context("the floor's server")??;
 
-    for round in 1..=options.rounds {
+    for round in 1..=options.rounds() {
         database::checkpoint(&mut db).await;
         let before = meter.read();
         let (written, elapsed) = rows.write(&mut db, options.phase()).await?;

@@ -30,7 +30,7 @@ pub fn facts(options: &Options) -> Facts {
     }
     let fdatasync = options.fdatasync_us.map_or("not measured".to_owned(), |time| format!("{time:.0} us"));
     add("fdatasync", fdatasync);
-    add("phases", format!("{} s, {} rounds", options.seconds, options.rounds));
+    add("phases", format!("{} s, {} rounds", options.phase().as_secs(), options.rounds()));
     for name in SETTINGS {
         if let Ok(value) = std::env::var(name) {
             add(name, value);

@@ -27,7 +27,7 @@ use crate::options::{Options, Scenario};
 use crate::report::Report;
 
 fn main() -> ExitCode {
-    match run(&Options::parse().settled()) {
+    match run(&Options::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

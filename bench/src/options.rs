@@ -12,13 +12,13 @@ use clap::{Parser, ValueEnum};
 pub struct Options {
     /// What to measure.
     pub scenario: Scenario,
-    /// Length of each measured phase, in seconds.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub seconds: u64,
-    /// How often everything is measured; the report gives the median.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub rounds: u32,
-    /// One round of one second with few contacts: shows that it works, measures nothing.
+    /// Length of each measured phase, in seconds [default: 10].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: Option<u64>,
+    /// How often everything is measured; the report gives the median [default: 3].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: Option<u32>,
+    /// One round of one second, unless said otherwise, with few contacts: shows that it works, measures nothing.
     #[arg(long)]
     pub quick: bool,
     /// Connections of the load generator.
@@ -52,17 +52,14 @@ pub enum Scenario {
 }
 
 impl Options {
-    /// With what `--quick` stands for.
-    pub fn settled(mut self) -> Self {
-        if self.quick {
-            (self.seconds, self.rounds) = (1, 1);
-        }
-        self
-    }
-
     /// Length of a measured phase.
     pub fn phase(&self) -> Duration {
-        Duration::from_secs(self.seconds)
+        Duration::from_secs(self.seconds.unwrap_or(if self.quick { 1 } else { 10 }))
+    }
+
+    /// How often everything is measured.
+    pub fn rounds(&self) -> u32 {
+        self.rounds.unwrap_or(if self.quick { 1 } else { 3 })
     }
 
     /// Length of a warm-up.

@@ -81,9 +81,9 @@ async fn measure(options: &Options, threads: &Threads, database: &Database) -> R
         patience,
         total: 0,
     };
-    rounds(options, database, &mut course, &mut report).await?;
+    rounds(options, database, &mut course, &mut report).await.inspect_err(|_| eprintln!("{}", hoopoe.last_words()))?;
     if !report.held() {
-        eprintln!("the runtime's log ends with\n{}", hoopoe.last_words());
+        eprintln!("{}", hoopoe.last_words());
     }
     compare(&mut report);
     course.sim.stop().await;
@@ -104,7 +104,7 @@ async fn rounds(options: &Options, database: &Database, course: &mut Course<'_>,
         return Ok(());
     }
     let mut acks = warmed.posted.rate();
-    for round in 1..=options.rounds {
+    for round in 1..=options.rounds() {
         for (connections, case) in FLOORS {
             database::checkpoint(&mut course.db).await;
             let before = course.meter.read();

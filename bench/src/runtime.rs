@@ -73,7 +73,7 @@ impl Hoopoe {
     pub fn last_words(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(20)..].join("\n")
+        format!("the runtime's log ends with\n{}\n", lines[lines.len().saturating_sub(20)..].join("\n"))
     }
 
     async fn become_ready(&mut self) -> Result<()> {
@@ -85,10 +85,10 @@ impl Hoopoe {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait().context("the runtime's process")? {
-                bail!("the runtime ended at its start ({status}):\n{}", self.last_words());
+                bail!("the runtime ended at its start ({status}); {}", self.last_words());
             }
             if Instant::now() > end {
-                bail!("the runtime does not become ready:\n{}", self.last_words());
+                bail!("the runtime does not become ready; {}", self.last_words());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

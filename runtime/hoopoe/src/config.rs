@@ -129,7 +129,7 @@ impl Config {
         let config = Self {
             environment,
             listen: SocketAddr::new(host, port),
-            database_url: values.secret("DATABASE_URL", "set it to postgres://user:password@host:5432/database")?,
+            database_url: values.database_url()?,
             database_connections: values.at_least_one("DATABASE_CONNECTIONS", "16")?,
             app_secret,
             verify_token: values.secret("VERIFY_TOKEN", "set it to the verify token that you give Meta")?,
@@ -175,6 +175,16 @@ impl<'a> Values<'a> {
     fn secret(&self, name: &'static str, advice: &'static str) -> Result<SecretString, Error> {
         let value = self.get(name).ok_or(Error::Missing { name, advice })?;
         Ok(value.to_owned().into())
+    }
+
+    fn database_url(&self) -> Result<SecretString, Error> {
+        const NAME: &str = "DATABASE_URL";
+        const ADVICE: &str = "set it to postgres://user:password@host:5432/database";
+        let url = self.get(NAME).ok_or(Error::Missing { name: NAME, advice: ADVICE })?;
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(url.to_owned().into());
+        }
+        Err(wrong(NAME, "<hidden>", ADVICE))
     }
 
     fn parse<T: FromStr>(&self, name: &'static str, default: &str, expected: &str) -> Result<T, Error> {
@@ -262,6 +272,7 @@ mod tests {
             ("PORT", "99999", "PORT is \"99999\""),
             ("HOST", "localhost", "IP address"),
             ("DATABASE_URL", "", "DATABASE_URL is not set"),
+            ("DATABASE_URL", "mysql://short@localhost/hoopoe", "postgres://"),
             ("VERIFY_TOKEN", " ", "VERIFY_TOKEN is not set"),
             ("MASTER_KEY", "short", "at least 32"),
             ("GRAPH_BASE_URL", "graph", "GRAPH_BASE_URL is \"graph\""),

@@ -47,9 +47,17 @@ async fn what_meta_has_is_never_sent_again() {
     for (number, fault) in faults.iter().enumerate() {
         let message = world.api.message(&tenant, ids[number]).await;
         assert_eq!((&message["status"], &message["attempts"]), (&"read".into(), &1.into()), "{fault:?}");
-        assert_eq!(message["waMessageId"], world.sim.accepted().iter().find(|one| {
-            one.to == contact(number) && one.text.as_deref() == Some("one")
-        }).unwrap().wamid.as_str());
+        assert_eq!(
+            message["waMessageId"],
+            world
+                .sim
+                .accepted()
+                .iter()
+                .find(|one| { one.to == contact(number) && one.text.as_deref() == Some("one") })
+                .unwrap()
+                .wamid
+                .as_str()
+        );
         assert!(steps(&message).contains(&"unknown"), "{fault:?}: {message}");
     }
     world.end().await;

@@ -64,9 +64,8 @@ async fn a_message_that_is_three_times_in_one_post_is_stored_once() {
 #[tokio::test]
 async fn of_many_posts_of_one_message_at_the_same_time_one_is_the_first() {
     let (world, tenant) = start().await;
-    let messages: Vec<_> = (0..3)
-        .map(|number| Inbound::text(&tenant.phone_number_id, &format!("1650555000{number}"), "hello"))
-        .collect();
+    let messages: Vec<_> =
+        (0..3).map(|number| Inbound::text(&tenant.phone_number_id, &format!("1650555000{number}"), "hello")).collect();
     let posts = (0..60).map(|number| world.sim.receive(messages[number % messages.len()].clone()));
     assert_eq!(receipts(&join_all(posts).await), (3, 57));
     world.idle().await;

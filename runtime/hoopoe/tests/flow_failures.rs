@@ -4,6 +4,7 @@
 
 use chrono::TimeDelta;
 use hoopoe_testing::{PATIENCE, Tenant, World};
+use meta_sim::Inbound;
 
 const CONTACT: &str = "16505551234";
 
@@ -174,10 +175,10 @@ async fn while_a_tenants_plugin_loops_another_tenant_is_answered() {
     const LOOPS: usize = 40;
     let (world, noisy) = start("5").await;
     let quiet = world.api.register("Quiet", "206540352242922", "token").await;
-    for number in 0..LOOPS {
-        world.says(&noisy, &format!("165055500{number:02}"), "loop").await;
-    }
-    world.says(&quiet, CONTACT, "hello").await;
+    let loops = (0..LOOPS).map(|number| (&noisy, format!("165055500{number:02}"), "loop"));
+    let batch = loops.chain([(&quiet, CONTACT.to_owned(), "hello")]);
+    let batch = batch.map(|(tenant, from, text)| Inbound::text(&tenant.phone_number_id, &from, text));
+    assert!(world.sim.receive_batch(batch.collect()).await.is_acknowledged());
     world.sim.wait_for_accepted(1, PATIENCE).await.unwrap();
     let stopped = runs(&world, &noisy).await.len();
     assert_eq!(texts(&world), ["thanks for reaching us\n- team Quiet"]);

@@ -134,7 +134,7 @@ async fn words_that_are_no_step_are_kept_and_move_nothing() {
 async fn statuses_that_are_faster_than_the_answer_find_the_message_by_our_id() {
     let world = World::builder().sim(|sim| sim.status_order = StatusOrder::Reversed).start().await;
     let tenant = world.api.register("Acme", "106540352242922", "token").await;
-    world.sim.fail_next(Fault::AcceptThenHang(Duration::from_secs(1)), 1);
+    world.sim.fail_next(Fault::AcceptThenHang(Duration::from_secs(2)), 1);
     let id = world.api.send(&tenant, CONTACT, "hello").await;
     eventually("it is read", async || status(&world, &tenant, id).await == "read").await;
     assert_eq!(world.db.count("select count(*) from outbox").await, 1, "the answer has not come yet");

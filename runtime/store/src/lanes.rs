@@ -57,8 +57,9 @@ pub(crate) async fn open(
     if tenants.is_empty() {
         return Ok(());
     }
-    // The events' sequence moves past all events that the lane has had: they were added under its lock. The update
-    // changes nothing; it is there for the lock.
+    // The events' sequence moves past all events that the lane has had: they were added under its lock. Only who has to
+    // wait for that lock drew its number before, and events may have come and gone since: the claim looks which are
+    // done. The update changes nothing; it is there for the lock.
     sqlx::query!(
         "insert into lanes (tenant_id, contact_id, stage, ready_at, done_event)
          select tenant_id, contact_id, $3, $4, nextval('events_id_seq')

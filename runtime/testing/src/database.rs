@@ -15,6 +15,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgPool};
 use uuid::Uuid;
 
+use crate::eventually;
+
 /// Guards the making of templates, among all test processes of a server.
 const TEMPLATE_LOCK: i64 = 0x486f_6f70_6f65;
 
@@ -56,6 +58,12 @@ impl Database {
     /// The number that a query counts.
     pub async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// Waits until no lane and no message waits for work.
+    pub async fn idle(&self) {
+        let work = "select (select count(*) from lanes) + (select count(*) from outbox)";
+        eventually("lanes and outbox are empty", async || self.count(work).await == 0).await;
     }
 
     /// Runs a statement.

@@ -28,7 +28,7 @@ mod world;
 
 pub use client::{Client, Tenant};
 pub use database::Database;
-pub use process::{Ended, Process};
+pub use process::{Ended, Process, Signal};
 pub use proxy::Proxy;
 pub use settings::{APP_SECRET, MASTER_KEY, VERIFY_TOKEN, settings, sim_options};
 pub use snapshot::snapshot;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
-use nix::sys::signal::{Signal, kill};
+pub use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
@@ -33,7 +34,12 @@ impl Process {
     /// Starts the binary with exactly this environment (see [`crate::settings`]) and waits until `/ready` says so.
     /// Tests of the package that has the binary know its path as `env!("CARGO_BIN_EXE_hoopoe")`.
     pub async fn start(binary: &str, environment: &HashMap<String, String>) -> Self {
-        let (mut child, log) = spawn(binary, environment);
+        Self::start_with(binary, &["serve"], environment).await
+    }
+
+    /// As [`Process::start`], with other arguments than `serve` alone.
+    pub async fn start_with(binary: &str, arguments: &[&str], environment: &HashMap<String, String>) -> Self {
+        let (mut child, log) = spawn(binary, arguments, environment);
         let mut address = None;
         eventually("the process says where it listens", async || {
             if let Some(status) = child.try_wait().unwrap() {
@@ -48,9 +54,9 @@ impl Process {
         process
     }
 
-    /// Runs the binary until it ends by itself.
+    /// Runs `hoopoe serve` until it ends by itself.
     pub async fn run(binary: &str, environment: &HashMap<String, String>) -> Ended {
-        let (child, log) = spawn(binary, environment);
+        let (child, log) = spawn(binary, &["serve"], environment);
         ended(child, log).await
     }
 
@@ -83,9 +89,9 @@ impl Process {
     }
 }
 
-fn spawn(binary: &str, environment: &HashMap<String, String>) -> (Child, Log) {
+fn spawn(binary: &str, arguments: &[&str], environment: &HashMap<String, String>) -> (Child, Log) {
     let mut child = Command::new(binary)
-        .arg("serve")
+        .args(arguments)
         .env_clear()
         .envs(environment)
         // Plain text is easier to read back.
@@ -146,7 +152,8 @@ impl Log {
     fn address(&self) -> Option<String> {
         let text = self.text();
         let line = text.lines().find(|line| line.contains("hoopoe is up"))?;
-        let address = line.split("address=").nth(1)?.split_whitespace().next()?;
-        Some(address.to_owned())
+        // As people read it, or as JSON in production.
+        let (_, address) = line.split_once("address=").or(line.split_once(r#""address":""#))?;
+        address.split([' ', '"']).next().map(str::to_owned)
     }
 }

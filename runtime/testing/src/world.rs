@@ -157,10 +157,8 @@ impl World {
             busy == 0
         })
         .await;
-        let ready: Vec<DateTime<Utc>> = sqlx::query_scalar("select ready_at from lanes order by ready_at")
-            .fetch_all(&self.db.pool)
-            .await
-            .unwrap();
+        let ready: Vec<DateTime<Utc>> =
+            sqlx::query_scalar("select ready_at from lanes order by ready_at").fetch_all(&self.db.pool).await.unwrap();
         ready.into_iter().map(|at| at - self.now()).collect()
     }
 
@@ -193,14 +191,9 @@ impl World {
     /// Waits until nothing is left to do: no lane, nothing in the outbox, no status on its way. Not for tests in
     /// which something waits for a later time.
     pub async fn idle(&self) {
-        self.idle_stages().await;
+        self.db.idle().await;
         self.sim.wait_for_webhook_idle(PATIENCE).await.unwrap();
-        self.idle_stages().await;
-    }
-
-    async fn idle_stages(&self) {
-        let work = "select (select count(*) from lanes) + (select count(*) from outbox)";
-        eventually("lanes and outbox are empty", async || self.db.count(work).await == 0).await;
+        self.db.idle().await;
     }
 
     /// Stops the runtime in order; what it had taken is finished.

@@ -32,12 +32,12 @@ impl Store {
 }
 
 async fn load(db: &mut PgConnection, work: &mut [Work]) -> Result<(), sqlx::Error> {
-    // Index events_lane, then primary keys.
+    // Index events_lane, then primary keys: by the event's tenant, not the lane's, where the event is needed first.
     let rows = sqlx::query!(
         r#"select k.place as "place!", e.id, e.kind, e.raw::text as "raw!", e.occurred_at, e.received_at,
                   cv.id as conversation_id, cv.state, cv.channel_id, ch.phone_number_id, ch.display_phone_number,
                   ct.wa_id, ct.user_id, ct.name, ct.username, t.name as tenant_name, t.flow,
-                  t.flow_config::text as "flow_config!"
+                  t.flow_config::text as "flow_config!", run.result is not null as "done!"
            from unnest($1::uuid[], $2::uuid[], $3::bigint[])
                 with ordinality as k (tenant_id, contact_id, done_event, place)
            cross join lateral (
@@ -45,10 +45,14 @@ async fn load(db: &mut PgConnection, work: &mut [Work]) -> Result<(), sqlx::Erro
                where tenant_id = k.tenant_id and contact_id = k.contact_id and id > k.done_event
                order by id limit $4
            ) as e
-           join conversations cv on cv.tenant_id = k.tenant_id and cv.id = e.conversation_id
-           join channels ch on ch.tenant_id = k.tenant_id and ch.id = cv.channel_id
+           join conversations cv on cv.tenant_id = e.tenant_id and cv.id = e.conversation_id
+           join channels ch on ch.tenant_id = e.tenant_id and ch.id = cv.channel_id
            join contacts ct on ct.tenant_id = k.tenant_id and ct.id = k.contact_id
            join tenants t on t.id = k.tenant_id
+           left join lateral (
+               select result from flow_runs
+               where tenant_id = e.tenant_id and event_id = e.id and result <> 'retry' limit 1
+           ) as run on true
            order by k.place, e.id"#,
         &work.iter().map(|lane| lane.lease.lane.tenant_id).collect::<Vec<_>>(),
         &work.iter().map(|lane| lane.lease.lane.contact_id).collect::<Vec<_>>(),
@@ -59,6 +63,11 @@ async fn load(db: &mut PgConnection, work: &mut [Work]) -> Result<(), sqlx::Erro
     .await?;
     for row in rows {
         let Some(lane) = usize::try_from(row.place).ok().and_then(|place| work.get_mut(place - 1)) else { continue };
+        if row.done {
+            // The lane was opened by somebody who had waited while these were done.
+            lane.done_event = row.id;
+            continue;
+        }
         lane.events.push(Event {
             id: row.id,
             kind: row.kind,

@@ -115,3 +115,29 @@ async fn a_long_lane_is_taken_in_pieces_and_in_order() {
         .unwrap();
     assert_eq!(answered, events, "answers leave in the order of what they answer");
 }
+
+/// Two processes open a contact's lane at once. One waits for the other, and for the worker that then finishes and
+/// deletes the lane; the new lane it makes begins with the number that it drew before all that.
+#[tokio::test]
+async fn a_lane_that_was_opened_late_repeats_nothing() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    let done: Vec<_> = (0..20).map(|n| ground.message("16505551234", &format!("{n:02}"))).collect();
+    store.append(&done).await.unwrap();
+    while let Some(work) = store.claim_events(1, LEASE).await.unwrap().pop() {
+        store.commit_runs(&[ground.answered(work)]).await.unwrap();
+    }
+    // With a new event, and with a repeat only.
+    for (id, expected) in [("new", 1), ("00", 0)] {
+        store.append(&[ground.message("16505551234", id)]).await.unwrap();
+        ground.db.execute("update lanes set done_event = 0 where stage = 0").await;
+        let mut events = 0;
+        while let Some(work) = store.claim_events(1, LEASE).await.unwrap().pop() {
+            events += work.events.len();
+            assert_eq!(store.commit_runs(&[ground.answered(work)]).await.unwrap(), [true]);
+        }
+        assert_eq!(events, expected, "{id}");
+        assert_eq!(ground.db.count("select count(*) from lanes where stage = 0").await, 0, "{id}");
+    }
+    assert_eq!(ground.db.count("select count(*) from flow_runs").await, 21);
+}

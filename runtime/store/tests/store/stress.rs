@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 
 use crate::ground::{Ground, journal};
 
-const CONTACTS: usize = 8;
-const EVENTS: usize = 320;
+const CONTACTS: usize = 5;
+const EVENTS: usize = 160;
 const APPENDERS: usize = 2;
 const WORKERS: usize = 4;
 const LEASE: TimeDelta = TimeDelta::seconds(30);
