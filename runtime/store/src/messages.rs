@@ -70,8 +70,9 @@ pub struct Filter {
 impl Store {
     /// A tenant's message with its timeline, oldest step first.
     pub async fn message(&self, tenant_id: Uuid, id: Uuid) -> Result<Option<(Message, Vec<Step>)>, Error> {
-        let filter = Filter { limit: 1, ..Filter::default() };
-        let Some(message) = self.select(tenant_id, Some(id), &filter).await?.pop() else { return Ok(None) };
+        let filter =
+            Filter { limit: 1, before: Some(Uuid::from_u128(id.as_u128().saturating_add(1))), ..Filter::default() };
+        let Some(message) = self.select(tenant_id, id, &filter).await?.pop() else { return Ok(None) };
         let steps = sqlx::query_as!(
             Step,
             r#"select status, occurred_at, recorded_at, detail as "detail: Value" from message_statuses
@@ -86,11 +87,12 @@ impl Store {
 
     /// A page of a tenant's messages, newest first.
     pub async fn messages(&self, tenant_id: Uuid, filter: &Filter) -> Result<Vec<Message>, Error> {
-        self.select(tenant_id, None, filter).await
+        self.select(tenant_id, Uuid::nil(), filter).await
     }
 
+    /// From `first` up to `filter.before`, newest first: a range, so that one plan serves a page and a single message.
     /// A queued message shows as `sending` while a request is under way or its outcome is in doubt.
-    async fn select(&self, tenant_id: Uuid, id: Option<Uuid>, filter: &Filter) -> Result<Vec<Message>, Error> {
+    async fn select(&self, tenant_id: Uuid, first: Uuid, filter: &Filter) -> Result<Vec<Message>, Error> {
         // Primary key, backwards.
         let rows = sqlx::query_as!(
             Message,
@@ -106,16 +108,15 @@ impl Store {
                join channels ch on ch.tenant_id = m.tenant_id and ch.id = cv.channel_id
                left join outbox o on o.tenant_id = m.tenant_id and o.contact_id = cv.contact_id and o.message_id = m.id
                where m.tenant_id = $1
-                 and ($2::uuid is null or m.id = $2)
-                 and ($3::text is null or m.direction = $3)
-                 and ($4::text is null or m.status::text = $4)
-                 and ($5::uuid is null or m.id < $5)
+                 and m.id >= $2 and m.id < $3
+                 and ($4::text is null or m.direction = $4)
+                 and ($5::text is null or m.status::text = $5)
                order by m.id desc limit $6"#,
             tenant_id,
-            id,
+            first,
+            filter.before.unwrap_or(Uuid::max()),
             filter.direction,
             filter.status,
-            filter.before,
             filter.limit
         )
         .fetch_all(&self.pool)

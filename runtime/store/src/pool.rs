@@ -56,6 +56,8 @@ impl Store {
                 ("enable_mergejoin", "off"),
                 ("enable_bitmapscan", "off"),
                 ("jit", "off"),
+                // Arrays of few elements look cheaper with a plan of their own, but making it costs more than it saves.
+                ("plan_cache_mode", "force_generic_plan"),
             ])
             .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1));
         let pool = PgPoolOptions::new()

@@ -40,11 +40,7 @@ impl Store {
 
 /// Back into the outbox, with the time of the next try: at once when a status was faster than the answer, since the
 /// next claim then only takes the message out.
-async fn put_back(
-    db: &mut PgConnection,
-    owned: &[&Arc<Settlement>],
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+async fn put_back(db: &mut PgConnection, owned: &[&Arc<Settlement>], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let back: Vec<(&Arc<Settlement>, &str, DateTime<Utc>)> = owned
         .iter()
         .filter_map(|one| match &one.verdict {

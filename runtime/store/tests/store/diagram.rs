@@ -71,7 +71,11 @@ fn diagram(
             let keys = keys.collect::<Vec<_>>().join(", ");
             let null = if *nullable { "\"null\"" } else { "" };
             let line = [&kind.replace(' ', "_"), name, keys.as_str(), null];
-            writeln!(page, "        {}", line.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "))?;
+            writeln!(
+                page,
+                "        {}",
+                line.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+            )?;
         }
         writeln!(page, "    }}")?;
     }

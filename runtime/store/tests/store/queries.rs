@@ -62,6 +62,7 @@ fn every_query_is_described_and_no_other() {
         let used = sources.iter().any(|source| source.contains(query));
         assert!(used, "{file} describes a query that is not in the sources; {AGAIN}:\n{query}");
     }
-    let uses: usize = sources.iter().map(|source| MACROS.map(|name| source.matches(name).count()).iter().sum::<usize>()).sum();
+    let uses: usize =
+        sources.iter().map(|source| MACROS.map(|name| source.matches(name).count()).iter().sum::<usize>()).sum();
     assert_eq!(uses, descriptions.len(), "checked queries in the sources, and their descriptions in .sqlx; {AGAIN}");
 }

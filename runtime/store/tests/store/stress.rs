@@ -66,7 +66,11 @@ async fn tell(deaths: bool) -> Arc<Story> {
         tasks.spawn(deliver(story.clone()));
     }
     let watch = tokio::spawn(watch(story.clone()));
-    let all = async { while let Some(task) = tasks.join_next().await { task.unwrap() } };
+    let all = async {
+        while let Some(task) = tasks.join_next().await {
+            task.unwrap()
+        }
+    };
     if tokio::time::timeout(BOUND, all).await.is_err() {
         let (handled, settled) = (&story.handled, &story.settled);
         panic!("it hangs: {handled:?} of {EVENTS} events are handled, {settled:?} messages are settled");
@@ -210,12 +214,11 @@ impl Story {
         assert_eq!(self.ground.db.count("select count(*) from outbox").await, 0, "nothing waits");
 
         // Answers got their ids as their events were handled: each contact's events were handled in order.
-        let answers: Vec<(uuid::Uuid, i64)> = sqlx::query_as(
-            "select conversation_id, event_id from messages where direction = 'OUT' order by id",
-        )
-        .fetch_all(&self.ground.db.pool)
-        .await
-        .unwrap();
+        let answers: Vec<(uuid::Uuid, i64)> =
+            sqlx::query_as("select conversation_id, event_id from messages where direction = 'OUT' order by id")
+                .fetch_all(&self.ground.db.pool)
+                .await
+                .unwrap();
         let mut by_contact: HashMap<uuid::Uuid, Vec<i64>> = HashMap::new();
         for (conversation, event) in answers {
             by_contact.entry(conversation).or_default().push(event);
