@@ -51,8 +51,8 @@ async fn all_webhook_addresses_answer() {
         world.says(&tenant, &format!("1650555000{number}"), "hello").await;
     }
     world.idle().await;
-    for number in 0..paths.len() {
-        assert_eq!(world.sim.times(&format!("1650555000{number}"), ANSWER), 1, "{}", paths[number]);
+    for (number, path) in paths.into_iter().enumerate() {
+        assert_eq!(world.sim.times(&format!("1650555000{number}"), ANSWER), 1, "{path}");
     }
     world.end().await;
 }

@@ -9,11 +9,14 @@ use hoopoe_protocol::envelope::{self, Item};
 use hoopoe_store::routes::{Key, Route};
 use hoopoe_store::{Error, Store};
 
+/// Routes and since when they are known.
+type Known = HashMap<Key, (Arc<Route>, Instant)>;
+
 #[derive(Clone)]
 pub(crate) struct Routes {
     store: Store,
     lifetime: Duration,
-    known: Arc<RwLock<HashMap<Key, (Arc<Route>, Instant)>>>,
+    known: Arc<RwLock<Known>>,
 }
 
 impl Routes {

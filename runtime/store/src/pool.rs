@@ -56,6 +56,9 @@ impl Store {
                 ("enable_mergejoin", "off"),
                 ("enable_bitmapscan", "off"),
                 ("jit", "off"),
+                // Joins in the order in which they are written: each query starts from the keys that it is given.
+                ("join_collapse_limit", "1"),
+                ("from_collapse_limit", "1"),
                 // Arrays of few elements look cheaper with a plan of their own, but making it costs more than it saves.
                 ("plan_cache_mode", "force_generic_plan"),
             ])

@@ -78,8 +78,20 @@ async fn a_wrong_method_is_told_so() {
 async fn an_unknown_route_is_told_so() {
     let world = World::builder().roles("api").start().await;
     let paths = [
-        "/", "/api", "/api/", "/nothing", "/api/nothing", "/tenants", "/tenants/", "/api/api/health", "/health/",
-        "/HEALTH", "/whatsapp", "/tenants/1/2/3", "/.env", "/%2e%2e/etc/passwd",
+        "/",
+        "/api",
+        "/api/",
+        "/nothing",
+        "/api/nothing",
+        "/tenants",
+        "/tenants/",
+        "/api/api/health",
+        "/health/",
+        "/HEALTH",
+        "/whatsapp",
+        "/tenants/1/2/3",
+        "/.env",
+        "/%2e%2e/etc/passwd",
     ];
     for path in paths {
         for method in [Method::GET, Method::POST] {

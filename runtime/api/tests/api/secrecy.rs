@@ -26,7 +26,8 @@ async fn tokens_and_keys_are_not_in_clear_anywhere() {
 
     let all = everything(&world).await;
     // The scan sees texts, JSON and the hex digits of bytes.
-    let sealed: Vec<u8> = sqlx::query_scalar("select token_sealed from channels").fetch_one(&world.db.pool).await.unwrap();
+    let sealed: Vec<u8> =
+        sqlx::query_scalar("select token_sealed from channels").fetch_one(&world.db.pool).await.unwrap();
     for visible in ["106540352242922", "thanks for reaching us", &hex(&sealed)] {
         assert!(all.contains(visible), "the scan does not see {visible:?}");
     }

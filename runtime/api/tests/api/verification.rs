@@ -13,7 +13,8 @@ async fn the_challenge_is_answered_to_who_knows_the_token() {
     let good = format!("hub.mode=subscribe&hub.verify_token={VERIFY_TOKEN}");
 
     // Any challenge comes back to the letter, as plain text.
-    for (challenge, sent) in [("1158201444", "1158201444"), ("a-b_c.d~e", "a-b_c.d~e"), ("<b>ü&", "%3Cb%3E%C3%BC%26")] {
+    for (challenge, sent) in [("1158201444", "1158201444"), ("a-b_c.d~e", "a-b_c.d~e"), ("<b>ü&", "%3Cb%3E%C3%BC%26")]
+    {
         let request = world.api.request(Method::GET, &format!("/whatsapp/webhook?{good}&hub.challenge={sent}"), "");
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 200, "{challenge}");

@@ -52,10 +52,7 @@ async fn only_meta_is_believed() {
         answer(signature.iter().fold(request, |request, value| request.header("X-Hub-Signature-256", *value)))
     };
     for (label, signature, word) in &cases {
-        post(signature.as_deref(), &body).await.refuses(label, 401, &["signature", word].map(|word| match word {
-            "signature" => "ignature",
-            word => word,
-        }));
+        post(signature.as_deref(), &body).await.refuses(label, 401, &[word]);
     }
     // The right signature over bytes that were changed on their way: the form differs, the JSON does not.
     let mut changed = body.clone();

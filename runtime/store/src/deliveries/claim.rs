@@ -65,7 +65,8 @@ impl Store {
 
 /// The first message of each lane.
 async fn heads(db: &mut PgConnection, leases: &[Lease]) -> Result<HashMap<LaneKey, Head>, sqlx::Error> {
-    // Primary keys throughout.
+    // Primary keys throughout. What the outbox row names is looked up after it, row by row: a planner that does not
+    // know the tables yet would otherwise read all messages of the tenant for each lane.
     let rows = sqlx::query!(
         r#"select k.place as "place!", o.message_id, o.state, o.attempts, o.channel_id,
                   m.payload::text as "payload!", m.status >= 'sent' as "accepted!",
@@ -75,8 +76,13 @@ async fn heads(db: &mut PgConnection, leases: &[Lease]) -> Result<HashMap<LaneKe
                select * from outbox where tenant_id = k.tenant_id and contact_id = k.contact_id
                order by message_id limit 1
            ) as o
-           join messages m on m.tenant_id = k.tenant_id and m.id = o.message_id
-           join channels ch on ch.tenant_id = k.tenant_id and ch.id = o.channel_id
+           cross join lateral (
+               select payload, status from messages where tenant_id = o.tenant_id and id = o.message_id limit 1
+           ) as m
+           cross join lateral (
+               select phone_number_id, token_sealed, token_key_id from channels
+               where tenant_id = o.tenant_id and id = o.channel_id limit 1
+           ) as ch
            join contacts ct on ct.tenant_id = k.tenant_id and ct.id = k.contact_id"#,
         &leases.iter().map(|lease| lease.lane.tenant_id).collect::<Vec<_>>(),
         &leases.iter().map(|lease| lease.lane.contact_id).collect::<Vec<_>>()
