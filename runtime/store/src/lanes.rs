@@ -94,18 +94,19 @@ pub(crate) async fn claim(
     let rows = sqlx::query!(
         "with ready as (
              select tenant_id, contact_id from lanes
-             where stage = $1 and ready_at <= $2
+             where stage::integer = $1 and ready_at <= $2
              order by ready_at limit $3
              for update skip locked
          )
          update lanes l set ready_at = $4, lease_token = nextval('lease_tokens')
          from ready r
-         where l.tenant_id = r.tenant_id and l.contact_id = r.contact_id and l.stage = $1
+         where l.tenant_id = r.tenant_id and l.contact_id = r.contact_id and l.stage = $5
          returning l.tenant_id, l.contact_id, l.lease_token, l.done_event, l.attempts",
-        stage as i16,
+        stage as i32,
         now,
         limit,
-        now + lease
+        now + lease,
+        stage as i16
     )
     .fetch_all(db)
     .await?;
@@ -147,7 +148,7 @@ pub(crate) async fn hold(
 
 /// When the next lane of a stage is ready, if any waits.
 pub(crate) async fn next_ready(db: &mut PgConnection, stage: Stage) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    sqlx::query_scalar!("select ready_at from lanes where stage = $1 order by ready_at limit 1", stage as i16)
+    sqlx::query_scalar!("select ready_at from lanes where stage::integer = $1 order by ready_at limit 1", stage as i32)
         .fetch_optional(db)
         .await
 }
