@@ -5,7 +5,7 @@ use crate::tenant::Tenant;
 
 /// Print addresses, keys and commands that work as they stand.
 pub fn print(instance: &Instance, tenant: &Tenant) {
-    let Instance { url, simulator_url, master_key, .. } = instance;
+    let Instance { url, simulator_url, master_key, app_secret, .. } = instance;
     let Tenant { id, key, phone_number_id } = tenant;
     let database = instance.database_url();
     println!(
@@ -18,6 +18,9 @@ tenant          {id} (phone number id {phone_number_id})
 tenant's key    {key}
 simulator       {simulator_url}
 database        {database}
+
+For the examples of the README
+  export API={url} MASTER_KEY={master_key} TENANT={id} KEY={key} APP_SECRET={app_secret}
 
 Try: a customer writes
   curl -X POST {simulator_url}/_sim/inbound -H 'content-type: application/json' \\

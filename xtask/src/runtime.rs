@@ -43,6 +43,8 @@ pub struct Instance {
     pub simulator_url: String,
     /// Admin access.
     pub master_key: String,
+    /// Signs webhooks.
+    pub app_secret: String,
 }
 
 impl Instance {
@@ -81,7 +83,7 @@ impl Instance {
             .env("HOST", "127.0.0.1")
             .env("PORT", port.to_string())
             .env("DATABASE_URL", database.url("hoopoe"))
-            .env("APP_SECRET", app_secret)
+            .env("APP_SECRET", &app_secret)
             .env("VERIFY_TOKEN", settings.secret("VERIFY_TOKEN")?)
             .env("MASTER_KEY", &master_key)
             .env("GRAPH_BASE_URL", &simulator_url);
@@ -98,7 +100,8 @@ impl Instance {
         let runtime = Running::start("hoopoe", &mut command)?;
         started.add(runtime.id(), hoopoe)?;
 
-        let mut instance = Self { hoopoe: runtime, simulator, database, log, url, simulator_url, master_key };
+        let mut instance =
+            Self { hoopoe: runtime, simulator, database, log, url, simulator_url, master_key, app_secret };
         step("starting meta-sim and hoopoe", || instance.become_ready()).inspect_err(|_| instance.show_log())?;
         Ok(instance)
     }
