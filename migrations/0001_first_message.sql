@@ -128,7 +128,8 @@ create table lanes (
     ready_at    timestamptz not null,
     -- Grows with every claim: what a former owner does is refused.
     lease_token bigint not null default 0,
-    -- Flow stage: events up to this id are done. The sequence's place at creation lies after all former ones.
+    -- Flow stage: events up to this id are done. At creation the sequence's place, after the events that were done
+    -- before; only when the creator had to wait for the lane may some lie behind it, and those have a final run.
     done_event  bigint not null,
     -- Flow stage: runs of the first event that is not done.
     attempts    integer not null default 0,
