@@ -102,7 +102,8 @@ fn runner() -> Command {
     let has_nextest = process::succeeds(process::cargo().args(["nextest", "--version"]));
     let mut command = process::cargo();
     if has_nextest {
-        command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+        // .config/nextest.toml says that all tests run, also after one has failed.
+        command.args(["nextest", "run", "--workspace"]);
         if !std::io::stderr().is_terminal() {
             command.arg("--show-progress=none");
         }
