@@ -53,16 +53,20 @@ pub async fn drive<S: Stage>(stage: Arc<S>, options: Options, ambient: Ambient, 
     let free = Arc::new(Semaphore::new(options.concurrency));
     let running = TaskTracker::new();
     while !stop.is_cancelled() {
-        let full = match turn(&stage, &free, &running).await {
-            Ok(full) => full,
+        let turn = match turn(&stage, &free, &running).await {
+            Ok(turn) => turn,
             Err(error) => {
                 tracing::warn!(stage = S::NAME, %error, "could not claim work; trying again");
                 wait(&stop, tokio::time::sleep(AFTER_FAULT)).await;
                 continue;
             }
         };
-        if !full {
-            let pause = pause(&*stage, &ambient, options.poll).await;
+        if turn != Turn::Full {
+            // While there is work the next look is near anyway; asking each time would cost a query per wake-up.
+            let pause = match turn {
+                Turn::Empty => pause(&*stage, &ambient, options.poll).await,
+                _ => options.poll,
+            };
             wait(&stop, async {
                 tokio::select! {
                     () = stage.wake().notified() => {}
@@ -76,14 +80,23 @@ pub async fn drive<S: Stage>(stage: Arc<S>, options: Options, ambient: Ambient, 
     running.wait().await;
 }
 
-/// Claims once; tells whether there may be more to claim right away.
+/// What a claim found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Empty,
+    Some,
+    /// As much as was asked for: there may be more.
+    Full,
+}
+
+/// Claims once.
 async fn turn<S: Stage>(
     stage: &Arc<S>,
     free: &Arc<Semaphore>,
     running: &TaskTracker,
-) -> Result<bool, hoopoe_store::Error> {
+) -> Result<Turn, hoopoe_store::Error> {
     // The semaphore is never closed.
-    let Ok(first) = free.clone().acquire_owned().await else { return Ok(false) };
+    let Ok(first) = free.clone().acquire_owned().await else { return Ok(Turn::Empty) };
     let mut permits = vec![first];
     while permits.len() < CLAIM
         && let Ok(permit) = free.clone().try_acquire_owned()
@@ -91,7 +104,11 @@ async fn turn<S: Stage>(
         permits.push(permit);
     }
     let claimed = stage.claim(permits.len()).await?;
-    let full = claimed.len() == permits.len();
+    let turn = match claimed.len() {
+        0 => Turn::Empty,
+        found if found < permits.len() => Turn::Some,
+        _ => Turn::Full,
+    };
     for (work, permit) in claimed.into_iter().zip(permits) {
         let stage = stage.clone();
         running.spawn(async move {
@@ -99,7 +116,7 @@ async fn turn<S: Stage>(
             drop(permit);
         });
     }
-    Ok(full)
+    Ok(turn)
 }
 
 /// The time until the next lane is ready, at the most `poll`.

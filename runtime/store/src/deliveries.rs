@@ -86,14 +86,14 @@ impl Store {
 }
 
 /// Takes settled messages out of the outbox; deletes lanes that are empty then and makes the others ready. The lanes
-/// are locked: nothing can be added to them between the look and the deletion.
+/// are locked: nothing can be added to them between the look and the deletion. Tells whether any lane has more.
 async fn finish(
     db: &mut PgConnection,
     finished: &[(LaneKey, Option<Uuid>)],
     now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     if finished.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let tenants: Vec<_> = finished.iter().map(|(lane, _)| lane.tenant_id).collect();
     let contacts: Vec<_> = finished.iter().map(|(lane, _)| lane.contact_id).collect();
@@ -108,7 +108,7 @@ async fn finish(
     )
     .execute(&mut *db)
     .await?;
-    sqlx::query!(
+    let remaining = sqlx::query!(
         "with lane as (
              select k.tenant_id, k.contact_id, exists (
                  select from outbox o where o.tenant_id = k.tenant_id and o.contact_id = k.contact_id
@@ -126,5 +126,5 @@ async fn finish(
     )
     .execute(db)
     .await?;
-    Ok(())
+    Ok(remaining.rows_affected() > 0)
 }

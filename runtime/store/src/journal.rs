@@ -135,7 +135,8 @@ impl Store {
             }
         }
         insert_messages(&mut tx, &self.ambient, &fresh).await?;
-        for arrival in statuses::advance(&mut tx, &progress, &targets, now).await? {
+        let (steps, hastened) = statuses::advance(&mut tx, &progress, &targets, now).await?;
+        for arrival in steps {
             kept[arrival] = Kept::New;
         }
         let unrouted: Vec<&Arc<Unrouted>> = arrivals.iter().filter_map(|arrival| arrival.unrouted()).collect();
@@ -148,7 +149,7 @@ impl Store {
         if rows.iter().any(|row| row.place.is_some()) {
             self.wakes.flow.notify_one();
         }
-        if !targets.is_empty() {
+        if hastened {
             self.wakes.delivery.notify_one();
         }
         for (kept, arrival) in kept.iter_mut().zip(arrivals) {

@@ -57,23 +57,23 @@ pub(crate) async fn find(
 }
 
 /// Moves the messages up, writes the steps down, and makes messages whose outcome was unknown ready to be settled.
-/// Gives the arrivals that were news.
+/// Gives the arrivals that were news, and whether the delivery stage has something to settle.
 pub(crate) async fn advance(
     db: &mut PgConnection,
     statuses: &[(usize, &Progress)],
     targets: &HashMap<usize, Target>,
     now: DateTime<Utc>,
-) -> Result<Vec<usize>, sqlx::Error> {
+) -> Result<(Vec<usize>, bool), sqlx::Error> {
     let mut found: Vec<(usize, &Progress, Target)> =
         statuses.iter().filter_map(|(n, status)| Some((*n, *status, *targets.get(n)?))).collect();
     if found.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), false));
     }
     found.sort_by_key(|(_, _, target)| (target.tenant_id, target.message_id));
     let steps = record(db, &found, now).await?;
     raise(db, &found, now).await?;
-    hasten(db, &found, now).await?;
-    Ok(steps)
+    let hastened = hasten(db, &found, now).await?;
+    Ok((steps, hastened))
 }
 
 async fn record(
@@ -153,8 +153,8 @@ async fn hasten(
     db: &mut PgConnection,
     found: &[(usize, &Progress, Target)],
     now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+) -> Result<bool, sqlx::Error> {
+    let hastened = sqlx::query!(
         "update lanes l set ready_at = $4
          from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k (tenant_id, contact_id, message_id)
          join outbox o on o.tenant_id = k.tenant_id and o.contact_id = k.contact_id
@@ -167,5 +167,5 @@ async fn hasten(
     )
     .execute(db)
     .await?;
-    Ok(())
+    Ok(hastened.rows_affected() > 0)
 }

@@ -54,9 +54,9 @@ impl Store {
         }
         mark_sending(&mut tx, &send, now).await?;
         mark_unknown(&mut tx, &doubtful).await?;
-        finish(&mut tx, &finished, now).await?;
+        let more = finish(&mut tx, &finished, now).await?;
         tx.commit().await?;
-        if !finished.is_empty() {
+        if more {
             self.wakes.delivery.notify_one();
         }
         Ok(send)

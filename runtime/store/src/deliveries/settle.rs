@@ -29,18 +29,19 @@ impl Store {
             .filter(|one| matches!(one.verdict, Verdict::Sent { .. } | Verdict::Dead { .. }))
             .map(|one| (one.lease.lane, Some(one.message_id)))
             .collect();
-        finish(&mut tx, &finished, now).await?;
-        put_back(&mut tx, &owned, now).await?;
+        let more = finish(&mut tx, &finished, now).await?;
+        let back = put_back(&mut tx, &owned, now).await?;
         tx.commit().await?;
-        // A lane may hold the next message.
-        self.wakes.delivery.notify_one();
+        if more || back {
+            self.wakes.delivery.notify_one();
+        }
         Ok(settlements.iter().map(|one| held.contains(&one.lease.lane)).collect())
     }
 }
 
 /// Back into the outbox, with the time of the next try: at once when a status was faster than the answer, since the
-/// next claim then only takes the message out.
-async fn put_back(db: &mut PgConnection, owned: &[&Arc<Settlement>], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+/// next claim then only takes the message out. Tells whether there was any.
+async fn put_back(db: &mut PgConnection, owned: &[&Arc<Settlement>], now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let back: Vec<(&Arc<Settlement>, &str, DateTime<Utc>)> = owned
         .iter()
         .filter_map(|one| match &one.verdict {
@@ -50,7 +51,7 @@ async fn put_back(db: &mut PgConnection, owned: &[&Arc<Settlement>], now: DateTi
         })
         .collect();
     if back.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     sqlx::query!(
         "with k as (
@@ -72,7 +73,7 @@ async fn put_back(db: &mut PgConnection, owned: &[&Arc<Settlement>], now: DateTi
     )
     .execute(db)
     .await?;
-    Ok(())
+    Ok(true)
 }
 
 impl Verdict {
