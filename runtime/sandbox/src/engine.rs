@@ -6,10 +6,7 @@ use crate::Settings;
 
 /// Memory of a used slot that is cleared by writing zeros and kept; what is above goes back to the system, which
 /// costs a system call and page faults. Small plugins stay below, so their reuse costs microseconds.
-const KEEP_RESIDENT: usize = 256 << 10;
-
-/// Tables of plugins have some hundred elements of 8 bytes.
-const TABLE_KEEP_RESIDENT: usize = 64 << 10;
+const KEEP_RESIDENT: usize = 64 << 10;
 
 /// A plugin made by `wit-component` has three core instances (the module, and two that tie imports) and two
 /// tables. Some toolchains add a few.
@@ -63,6 +60,6 @@ fn pool(settings: &Settings) -> PoolingAllocationConfig {
         .max_memory_size(settings.limits.memory_bytes)
         .table_elements(settings.limits.table_elements)
         .linear_memory_keep_resident(KEEP_RESIDENT)
-        .table_keep_resident(TABLE_KEEP_RESIDENT);
+        .table_keep_resident(KEEP_RESIDENT);
     pool
 }

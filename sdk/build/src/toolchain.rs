@@ -19,10 +19,6 @@ enum Kind {
     FromSource { cargo: PathBuf, rustc: PathBuf, linker: PathBuf },
 }
 
-/// Stack within the guest's memory. Compilers reserve 1 MiB, of which a flow touches little; a memory that small
-/// is cleared and kept between runs, where a larger one goes back to the system page by page.
-const STACK: &str = "-C link-arg=-zstack-size=131072";
-
 impl Toolchain {
     /// Look for a compiler: the toolchain in use when it has the target, else Debian's with the sources of the
     /// standard library. Nothing is installed or changed.
@@ -65,7 +61,7 @@ impl Toolchain {
                 command
             }
         };
-        command.args(["--target", TARGET]).env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", STACK);
+        command.args(["--target", TARGET]);
         command
     }
 }
