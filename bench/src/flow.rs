@@ -109,6 +109,7 @@ fn context() -> Context {
                 user_id: None,
                 name: Some("Contact 0".into()),
                 username: None,
+                tags: Vec::new(),
             },
         },
         event_id: "1".into(),

@@ -10,13 +10,17 @@ use std::process::ExitCode;
 
 use hoopoe_plugin_build::{Error, Toolchain, build, componentize};
 
-const PLUGINS: [&str; 1] = ["auto-reply"];
+const PLUGINS: [&str; 3] = ["auto-reply", "rules", "templates"];
 
 /// What goes into every plugin, from the repository's root.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 12] = [
     "Cargo.toml",
     "plugins/Cargo.lock",
     "plugins/Cargo.toml",
+    "runtime/rules/Cargo.toml",
+    "runtime/rules/src",
+    "runtime/templates/Cargo.toml",
+    "runtime/templates/src",
     "sdk/Cargo.toml",
     "sdk/macros/Cargo.toml",
     "sdk/macros/src",

@@ -1,8 +1,10 @@
 //! Building what actions carry: media, templates, lists, HTTP requests.
 
+use std::fmt::Display;
+
 use serde::Serialize;
 
-use crate::{FlowError, HttpRequest, ListRow, MediaSource, SendMedia, SendTemplate};
+use crate::{FlowError, HttpRequest, ListRow, MediaSource, SendContent, SendMedia, SendTemplate, StoredTemplate};
 
 impl SendMedia {
     /// A file that Meta has, by its id.
@@ -38,6 +40,51 @@ impl SendTemplate {
     pub fn components<C: Serialize + ?Sized>(mut self, components: &C) -> Result<Self, FlowError> {
         self.components = serde_json::to_string(components)?;
         Ok(self)
+    }
+}
+
+impl StoredTemplate {
+    /// One of the tenant's own templates, by its key of 1 to 64 characters, in its default language.
+    ///
+    /// ```
+    /// # use hoopoe_sdk::prelude::*;
+    /// # fn flow() -> FlowResult {
+    /// let receipt = StoredTemplate::new("receipt").language("de").variable("total", 12.5).variable("name", "Ada");
+    /// Outcome::send(receipt.into())
+    /// # }
+    /// # assert!(flow().is_ok());
+    /// ```
+    pub fn new(key: impl Into<String>) -> Self {
+        StoredTemplate { key: key.into(), language: None, variables: Vec::new() }
+    }
+
+    /// For example `en` or `pt_BR`. When the template lacks it, another of its languages stands in.
+    pub fn language(mut self, language: impl Into<String>) -> Self {
+        self.language = Some(language.into());
+        self
+    }
+
+    /// Give a variable its value. Positional variables have the names `1`, `2` and so on.
+    pub fn variable(mut self, name: impl Display, value: impl Display) -> Self {
+        self.variables.push((name.to_string(), value.to_string()));
+        self
+    }
+
+    /// Give several variables their values.
+    pub fn variables<N: Display, V: Display>(self, variables: impl IntoIterator<Item = (N, V)>) -> Self {
+        variables.into_iter().fold(self, |template, (name, value)| template.variable(name, value))
+    }
+}
+
+impl From<StoredTemplate> for SendContent {
+    fn from(template: StoredTemplate) -> Self {
+        SendContent::Stored(template)
+    }
+}
+
+impl From<SendTemplate> for SendContent {
+    fn from(template: SendTemplate) -> Self {
+        SendContent::Template(template)
     }
 }
 

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::{
-    Action, FlowError, FlowResult, HttpRequest, ListSection, MarkRead, NextState, Outcome, Reaction, ReplyButton,
-    Schedule, Send, SendButtons, SendContent, SendList, SendText, Tag,
+    Action, FlowError, FlowResult, HttpRequest, ListRow, ListSection, MarkRead, NextState, Outcome, Reaction,
+    ReplyButton, Schedule, Send, SendButtons, SendContent, SendList, SendText, StoredTemplate, Tag,
 };
 
 /// Builder methods of [`FlowResult`].
@@ -49,6 +49,11 @@ pub trait Build: Sized {
     /// Send a text of 1 to 4096 characters to the contact.
     fn then_reply(self, text: impl Into<String>) -> Self {
         self.then_send(SendContent::Text(SendText { body: text.into(), preview_url: false }))
+    }
+
+    /// Send one of the tenant's own templates; see [`Outcome::template`].
+    fn then_template<const N: usize>(self, key: impl Into<String>, variables: [(&str, &str); N]) -> Self {
+        self.then_send(SendContent::Stored(StoredTemplate::new(key).variables(variables)))
     }
 
     /// React to a message with an emoji.
@@ -114,6 +119,18 @@ pub trait Build: Sized {
         })
     }
 
+    /// The language of the last stored template, for example `en` or `pt_BR`. When the template lacks it, another
+    /// of its languages stands in.
+    fn language(self, language: impl Into<String>) -> Self {
+        self.change(|outcome| {
+            let SendContent::Stored(template) = &mut last_send(outcome, "language")?.content else {
+                return Err(misplaced("language", "a stored template"));
+            };
+            template.language = Some(language.into());
+            Ok(())
+        })
+    }
+
     /// The last text shows a preview of its first link.
     fn preview_url(self) -> Self {
         self.change(|outcome| {
@@ -144,6 +161,27 @@ pub trait Build: Sized {
                 SendContent::List(SendList { body, header: None, footer: None, button, sections })
             })
         })
+    }
+
+    /// Offer 1 to 10 choices under the last text, each with an id and a title: as buttons when they are at most 3
+    /// with titles of at most 20 characters, else as a list that a button with the text `open` opens.
+    ///
+    /// ```
+    /// # use hoopoe_sdk::prelude::*;
+    /// let result = Outcome::reply("Which day?").choices("Days", [("mon", "Monday"), ("tue", "Tuesday")]);
+    /// # assert!(result.is_ok());
+    /// ```
+    fn choices<I: Into<String>, T: Into<String>>(
+        self,
+        open: impl Into<String>,
+        choices: impl IntoIterator<Item = (I, T)>,
+    ) -> Self {
+        let choices: Vec<(String, String)> = choices.into_iter().map(|(id, title)| (id.into(), title.into())).collect();
+        if choices.len() <= 3 && choices.iter().all(|(_, title)| title.chars().count() <= 20) {
+            return self.buttons(choices);
+        }
+        let rows = choices.into_iter().map(|(id, title)| ListRow::new(id, title)).collect();
+        self.list(open, [ListSection { title: None, rows }])
     }
 
     /// A line above the last message's buttons or list.
@@ -217,60 +255,4 @@ fn replace_text(
     let SendContent::Text(text) = content else { return Err(misplaced(method, "a text")) };
     *content = replacement(std::mem::take(&mut text.body));
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn actions(result: FlowResult) -> Vec<Action> {
-        result.expect("the outcome is well formed").actions
-    }
-
-    #[test]
-    fn details_belong_to_the_last_message() {
-        let result = Outcome::reply("a").idempotency_key("k").then_reply("b").quoting("wamid.1").then_tag("t");
-        let [Action::Send(first), Action::Send(second), Action::Tag(_)] = &actions(result)[..] else {
-            panic!("two messages and a tag")
-        };
-        assert_eq!((first.idempotency_key.as_deref(), first.reply_to.as_deref()), (Some("k"), None));
-        assert_eq!((second.idempotency_key.as_deref(), second.reply_to.as_deref()), (None, Some("wamid.1")));
-    }
-
-    #[test]
-    fn buttons_and_lists_take_over_the_text() {
-        let row = crate::ListRow::new("1", "One").description("the first");
-        let section = crate::ListSection { title: None, rows: vec![row] };
-        let result = Outcome::reply("Sure?")
-            .buttons([("y", "Yes")])
-            .header("H")
-            .footer("F")
-            .then_reply("Which?")
-            .list("Open", [section]);
-        let [Action::Send(buttons), Action::Send(list)] = &actions(result)[..] else { panic!("two messages") };
-        let SendContent::Buttons(buttons) = &buttons.content else { panic!("buttons first") };
-        assert_eq!((buttons.body.as_str(), buttons.header.as_deref()), ("Sure?", Some("H")));
-        assert_eq!((buttons.footer.as_deref(), buttons.buttons[0].id.as_str()), (Some("F"), "y"));
-        let SendContent::List(list) = &list.content else { panic!("then a list") };
-        assert_eq!((list.body.as_str(), list.sections[0].rows[0].id.as_str()), ("Which?", "1"));
-    }
-
-    #[test]
-    fn what_does_not_fit_together_is_rejected() {
-        let reject = |reason: &str| Err(FlowError::Reject(reason.to_owned()));
-        assert_eq!(Outcome::nothing().idempotency_key("k"), reject("`.idempotency_key` needs a message before it"));
-        let buttons = || Outcome::reply("a").buttons([("y", "Yes")]);
-        assert_eq!(buttons().buttons([("n", "No")]), reject("`.buttons` needs a text before it"));
-        assert_eq!(buttons().preview_url(), reject("`.preview_url` needs a text before it"));
-        assert_eq!(Outcome::reply("a").footer("f"), reject("`.footer` needs buttons or a list before it"));
-        assert_eq!(FlowError::retry("later").then_reply("a"), FlowError::retry("later"));
-    }
-
-    #[test]
-    fn state_is_kept_replaced_or_cleared() {
-        let state = |result: FlowResult| result.expect("the outcome is well formed").state;
-        assert_eq!(state(Outcome::nothing()), NextState::Keep);
-        assert_eq!(state(Outcome::nothing().state(&[1, 2])), NextState::Replace(b"[1,2]".to_vec()));
-        assert_eq!(state(Outcome::nothing().clear_state()), NextState::Clear);
-    }
 }

@@ -5,12 +5,16 @@ mod actions;
 pub mod bindings;
 mod build;
 mod context;
+pub mod dialog;
 mod error;
+mod event;
 pub mod log;
 mod outcome;
 mod plugin;
+pub mod renderer;
 mod state;
 pub mod testing;
+pub mod time;
 
 pub use bindings::hoopoe::flow::types::*;
 pub use build::Build;
@@ -25,9 +29,11 @@ pub use error::{FlowResult, OrFail};
 /// - `events(message, status, timer, http_response, other)`: what the flow wants to see; messages only when
 ///   absent. Other events never reach the function.
 /// - `name`, `version`: those of the crate when absent.
-/// - `config_schema`: JSON Schema of the tenant's configuration, which [`Context::config`] reads.
-/// - `migrate`: a `fn(from_version: &str, state: serde_json::Value) -> Result<S, E>` that turns the state of an
-///   earlier version into this one's. When absent, state is taken over as it is if it still can be read.
+/// - `config_schema`: JSON Schema of the tenant's configuration, which [`Context::config`] reads; a text, or
+///   `include_str!("../config.schema.json")`.
+/// - `migrate`: a `fn(from_version: &str, state: Old) -> Result<S, E>` that turns the state of an earlier version
+///   into this one's; `Old` is read with serde. It is called when a conversation comes to a new version, whether or
+///   not the state has changed its shape. When absent, state is taken over as it is if it still can be read.
 ///
 /// ```
 /// use hoopoe_sdk::prelude::*;
@@ -47,23 +53,29 @@ pub use error::{FlowResult, OrFail};
 /// }
 ///
 /// /// Version 1.1 kept a bare number.
-/// fn from_number(_from: &str, state: serde_json::Value) -> Result<Visits, FlowError> {
-///     Ok(Visits { count: serde_json::from_value(state)? })
+/// fn from_number(_from: &str, count: u32) -> Result<Visits, FlowError> {
+///     Ok(Visits { count })
 /// }
 ///
 /// let mut chat = testing::Harness::<visits>::new();
 /// chat.says("hi").expect_reply("visit 1");
 /// chat.says("hi again").expect_reply("visit 2");
-/// assert_eq!(visits::migrate("1.1.0", b"7").unwrap(), br#"{"count":7}"#);
+/// chat.takes_over("1.1.0", 7).says("hi").expect_reply("visit 8");
 /// ```
 pub use hoopoe_sdk_macros::flow;
+/// Make a function the template renderer of this crate. See the [module](mod@renderer) of the same name.
+///
+/// The function takes `(request: &Request)` and stays as it is; a type of the same name implements
+/// [`Renderer`](renderer::Renderer). Arguments, all optional: `name`, `version` and `config_schema`, as of
+/// [`flow`](macro@flow).
+pub use hoopoe_sdk_macros::renderer;
 pub use plugin::Flow;
 
 /// Everything that a flow usually needs.
 pub mod prelude {
     pub use crate::{
         Build, Content, Context, Event, Flow, FlowError, FlowResult, HttpRequest, ListRow, ListSection, Message,
-        OrFail, Outcome, SendContent, SendMedia, SendTemplate, flow, log, testing,
+        OrFail, Outcome, SendContent, SendMedia, SendTemplate, StoredTemplate, flow, log, testing,
     };
 }
 
@@ -72,5 +84,6 @@ pub mod prelude {
 pub mod __private {
     pub use crate::bindings;
     pub use crate::plugin::Plugin;
+    pub use crate::renderer::RendererPlugin;
     pub use crate::state::{StateParameter, keep, migrate};
 }

@@ -13,6 +13,23 @@ impl Outcome {
         Outcome::nothing().then_reply(text)
     }
 
+    /// Send one of the tenant's own templates, by its key, with values for its variables. Positional variables have
+    /// the names `1`, `2` and so on. A template or a variable that is missing fails the run.
+    ///
+    /// ```
+    /// # use hoopoe_sdk::prelude::*;
+    /// fn greet(ctx: &Context) -> FlowResult {
+    ///     let name = ctx.conversation.contact.name.as_deref().unwrap_or("there");
+    ///     Outcome::template("welcome", [("name", name)]).language("pt_BR").then_template("menu", [])
+    /// }
+    /// # assert_eq!(greet(&testing::context()).unwrap().actions.len(), 2);
+    /// ```
+    ///
+    /// [`StoredTemplate`](crate::StoredTemplate) takes variables whose number is not known beforehand.
+    pub fn template<const N: usize>(key: impl Into<String>, variables: [(&str, &str); N]) -> FlowResult {
+        Outcome::nothing().then_template(key, variables)
+    }
+
     /// Send something to the contact.
     ///
     /// ```

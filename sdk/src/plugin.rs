@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::bindings::exports::hoopoe::flow::handler::Guest;
-use crate::{Context, Event, EventKind, FlowResult, Manifest, Outcome};
+use crate::{Context, Event, FlowResult, Manifest, Outcome};
 
 /// A flow, as the runtime and the test harness see it. [`flow`](macro@crate::flow) implements it.
 pub trait Flow {
@@ -22,19 +22,6 @@ pub trait Flow {
             Self::handle(context, event, state)
         } else {
             Outcome::nothing()
-        }
-    }
-}
-
-impl Event {
-    /// Which kind of event this is.
-    pub fn kind(&self) -> EventKind {
-        match self {
-            Event::Message(_) => EventKind::Message,
-            Event::Status(_) => EventKind::Status,
-            Event::Timer(_) => EventKind::Timer,
-            Event::HttpResponse(_) => EventKind::HttpResponse,
-            Event::Other(_) => EventKind::Other,
         }
     }
 }
@@ -60,7 +47,7 @@ impl<F: Flow + 'static> Guest for Plugin<F> {
 }
 
 /// A panic reaches the host with its message and place. An instance lives for one call, so this is not repeated.
-fn report_panics() {
+pub(crate) fn report_panics() {
     #[cfg(target_arch = "wasm32")]
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("panicked");

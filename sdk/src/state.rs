@@ -30,12 +30,13 @@ pub fn keep<P: StateParameter>(state: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// Let the flow's own function turn old state into new.
-pub fn migrate<S: Serialize, E: std::fmt::Display>(
+pub fn migrate<O: DeserializeOwned, S: Serialize, E: std::fmt::Display>(
     from_version: &str,
     state: &[u8],
-    function: impl FnOnce(&str, serde_json::Value) -> Result<S, E>,
+    function: impl FnOnce(&str, O) -> Result<S, E>,
 ) -> Result<Vec<u8>, String> {
-    let old = serde_json::from_slice(state).map_err(|error| format!("the old state is not JSON: {error}"))?;
+    let old = serde_json::from_slice(state)
+        .map_err(|error| format!("the state of version {from_version} cannot be read: {error}"))?;
     let new = function(from_version, old).map_err(|error| error.to_string())?;
     serde_json::to_vec(&new).map_err(|error| error.to_string())
 }

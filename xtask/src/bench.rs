@@ -34,10 +34,7 @@ impl Options {
 /// Build, start Postgres, measure.
 pub fn run(options: &Options) -> Result<()> {
     setup::run()?;
-    let [hoopoe, meta_sim, bench] = build::programs(
-        [("hoopoe-runtime", "hoopoe"), ("meta-sim", "meta-sim"), ("hoopoe-bench", "hoopoe-bench")],
-        true,
-    )?;
+    let [hoopoe, meta_sim, bench] = build::programs(["hoopoe", "meta-sim", "hoopoe-bench"], true)?;
     let database = Database::start(Kind::Bench)?;
     let mut command = process::command(bench);
     command.args(options.complete());

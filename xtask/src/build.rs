@@ -16,18 +16,19 @@ use crate::step::step;
 /// The release profile takes many minutes on a small machine.
 const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// Build programs, named by package and by program, and return the path of each.
-pub fn programs<const N: usize>(wanted: [(&str, &str); N], release: bool) -> Result<[PathBuf; N]> {
+/// Build programs and return the path of each.
+pub fn programs<const N: usize>(wanted: [&str; N], release: bool) -> Result<[PathBuf; N]> {
     let mut command = process::cargo();
-    command.args(["build", "--message-format=json-render-diagnostics"]).stdout(Stdio::piped());
-    for (package, program) in wanted {
-        command.args(["--package", package, "--bin", program]);
+    // With the features that the whole workspace needs, as the tests have them: nothing is compiled twice.
+    command.args(["build", "--workspace", "--message-format=json-render-diagnostics"]).stdout(Stdio::piped());
+    for program in wanted {
+        command.args(["--bin", program]);
     }
     if release {
         command.arg("--release");
     }
     let profile = if release { "release" } else { "dev" };
-    let mut built = step(&format!("building {} ({profile})", wanted.map(|(_, program)| program).join(", ")), || {
+    let mut built = step(&format!("building {} ({profile})", wanted.join(", ")), || {
         let mut cargo = Running::start("cargo build", &mut command)?;
         let messages = cargo.child().stdout.take().context("cargo has no output")?;
         let reader = thread::spawn(move || executables(BufReader::new(messages).lines().map_while(Result::ok)));
@@ -38,7 +39,7 @@ pub fn programs<const N: usize>(wanted: [(&str, &str); N], release: bool) -> Res
         reader.join().map_err(|_| anyhow::anyhow!("cargo's messages cannot be read"))
     })?;
     let mut paths = wanted.map(|_| PathBuf::new());
-    for (path, (_, program)) in paths.iter_mut().zip(wanted) {
+    for (path, program) in paths.iter_mut().zip(wanted) {
         *path = built.remove(program).with_context(|| format!("cargo built no program `{program}`"))?;
     }
     Ok(paths)

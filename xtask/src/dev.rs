@@ -56,13 +56,14 @@ struct Session {
 impl Session {
     fn start(options: &Options, log: Log) -> Result<Self> {
         setup::run()?;
-        let programs = build::programs([("hoopoe-runtime", "hoopoe"), ("meta-sim", "meta-sim")], options.release)?;
+        let programs = build::programs(["hoopoe", "meta-sim"], options.release)?;
         let lock = Lock::take(&workspace::state_dir()?.join("dev.lock"))?
             .context("another `cargo xtask dev` or `demo` of this checkout is running; end it first (Ctrl-C)")?;
         let mut settings = Settings::load()?;
         let instance = Instance::start(&programs, &mut settings, options.port, log)?;
         let tenant = tenant::find_or_register(&instance.url, &instance.master_key, &mut settings)
             .inspect_err(|_| instance.show_log())?;
+        places::write(&instance, &tenant)?;
         Ok(Self { instance, tenant, _lock: lock })
     }
 

@@ -1,7 +1,20 @@
 //! Where things are, once the development instance runs, and what to try.
 
+use anyhow::Result;
+use serde_json::json;
+
 use crate::runtime::Instance;
 use crate::tenant::Tenant;
+use crate::workspace;
+
+/// Write `.hoopoe/dev.json`, where the commands of `hoopoe` find this instance and its tenant.
+pub fn write(instance: &Instance, tenant: &Tenant) -> Result<()> {
+    let places = json!({
+        "url": instance.url, "tenant": tenant.id, "key": tenant.key, "simulator": instance.simulator_url,
+        "phoneNumberId": tenant.phone_number_id,
+    });
+    workspace::write_secret(&workspace::state_dir()?.join("dev.json"), &format!("{places:#}\n"))
+}
 
 /// Print addresses, keys and commands that work as they stand.
 pub fn print(instance: &Instance, tenant: &Tenant) {

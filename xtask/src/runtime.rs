@@ -86,7 +86,10 @@ impl Instance {
             .env("APP_SECRET", &app_secret)
             .env("VERIFY_TOKEN", settings.secret("VERIFY_TOKEN")?)
             .env("MASTER_KEY", &master_key)
-            .env("GRAPH_BASE_URL", &simulator_url);
+            .env("GRAPH_BASE_URL", &simulator_url)
+            .env("PLUGIN_CACHE", workspace::state_dir()?.join("plugins"))
+            // A developer's flows may call services of this machine.
+            .env("HTTP_ALLOW_PRIVATE", "true");
         for (name, default) in [("WHATSAPP_API_VERSION", "v23.0"), ("SHUTDOWN_GRACE", "5")] {
             command.env(name, settings.given(name).unwrap_or(default));
         }

@@ -90,8 +90,9 @@ pub fn run(options: &Options) -> Result<()> {
         call("the tests", tests.args(&options.filter).env("DATABASE_URL", database.url("postgres")))
     })?;
     if all {
-        checks.add("examples in the SDK's documentation", || {
-            cargo("the SDK's examples", &["test", "--package", "hoopoe-sdk", "--doc"])
+        checks.add("examples in documentation", || {
+            // All of the workspace: its dependencies are compiled by now, those of one package alone would not be.
+            cargo("the examples", &["test", "--workspace", "--doc"])
         })?;
     }
     checks.summary()

@@ -8,7 +8,10 @@
 //! | `dirty` | replies with a number that is 1 in every fresh instance |
 //! | `context` | replies with what the flow knows, as JSON |
 //! | `key <k>` | replies `keyed` with this idempotency key |
-//! | `http` | calls an HTTP service |
+//! | `http <url>` | calls an HTTP service with the secret `KEY` in a header; the answer is replied |
+//! | `timer <name> <ms> <payload>`, `cancel <name>` | sets and cancels timers; one that fires is replied |
+//! | `tag <x>`, `untag <x>`, `hand-off <reason>`, `read` | other actions |
+//! | `template <key> <name>=<value>` | replies with a stored template |
 //! | `badtext` | replies with more characters than WhatsApp takes |
 //! | `log <n>` | writes n lines to the log |
 //! | `retry <reason>`, `reject <reason>` | fails |
@@ -17,7 +20,8 @@
 //! | `loop`, `burn <rounds>`, `recurse`, `memory` | uses up time, stack or memory |
 //! | `panic <message>` | panics |
 //!
-//! Everything else is answered with `unknown command`. A status is written to the log.
+//! Everything else is answered with `unknown command`. A status is written to the log. The plugin `test-guest-2` is the
+//! next version of this one.
 
 mod trouble;
 
@@ -34,10 +38,19 @@ struct State {
     padding: String,
 }
 
-#[flow(events(message, status))]
+#[flow(events(message, status, timer, http_response))]
 fn test_guest(ctx: &Context, event: &Event, state: Option<State>) -> FlowResult {
     match event {
-        Event::Message(Message { content: Content::Text(text), .. }) => obey(ctx, &text.body, state),
+        Event::Message(message) => match &message.content {
+            Content::Text(text) if text.body == "read" => Outcome::nothing().then_mark_read(&message.id),
+            Content::Text(text) => obey(ctx, &text.body, state),
+            _ => Outcome::reply("unknown command"),
+        },
+        Event::Timer(timer) => Outcome::reply(format!("timer {}: {}", timer.name, timer.payload)),
+        Event::HttpResponse(response) => Outcome::reply(match &response.outcome {
+            Ok(answer) => format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body)),
+            Err(error) => format!("no answer: {error}"),
+        }),
         Event::Status(status) => {
             log::info(format_args!("status {:?} of {}", status.kind, status.message_id));
             Outcome::nothing()
@@ -58,7 +71,24 @@ fn obey(ctx: &Context, text: &str, state: Option<State>) -> FlowResult {
         "dirty" => Outcome::reply(dirty().to_string()),
         "context" => Outcome::reply(known(ctx)?),
         "key" => Outcome::reply("keyed").idempotency_key(argument),
-        "http" => Outcome::nothing().then_http(HttpRequest::get("test", "https://example.com/")),
+        "http" => Outcome::nothing().then_http(HttpRequest::get("test", argument).header("x-key", "{{secret:KEY}}")),
+        "timer" => {
+            let mut words = argument.splitn(3, ' ');
+            let mut word = || words.next().or_reject("timer <name> <ms> <payload>");
+            let (name, ms, payload) = (word()?, number(word()?)?, word()?);
+            Outcome::nothing().then_schedule(name, ctx.now + u64::from(ms), payload)
+        }
+        "cancel" => Outcome::nothing().then_cancel(argument),
+        "tag" => Outcome::nothing().then_tag(argument),
+        "untag" => Outcome::nothing().then_untag(argument),
+        "hand-off" => Outcome::reply("a person will answer").then_hand_off(argument),
+        "template" => {
+            let (key, variable) = argument.split_once(' ').unwrap_or((argument, ""));
+            let variables = variable.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let (language, variables) = (None, variables.into_iter().collect());
+            let template = hoopoe_sdk::StoredTemplate { key: key.to_owned(), language, variables };
+            Outcome::nothing().then_send(SendContent::Stored(template))
+        }
         "badtext" => Outcome::reply("x".repeat(5000)),
         "log" => {
             (0..number(argument)?).for_each(|n| log::info(format_args!("line {n}")));
@@ -101,6 +131,7 @@ fn known(ctx: &Context) -> Result<String, FlowError> {
         "seed": ctx.seed,
         "attempt": ctx.attempt,
         "config": ctx.config::<serde_json::Value>()?,
+        "tags": ctx.conversation.contact.tags,
     });
     Ok(known.to_string())
 }

@@ -85,6 +85,16 @@ pub fn conflict(message: impl Into<String>) -> ApiError {
     ApiError::new(StatusCode::CONFLICT, message)
 }
 
+/// 422: something of the tenant's own failed.
+pub fn unprocessable(message: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+}
+
+/// 503: the same request can succeed soon.
+pub fn busy() -> ApiError {
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the service is busy or its database is away; try again soon")
+}
+
 /// 413.
 pub fn too_large(limit: usize) -> ApiError {
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes; send less"))
@@ -115,10 +125,7 @@ impl From<hoopoe_store::Error> for ApiError {
     fn from(error: hoopoe_store::Error) -> Self {
         if error.is_passing() {
             tracing::warn!(%error, "answered 503");
-            return Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the service is busy or its database is away; try again soon",
-            );
+            return busy();
         }
         tracing::error!(%error, "answered 500");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong here; it is in the log")

@@ -4,12 +4,18 @@
 //! All routes answer at `/` and under `/api`. The OpenAPI document is generated from the handlers.
 
 mod auth;
+mod conversations;
 mod docs;
 mod error;
+mod flows;
 mod health;
 mod json;
 mod messages;
+mod plugins;
+mod runs;
 mod send;
+mod send_template;
+mod templates;
 mod tenants;
 mod webhook;
 
@@ -18,6 +24,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use hoopoe_ingest::Ingest;
+use hoopoe_plugins::Library;
 use hoopoe_secrets::MasterKey;
 use hoopoe_store::Store;
 use hoopoe_store::group::{GroupCommit, Sizes};
@@ -33,6 +40,7 @@ pub use docs::openapi;
 pub struct Api {
     store: Store,
     ingest: Ingest,
+    library: Library,
     sends: GroupCommit<SendRequest, Queued>,
     master_key: MasterKey,
     verify_token: Arc<SecretString>,
@@ -40,14 +48,20 @@ pub struct Api {
 
 impl Api {
     /// `verify_token` is what Meta repeats when it verifies the webhook's address.
-    pub fn new(store: Store, ingest: Ingest, master_key: MasterKey, verify_token: SecretString) -> Self {
+    pub fn new(
+        store: Store,
+        ingest: Ingest,
+        library: Library,
+        master_key: MasterKey,
+        verify_token: SecretString,
+    ) -> Self {
         let sizes = Sizes { batch: 256, queue: 10_000, writers: 1 };
         let writer = store.clone();
         let sends = GroupCommit::start(sizes, move |requests: Vec<_>| {
             let store = writer.clone();
             Box::pin(async move { store.enqueue(&requests).await })
         });
-        Self { store, ingest, sends, master_key, verify_token: verify_token.into() }
+        Self { store, ingest, library, sends, master_key, verify_token: verify_token.into() }
     }
 }
 
@@ -81,8 +95,33 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(tenants::register))
         .routes(routes!(tenants::show))
         .routes(routes!(send::send))
+        .routes(routes!(send_template::send_template))
+        .routes(routes!(templates::list, templates::create))
+        .routes(routes!(templates::show, templates::update, templates::delete))
+        .routes(routes!(flows::save, flows::show))
+        .routes(routes!(flows::history))
+        .routes(routes!(flows::rollback))
+        .routes(routes!(conversations::list))
+        .routes(routes!(conversations::show))
+        .routes(routes!(conversations::hand_off))
+        .routes(routes!(conversations::release))
         .routes(routes!(messages::list))
         .routes(routes!(messages::show))
+        .routes(routes!(plugins::show::list))
+        // The handler reads up to the sandbox's limit by itself.
+        .routes(routes!(plugins::upload::upload, plugins::show::show, plugins::removal::plugin))
+        .routes(routes!(plugins::show::version, plugins::removal::version))
+        .routes(routes!(plugins::activation::activate))
+        .routes(routes!(plugins::activation::rollback))
+        .routes(routes!(plugins::activation::deactivate))
+        .routes(routes!(plugins::activation::resume))
+        .routes(routes!(plugins::settings::config))
+        .routes(routes!(plugins::settings::hosts))
+        .routes(routes!(plugins::secrets::put, plugins::secrets::delete))
+        .routes(routes!(plugins::simulate::run))
+        .routes(routes!(plugins::replay::run))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::show))
         .routes(routes!(webhook::verify, webhook::receive))
         .routes(routes!(webhook::verify_short, webhook::receive_short))
 }

@@ -78,10 +78,36 @@ pub async fn send(
     Json(body): Json<SendBody>,
 ) -> Result<(StatusCode, axum::Json<Accepted>), ApiError> {
     let payload = payload(body.text, body.payload)?;
-    let (wa_id, user_id) = recipient(&body.to)?;
-    let idempotency_key = body.idempotency_key.map(checked_key).transpose()?;
+    let address = Addressed::check(&body.to, body.from, body.idempotency_key)?;
+    queue(&api, tenant_id, address, payload).await
+}
+
+/// To whom, by which number, under which key: what every send has.
+pub struct Addressed {
+    wa_id: Option<String>,
+    user_id: Option<String>,
+    from: Option<String>,
+    idempotency_key: Option<String>,
+}
+
+impl Addressed {
+    /// Checks the fields `to` and `idempotency_key`; `from` is looked up by [`queue`].
+    pub fn check(to: &str, from: Option<String>, idempotency_key: Option<String>) -> Result<Self, ApiError> {
+        let (wa_id, user_id) = recipient(to)?;
+        Ok(Self { wa_id, user_id, from, idempotency_key: idempotency_key.map(checked_key).transpose()? })
+    }
+}
+
+/// Queues a checked payload. 409 when the key was used before.
+pub async fn queue(
+    api: &Api,
+    tenant_id: Uuid,
+    address: Addressed,
+    payload: Value,
+) -> Result<(StatusCode, axum::Json<Accepted>), ApiError> {
+    let Addressed { wa_id, user_id, from, idempotency_key } = address;
     let channel_id =
-        api.store.channel(tenant_id, body.from.as_deref()).await?.ok_or_else(|| {
+        api.store.channel(tenant_id, from.as_deref()).await?.ok_or_else(|| {
             invalid_field("from", "the tenant has no such number; give Meta's id of one of its numbers")
         })?;
     let id = api.store.ambient.id();

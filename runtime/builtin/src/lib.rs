@@ -16,9 +16,17 @@ pub struct Builtin {
 pub const AUTO_REPLY: Builtin =
     Builtin { name: "auto-reply", component: include_bytes!(concat!(env!("OUT_DIR"), "/auto-reply.wasm")) };
 
-/// All of them.
-pub fn all() -> &'static [Builtin] {
-    &[AUTO_REPLY]
+/// Runs a tenant's rule set.
+pub const RULES: Builtin =
+    Builtin { name: "rules", component: include_bytes!(concat!(env!("OUT_DIR"), "/rules.wasm")) };
+
+/// Renders templates, unless the tenant has a renderer of its own.
+pub const TEMPLATES: Builtin =
+    Builtin { name: "templates", component: include_bytes!(concat!(env!("OUT_DIR"), "/templates.wasm")) };
+
+/// Those that handle events.
+pub fn flows() -> &'static [Builtin] {
+    &[AUTO_REPLY, RULES]
 }
 
 #[cfg(test)]
@@ -27,7 +35,7 @@ mod tests {
 
     #[test]
     fn each_is_a_component() {
-        for builtin in all() {
+        for builtin in flows().iter().chain([&TEMPLATES]) {
             // The magic number and version of a component, by the component model's binary format.
             assert_eq!(builtin.component[..8], *b"\0asm\x0d\0\x01\0", "{}", builtin.name);
         }

@@ -1,148 +1,218 @@
-//! What a flow decided, as messages to send: each is checked against Meta's limits before anything takes effect.
+//! What a flow decided, as what is to be done: each action is checked against its limits before anything takes effect.
 
-use hoopoe_protocol::outbound::{self, Button, Content, Media, Row, Section, Source};
-use hoopoe_sandbox::contract::{Action, MediaSource, Send, SendContent, SendMedia};
-use hoopoe_store::ambient::Ambient;
+use chrono::{DateTime, TimeDelta};
+use hoopoe_outcalls::request;
+use hoopoe_plugins::send_content;
+use hoopoe_protocol::outbound::{self, Content};
+use hoopoe_sandbox::contract::{Action, HttpRequest, Schedule, Send, SendContent, StoredTemplate, Tag};
 use hoopoe_store::flow_work::Event;
+use hoopoe_store::http_calls::NewCall;
 use hoopoe_store::outbound::Outbound;
+use hoopoe_store::timers::TimerChange;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::run::Runner;
+
 /// Longest idempotency key, in characters.
 const LONGEST_KEY: usize = 256;
+/// Longest name of a timer, in characters.
+const LONGEST_TIMER: usize = 100;
+/// Largest payload of a timer, in bytes.
+const LARGEST_PAYLOAD: usize = 4 << 10;
+/// Timers of one conversation at once.
+const TIMERS: usize = 100;
+/// The furthest a timer may lie ahead.
+const FURTHEST: TimeDelta = TimeDelta::days(400);
+/// Longest tag, in characters, and most tags of a contact.
+const LONGEST_TAG: usize = 64;
+const TAGS: usize = 64;
+/// Longest reason of a hand-off, in characters.
+const LONGEST_REASON: usize = 1000;
 
-/// Why an outcome cannot be carried out; nothing of it takes effect.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    pub code: &'static str,
-    pub reason: String,
+/// Why an outcome is not carried out; nothing of it takes effect.
+pub(crate) enum Refused {
+    /// It breaks a limit, or refers to what is not there.
+    Invalid { code: &'static str, reason: String },
+    /// What it needs cannot be had at the moment.
+    Later(String),
 }
 
-/// The messages of an outcome, in order.
-pub(crate) fn messages(
-    actions: &[Action],
-    tenant_id: Uuid,
-    event: &Event,
-    ambient: &Ambient,
-) -> Result<Vec<Outbound>, Refused> {
-    let messages = actions.iter().enumerate().map(|(place, action)| match action {
-        Action::Send(send) => message(send, place, event, ambient),
-        other => {
-            let name = name(other);
-            tracing::debug!(tenant = %tenant_id, event = event.id, action = name, "unsupported action");
-            Err(Refused {
-                code: "unsupported-action",
-                reason: format!("actions[{place}]: this host cannot carry out {name}; it can carry out send"),
-            })
+/// An outcome, ready to be committed.
+pub(crate) struct Decisions {
+    pub tenant_id: Uuid,
+    pub messages: Vec<Outbound>,
+    pub timers: Vec<TimerChange>,
+    pub calls: Vec<NewCall>,
+    pub tags: Option<Vec<String>>,
+    pub hand_off: Option<String>,
+}
+
+impl Runner {
+    /// Checks the actions in order. `event` is the one that they answer.
+    pub(crate) async fn decide(
+        &self,
+        actions: &[Action],
+        tenant_id: Uuid,
+        event: &Event,
+    ) -> Result<Decisions, Refused> {
+        let mut all = Decisions {
+            tenant_id,
+            messages: Vec::new(),
+            timers: Vec::new(),
+            calls: Vec::new(),
+            tags: None,
+            hand_off: None,
+        };
+        for (place, action) in actions.iter().enumerate() {
+            match action {
+                Action::Send(send) => all.messages.push(self.message(send, place, tenant_id, event).await?),
+                Action::Schedule(timer) => all.timers.push(self.timer(timer).map_err(invalid(place))?),
+                Action::Cancel(name) => {
+                    let name = bounded("cancel", name, 1, LONGEST_TIMER).map_err(invalid(place))?;
+                    all.timers.push(TimerChange::Cancel(name));
+                }
+                Action::HttpRequest(request) => {
+                    all.calls.push(self.call(request, tenant_id, event).map_err(invalid(place))?);
+                }
+                Action::Tag(change) => {
+                    let tags = all.tags.take().unwrap_or_else(|| event.tags.clone());
+                    all.tags = Some(tag(tags, change).map_err(invalid(place))?);
+                }
+                Action::HandOff(reason) => {
+                    all.hand_off = Some(bounded("hand-off", reason, 0, LONGEST_REASON).map_err(invalid(place))?);
+                }
+                Action::MarkRead(_) => {
+                    return Err(Refused::Invalid {
+                        code: "unsupported-action",
+                        reason: format!("actions[{place}]: this host cannot carry out mark-read yet"),
+                    });
+                }
+            }
         }
-    });
-    messages.collect()
-}
-
-fn message(send: &Send, place: usize, event: &Event, ambient: &Ambient) -> Result<Outbound, Refused> {
-    let invalid = |reason: String| Refused { code: "invalid-action", reason: format!("actions[{place}].{reason}") };
-    let content = content(&send.content).map_err(&invalid)?;
-    let payload = content.payload(send.reply_to.as_deref()).map_err(|error| invalid(error.to_string()))?;
-    let key = match &send.idempotency_key {
-        Some(key) if (1..=LONGEST_KEY).contains(&key.chars().count()) && !key.contains('\0') => key.clone(),
-        Some(key) => {
-            let length = key.chars().count();
-            return Err(invalid(format!(
-                "idempotency-key: it has {length} characters; give it 1 to {LONGEST_KEY}, none of them NUL"
-            )));
+        if all.timers.iter().any(|change| matches!(change, TimerChange::Set { .. })) {
+            self.count_timers(&all.timers, tenant_id, event).await?;
         }
-        // The same for every run of this event: a repeated run repeats nothing.
-        None => format!("flow:{}:{place}", event.id),
-    };
-    Ok(Outbound {
-        id: ambient.id(),
-        kind: payload.get("type").and_then(Value::as_str).unwrap_or("unknown").to_owned(),
-        body: outbound::text_of(&payload),
-        payload: payload.to_string(),
-        idempotency_key: Some(key),
-        event_id: Some(event.id),
-    })
-}
-
-fn content(content: &SendContent) -> Result<Content, String> {
-    Ok(match content {
-        SendContent::Text(text) => Content::Text { body: text.body.clone(), preview_url: text.preview_url },
-        SendContent::Image(file) => Content::Image(media(file)),
-        SendContent::Video(file) => Content::Video(media(file)),
-        SendContent::Audio(file) => Content::Audio(media(file)),
-        SendContent::Document(file) => Content::Document(media(file)),
-        SendContent::Sticker(file) => Content::Sticker(media(file)),
-        SendContent::Location(place) => Content::Location {
-            latitude: place.latitude,
-            longitude: place.longitude,
-            name: place.name.clone(),
-            address: place.address.clone(),
-        },
-        SendContent::Reaction(reaction) => {
-            Content::Reaction { message_id: reaction.message_id.clone(), emoji: reaction.emoji.clone() }
-        }
-        SendContent::Buttons(buttons) => Content::Buttons {
-            body: buttons.body.clone(),
-            header: buttons.header.clone(),
-            footer: buttons.footer.clone(),
-            buttons: buttons
-                .buttons
-                .iter()
-                .map(|button| Button { id: button.id.clone(), title: button.title.clone() })
-                .collect(),
-        },
-        SendContent::List(list) => Content::List {
-            body: list.body.clone(),
-            header: list.header.clone(),
-            footer: list.footer.clone(),
-            button: list.button.clone(),
-            sections: list
-                .sections
-                .iter()
-                .map(|section| Section {
-                    title: section.title.clone(),
-                    rows: section
-                        .rows
-                        .iter()
-                        .map(|row| Row {
-                            id: row.id.clone(),
-                            title: row.title.clone(),
-                            description: row.description.clone(),
-                        })
-                        .collect(),
-                })
-                .collect(),
-        },
-        SendContent::Template(template) => Content::Template {
-            name: template.name.clone(),
-            language: template.language.clone(),
-            components: serde_json::from_str(&template.components)
-                .map_err(|error| format!("template.components: not JSON: {error}"))?,
-        },
-        SendContent::Raw(json) => match serde_json::from_str(json) {
-            Ok(Value::Object(object)) => Content::Raw(object),
-            Ok(_) => return Err("raw: not a JSON object".to_owned()),
-            Err(error) => return Err(format!("raw: not JSON: {error}")),
-        },
-    })
-}
-
-fn media(file: &SendMedia) -> Media {
-    let source = match &file.source {
-        MediaSource::Id(id) => Source::Id(id.clone()),
-        MediaSource::Link(link) => Source::Link(link.clone()),
-    };
-    Media { source, caption: file.caption.clone(), filename: file.filename.clone() }
-}
-
-fn name(action: &Action) -> &'static str {
-    match action {
-        Action::Send(_) => "send",
-        Action::MarkRead(_) => "mark-read",
-        Action::HttpRequest(_) => "http-request",
-        Action::Schedule(_) => "schedule",
-        Action::Cancel(_) => "cancel",
-        Action::HandOff(_) => "hand-off",
-        Action::Tag(_) => "tag",
+        Ok(all)
     }
+
+    async fn message(&self, send: &Send, place: usize, tenant_id: Uuid, event: &Event) -> Result<Outbound, Refused> {
+        let content = match &send.content {
+            SendContent::Stored(template) => self.rendered(template, place, tenant_id, event).await?,
+            content => send_content(content).map_err(invalid(place))?,
+        };
+        let payload = content.payload(send.reply_to.as_deref());
+        let payload = payload.map_err(|error| error.to_string()).map_err(invalid(place))?;
+        let key = match &send.idempotency_key {
+            Some(key) => bounded("idempotency-key", key, 1, LONGEST_KEY).map_err(invalid(place))?,
+            // The same for every run of this event: a repeated run repeats nothing.
+            None => format!("flow:{}:{place}", event.id),
+        };
+        Ok(Outbound {
+            id: self.store.ambient.id(),
+            kind: payload.get("type").and_then(Value::as_str).unwrap_or("unknown").to_owned(),
+            body: outbound::text_of(&payload),
+            payload: payload.to_string(),
+            idempotency_key: Some(key),
+            event_id: Some(event.id),
+        })
+    }
+
+    async fn rendered(
+        &self,
+        template: &StoredTemplate,
+        place: usize,
+        tenant_id: Uuid,
+        event: &Event,
+    ) -> Result<Content, Refused> {
+        let tenant = (tenant_id, event.tenant_name.as_str());
+        let StoredTemplate { key, language, variables } = template;
+        let rendered = self.library.render(tenant, key, language.as_deref(), variables, event.received_at).await;
+        rendered.map_err(|error| match error {
+            error if error.is_passing() => Refused::Later(error.to_string()),
+            error => Refused::Invalid { code: "template", reason: format!("actions[{place}].stored: {error}") },
+        })
+    }
+
+    fn timer(&self, timer: &Schedule) -> Result<TimerChange, String> {
+        let name = bounded("schedule.name", &timer.name, 1, LONGEST_TIMER)?;
+        if timer.payload.len() > LARGEST_PAYLOAD || timer.payload.contains('\0') {
+            let size = timer.payload.len();
+            return Err(format!("schedule.payload: it has {size} bytes; at most {LARGEST_PAYLOAD}, none of them NUL"));
+        }
+        let furthest = self.now() + FURTHEST;
+        let due_at = i64::try_from(timer.due).ok().and_then(DateTime::from_timestamp_millis);
+        let due_at = due_at.filter(|due| *due <= furthest).ok_or_else(|| {
+            format!(
+                "schedule.due: {} is more than {} days ahead; milliseconds are meant",
+                timer.due,
+                FURTHEST.num_days()
+            )
+        })?;
+        Ok(TimerChange::Set { name, id: self.store.ambient.id(), due_at, payload: timer.payload.clone() })
+    }
+
+    /// Only the lane's owner sets timers: nobody else adds one between this look and the commit.
+    async fn count_timers(&self, changes: &[TimerChange], tenant_id: Uuid, event: &Event) -> Result<(), Refused> {
+        let known = self.store.timer_names(tenant_id, event.conversation_id).await;
+        let known = known.map_err(|error| Refused::Later(error.to_string()))?;
+        let mut names: std::collections::HashSet<&str> = known.iter().map(String::as_str).collect();
+        for change in changes {
+            match change {
+                TimerChange::Set { name, .. } => names.insert(name),
+                TimerChange::Cancel(name) => names.remove(name.as_str()),
+            };
+        }
+        if names.len() > TIMERS {
+            let reason = format!("schedule: the conversation would have {} timers; {TIMERS} are allowed", names.len());
+            return Err(Refused::Invalid { code: "too-many-timers", reason });
+        }
+        Ok(())
+    }
+
+    fn call(&self, asked: &HttpRequest, tenant_id: Uuid, event: &Event) -> Result<NewCall, String> {
+        let request = request::Request {
+            method: asked.method.clone(),
+            url: asked.url.clone(),
+            headers: asked.headers.clone(),
+            body: asked.body.clone(),
+            timeout_ms: asked.timeout_ms,
+        };
+        Ok(NewCall {
+            id: self.store.ambient.id(),
+            tenant_id,
+            conversation_id: event.conversation_id,
+            contact_id: event.contact_id,
+            channel_id: event.channel_id,
+            plugin: event.flow.digest.is_some().then(|| event.flow.name.clone()),
+            name: bounded("http-request.name", &asked.name, 1, LONGEST_TIMER)?,
+            request: request.encode().map_err(|error| format!("http-request.{error}"))?,
+        })
+    }
+}
+
+fn invalid(place: usize) -> impl Fn(String) -> Refused {
+    move |reason| Refused::Invalid { code: "invalid-action", reason: format!("actions[{place}].{reason}") }
+}
+
+/// A text of `least` to `most` characters that Postgres can keep.
+fn bounded(field: &str, text: &str, least: usize, most: usize) -> Result<String, String> {
+    let length = text.chars().count();
+    if (least..=most).contains(&length) && !text.contains('\0') {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{field}: it has {length} characters; give it {least} to {most}, none of them NUL"))
+}
+
+fn tag(mut tags: Vec<String>, change: &Tag) -> Result<Vec<String>, String> {
+    let name = bounded("tag.name", &change.name, 1, LONGEST_TAG)?;
+    match (tags.binary_search(&name), change.present) {
+        (Err(place), true) => tags.insert(place, name),
+        (Ok(place), false) => drop(tags.remove(place)),
+        _ => {}
+    }
+    if tags.len() > TAGS {
+        return Err(format!("tag: the contact would have {} tags; {TAGS} are allowed", tags.len()));
+    }
+    Ok(tags)
 }

@@ -1,15 +1,19 @@
 //! A stored event as the contract's context and event.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
 use hoopoe_protocol::message::{self, Content as In};
 use hoopoe_protocol::{PlatformError as InError, StatusKind as InStatus, status};
-use hoopoe_sandbox::contract::{self as out, Content};
+use hoopoe_sandbox::Plugin;
+use hoopoe_sandbox::contract::{self as out, Content, EventKind};
 use hoopoe_store::flow_work::Event;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// What the plugin is given. It depends on nothing but its arguments, so that a later replay gives the same.
-pub(crate) fn contract(tenant_id: Uuid, event: &Event, attempt: i32) -> (out::Context, out::Event) {
+pub(crate) fn contract(tenant_id: Uuid, event: &Event, attempt: i32, config: &str) -> (out::Context, out::Event) {
     let context = out::Context {
         tenant: out::Tenant { id: tenant_id.to_string(), name: event.tenant_name.clone() },
         conversation: out::Conversation {
@@ -25,13 +29,14 @@ pub(crate) fn contract(tenant_id: Uuid, event: &Event, attempt: i32) -> (out::Co
                 user_id: event.user_id.clone(),
                 name: event.name.clone(),
                 username: event.username.clone(),
+                tags: event.tags.clone(),
             },
         },
         event_id: event.id.to_string(),
         now: millis(event.received_at),
         seed: seed(tenant_id, event.id),
         attempt: u32::try_from(attempt).unwrap_or(1),
-        config: event.flow_config.clone(),
+        config: config.to_owned(),
         attributes: Vec::new(),
     };
     let input = match event.kind.as_str() {
@@ -40,9 +45,58 @@ pub(crate) fn contract(tenant_id: Uuid, event: &Event, attempt: i32) -> (out::Co
             Some(head) => out::Event::Status(progress(head, event)),
             None => other(event),
         },
+        "timer" => serde_json::from_str(&event.raw).map_or_else(|_| other(event), timer),
+        "http-response" => serde_json::from_str(&event.raw).map_or_else(|_| other(event), http_response),
         _ => other(event),
     };
     (context, input)
+}
+
+/// Whether the plugin's manifest asks for events of this kind.
+pub(crate) fn wants(plugin: &Plugin, kind: &str) -> bool {
+    let kind = match kind {
+        "message" => EventKind::Message,
+        "status" => EventKind::Status,
+        "timer" => EventKind::Timer,
+        // Who asks gets an answer, whatever the manifest says.
+        "http-response" => return true,
+        _ => EventKind::Other,
+    };
+    plugin.manifest().events.contains(&kind)
+}
+
+/// A timer as `hoopoe_store::timers` keeps it.
+#[derive(Deserialize)]
+struct StoredTimer {
+    name: String,
+    due: u64,
+    payload: String,
+}
+
+/// An answer as `hoopoe_outcalls` keeps it: the body in base64, or the error.
+#[derive(Deserialize)]
+struct StoredAnswer {
+    name: String,
+    #[serde(default)]
+    status: u16,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    #[serde(default)]
+    body: String,
+    error: Option<String>,
+}
+
+fn timer(stored: StoredTimer) -> out::Event {
+    out::Event::Timer(out::Timer { name: stored.name, due: stored.due, payload: stored.payload })
+}
+
+fn http_response(stored: StoredAnswer) -> out::Event {
+    let StoredAnswer { name, status, headers, body, error } = stored;
+    let outcome = match error {
+        Some(error) => Err(error),
+        None => Ok(out::HttpAnswer { status, headers, body: BASE64.decode(body).unwrap_or_default() }),
+    };
+    out::Event::HttpResponse(out::HttpResponse { name, outcome })
 }
 
 fn other(event: &Event) -> out::Event {

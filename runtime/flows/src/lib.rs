@@ -6,16 +6,24 @@
 //! lane waits), or this process (another claim runs the same events again; nothing of the first run was written).
 
 mod actions;
+mod breaker;
+mod choice;
+mod configs;
 mod event;
-mod plugins;
+mod lane;
+mod record;
+mod replay;
 mod run;
+mod simulate;
+mod timers;
+pub mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_lanes::{Options, Stage};
-use hoopoe_sandbox::Sandbox;
+use hoopoe_plugins::Library;
 use hoopoe_store::Store;
 use hoopoe_store::fault::crash_point;
 use hoopoe_store::flow_work::{Advance, Work};
@@ -23,7 +31,12 @@ use hoopoe_store::group::{GroupCommit, Sizes};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-pub use crate::plugins::{Error as PluginError, Plugins};
+use crate::breaker::Breaker;
+pub use crate::breaker::Limits as BreakerLimits;
+use crate::configs::Configs;
+pub use crate::replay::{Difference, Replay, ReplayError, Report, Selection, replay};
+use crate::run::Runner;
+pub use crate::simulate::{Input, Simulated, simulate};
 
 /// How the flow stage behaves.
 #[derive(Debug, Clone)]
@@ -36,10 +49,12 @@ pub struct Settings {
     pub lease: TimeDelta,
     /// Longest time between two looks at the database.
     pub poll: Duration,
+    /// When plugins that fail are paused.
+    pub breaker: BreakerLimits,
 }
 
 /// Runs the flow stage until `stop`, then until what is under way has ended.
-pub async fn run(store: Store, plugins: Plugins, settings: Settings, stop: CancellationToken) {
+pub async fn run(store: Store, library: Library, settings: Settings, stop: CancellationToken) {
     let sizes = Sizes { batch: 128, queue: settings.concurrency.max(1), writers: 1 };
     let writer = store.clone();
     let commits = GroupCommit::start(sizes, move |batch: Vec<_>| {
@@ -48,13 +63,16 @@ pub async fn run(store: Store, plugins: Plugins, settings: Settings, stop: Cance
     });
     let options = Options { concurrency: settings.concurrency, poll: settings.poll };
     let ambient = store.ambient.clone();
-    hoopoe_lanes::drive(Arc::new(Flows { store, plugins, settings, commits }), options, ambient, stop).await;
+    let timers = timers::run(store.clone(), settings.poll, stop.clone());
+    let configs = Configs::new(store.clone());
+    let breaker = Breaker::new(settings.breaker);
+    let runner = Runner { store, library, configs, breaker, settings };
+    let flows = hoopoe_lanes::drive(Arc::new(Flows { runner, commits }), options, ambient, stop);
+    tokio::join!(flows, timers);
 }
 
 struct Flows {
-    store: Store,
-    plugins: Plugins,
-    settings: Settings,
+    runner: Runner,
     commits: GroupCommit<Advance, bool>,
 }
 
@@ -64,7 +82,7 @@ impl Stage for Flows {
 
     async fn claim(&self, limit: usize) -> Result<Vec<Work>, hoopoe_store::Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let work = self.store.claim_events(limit, self.settings.lease).await?;
+        let work = self.runner.store.claim_events(limit, self.runner.settings.lease).await?;
         if !work.is_empty() {
             crash_point("flow.claimed");
         }
@@ -72,16 +90,16 @@ impl Stage for Flows {
     }
 
     async fn next(&self) -> Result<Option<DateTime<Utc>>, hoopoe_store::Error> {
-        self.store.next_event().await
+        self.runner.store.next_event().await
     }
 
     fn wake(&self) -> &Notify {
-        &self.store.wakes.flow
+        &self.runner.store.wakes.flow
     }
 
     async fn work(&self, work: Work) {
         let lane = work.lease.lane;
-        let advance = run::lane(work, &self.plugins, &self.settings, &self.store.ambient).await;
+        let advance = self.runner.lane(work).await;
         crash_point("flow.ran");
         // When the commit does not happen the lease runs out and the events are run again, with the same result.
         match self.commits.write(advance).await {
@@ -93,13 +111,4 @@ impl Stage for Flows {
         }
         crash_point("flow.committed");
     }
-}
-
-/// Loads the built-in plugins into a sandbox.
-pub async fn builtin_plugins(sandbox: Sandbox) -> Result<Plugins, PluginError> {
-    let mut plugins = Plugins::new(sandbox);
-    for builtin in hoopoe_builtin::all() {
-        plugins.add(builtin.name, builtin.component).await?;
-    }
-    Ok(plugins)
 }

@@ -1,22 +1,36 @@
-//! One lane's events through their plugin, in order, each seeing the state that the one before it left.
-
-use std::collections::HashMap;
+//! One lane's events through their plugin, in order, each seeing what the one before it left.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use hoopoe_sandbox::contract::{EventKind, NextState as Next};
-use hoopoe_sandbox::{Failure, Level, LogLine, Plugin, Run};
-use hoopoe_store::ambient::Ambient;
-use hoopoe_store::flow_work::{Advance, Event, Handled, NextState, RunRecord, Work};
-use hoopoe_store::outbound::Outbound;
+use hoopoe_sandbox::contract::{NextState as Next, Outcome};
+use hoopoe_sandbox::{Failure, Plugin, Run};
+use hoopoe_store::Store;
+use hoopoe_store::flow_work::{Advance, Event, Handled, NextState, State, Work};
 use uuid::Uuid;
 
-use crate::plugins::Plugins;
-use crate::{Settings, actions, event};
+use crate::actions::{Decisions, Refused};
+use crate::breaker::{Breaker, Verdict};
+use crate::choice::{Chosen, Unavailable};
+use crate::configs::Configs;
+use crate::lane::Lane;
+use crate::record::record;
+use crate::{Settings, event, trace};
+use hoopoe_plugins::Library;
 
-/// Pause of an event whose plugin is not on this node, or for which the sandbox had no room.
+/// Pause of an event whose plugin cannot be loaded now, or for which the sandbox had no room.
 const NOT_NOW: TimeDelta = TimeDelta::seconds(2);
+/// Pause of a lane whose plugin is paused. A resume makes it ready at once.
+const PAUSED: TimeDelta = TimeDelta::seconds(60);
 /// Longest pause between two runs of an event.
 const LONGEST: TimeDelta = TimeDelta::minutes(10);
+
+/// What runs need.
+pub(crate) struct Runner {
+    pub store: Store,
+    pub library: Library,
+    pub configs: Configs,
+    pub breaker: Breaker,
+    pub settings: Settings,
+}
 
 /// What to do after an event.
 enum After {
@@ -28,150 +42,204 @@ enum After {
     },
 }
 
-pub(crate) async fn lane(work: Work, plugins: &Plugins, settings: &Settings, ambient: &Ambient) -> Advance {
-    let tenant_id = work.lease.lane.tenant_id;
-    let mut advance = Advance { lease: work.lease, handled: Vec::new(), done_event: work.done_event, again: None };
-    let mut attempts = work.attempts;
-    // States that earlier events of this claim left; a contact has one conversation per channel.
-    let mut states: HashMap<Uuid, Option<Vec<u8>>> = HashMap::new();
-    for event in work.events {
-        let state = states.get(&event.conversation_id).unwrap_or(&event.state).clone();
-        let id = event.id;
-        match one(tenant_id, event, state.as_deref(), attempts + 1, plugins, settings, ambient).await {
-            After::GoOn(handled) => {
-                if let NextState::Set(state) = &handled.state {
-                    states.insert(handled.event.conversation_id, state.clone());
+/// Why a run has no effect: a stable code, and the reason for people.
+struct Failed {
+    code: &'static str,
+    reason: String,
+}
+
+impl Runner {
+    pub(crate) async fn lane(&self, work: Work) -> Advance {
+        let tenant_id = work.lease.lane.tenant_id;
+        let mut advance = Advance { lease: work.lease, handled: Vec::new(), done_event: work.done_event, again: None };
+        let mut attempts = work.attempts;
+        let mut lane = Lane::default();
+        for mut event in work.events {
+            lane.catch_up(&mut event);
+            let id = event.id;
+            match self.one(tenant_id, event, attempts + 1).await {
+                After::GoOn(handled) => {
+                    lane.note(&handled);
+                    advance.handled.push(handled);
+                    advance.done_event = id;
+                    attempts = 0;
                 }
-                advance.handled.push(handled);
-                advance.done_event = id;
-                attempts = 0;
-            }
-            After::Again { at, counted } => {
-                attempts += i32::from(counted.is_some());
-                advance.handled.extend(counted);
-                advance.again = Some((at, attempts));
-                break;
+                After::Again { at, counted } => {
+                    attempts += i32::from(counted.is_some());
+                    advance.handled.extend(counted);
+                    advance.again = Some((at, attempts));
+                    break;
+                }
             }
         }
+        advance
     }
-    advance
+
+    async fn one(&self, tenant_id: Uuid, event: Event, attempt: i32) -> After {
+        if event.handed_off {
+            return After::GoOn(record(None, event, attempt, None, ("handed-off", None)));
+        }
+        if event.flow.paused {
+            return After::Again { at: self.now() + PAUSED, counted: None };
+        }
+        let chosen = match self.choose(tenant_id, &event, attempt).await {
+            Ok(chosen) => chosen,
+            Err(Unavailable::Now(error)) => {
+                tracing::error!(tenant = %tenant_id, event = event.id, plugin = event.flow.name, %error,
+                    "the plugin is not to be had; trying again");
+                return After::Again { at: self.now() + NOT_NOW, counted: None };
+            }
+            Err(Unavailable::Canary { digest, reason }) => {
+                let failed = Failed { code: "canary-failed", reason };
+                self.judge(tenant_id, &event, digest, true, &failed).await;
+                let handled = record(None, event, attempt, None, ("canary-failed", Some(failed.reason)));
+                return After::Again { at: self.now(), counted: Some(handled) };
+            }
+            Err(Unavailable::State(reason)) => {
+                tracing::warn!(tenant = %tenant_id, event = event.id, reason, "the flow failed");
+                return After::GoOn(record(None, event, attempt, None, ("migration-failed", Some(reason))));
+            }
+        };
+        if !event::wants(&chosen.plugin, &event.kind) {
+            return After::GoOn(record(Some(&chosen.plugin), event, attempt, None, ("unwanted", None)));
+        }
+        let config = match self.configs.get(tenant_id, event.flow.config_id).await {
+            Ok(config) => config,
+            Err(error) => {
+                tracing::warn!(tenant = %tenant_id, event = event.id, %error, "the configuration cannot be read");
+                return After::Again { at: self.now() + NOT_NOW, counted: None };
+            }
+        };
+        let (context, input) = event::contract(tenant_id, &event, attempt, &config);
+        let run = chosen.plugin.on_event(&context, &input, chosen.state.as_deref()).await;
+        self.settle(tenant_id, event, attempt, chosen, run).await
+    }
+
+    async fn settle(&self, tenant_id: Uuid, event: Event, attempt: i32, chosen: Chosen, run: Run) -> After {
+        let failed = match &run.result {
+            Ok(outcome) => match self.decide(&outcome.actions, tenant_id, &event).await {
+                Ok(decisions) => return After::GoOn(self.done(event, attempt, &chosen, &run, outcome, decisions)),
+                Err(Refused::Later(error)) => {
+                    tracing::warn!(tenant = %tenant_id, event = event.id, %error, "a decision cannot be carried out now");
+                    return After::Again { at: self.now() + NOT_NOW, counted: None };
+                }
+                Err(Refused::Invalid { code, reason }) => Failed { code, reason },
+            },
+            Err(Failure::Busy) => return After::Again { at: self.now() + NOT_NOW, counted: None },
+            Err(Failure::Retry(reason)) if attempt <= self.settings.retries => {
+                tracing::info!(tenant = %tenant_id, event = event.id, attempt, reason, "the flow asks for a retry");
+                let reason = Some(reason.clone());
+                let handled = record(Some(&chosen.plugin), event, attempt, Some((&run, &chosen)), ("retry", reason));
+                return After::Again { at: self.now() + backoff(attempt), counted: Some(handled) };
+            }
+            Err(Failure::Retry(reason)) => Failed { code: "retries-exhausted", reason: reason.clone() },
+            Err(failure) => Failed { code: failure.code(), reason: failure.to_string() },
+        };
+        tracing::warn!(tenant = %tenant_id, event = event.id, attempt, code = failed.code, reason = failed.reason,
+            "the flow failed");
+        let keep = |code: &str, reason: String| {
+            let ran = Some((&run, &chosen));
+            let mut handled = record(Some(&chosen.plugin), event.clone(), attempt, ran, (code, Some(reason)));
+            handled.run.outcome = run.result.as_ref().ok().map(trace::outcome);
+            handled
+        };
+        let digest = *chosen.plugin.digest().as_bytes();
+        let verdict = self.judge(tenant_id, &event, digest, chosen.canary, &failed).await;
+        if chosen.canary {
+            // The conversation is answered all the same: the next attempt is the active version's.
+            let handled = keep("canary-failed", format!("{}: {}", failed.code, failed.reason));
+            return After::Again { at: self.now(), counted: Some(handled) };
+        }
+        match verdict {
+            Verdict::Pause(_) => {
+                let handled = keep("paused", format!("{}: {}", failed.code, failed.reason));
+                After::Again { at: self.now() + PAUSED, counted: Some(handled) }
+            }
+            _ => After::GoOn(keep(failed.code, failed.reason)),
+        }
+    }
+
+    fn done(
+        &self,
+        event: Event,
+        attempt: i32,
+        chosen: &Chosen,
+        run: &Run,
+        outcome: &Outcome,
+        decisions: Decisions,
+    ) -> Handled {
+        let plugin = &chosen.plugin;
+        self.breaker.succeeded(decisions.tenant_id, *plugin.digest().as_bytes(), chosen.canary);
+        tracing::debug!(tenant = %decisions.tenant_id, event = event.id, fuel = run.fuel,
+            actions = outcome.actions.len(), "flow ran");
+        let mut handled = record(Some(plugin), event, attempt, Some((run, chosen)), ("done", chosen.note.clone()));
+        handled.run.actions = i32::try_from(outcome.actions.len()).unwrap_or(i32::MAX);
+        handled.run.outcome = Some(trace::outcome(outcome));
+        handled.state = next_state(plugin, &outcome.state, chosen);
+        handled.messages = decisions.messages;
+        handled.timers = decisions.timers;
+        handled.calls = decisions.calls;
+        handled.tags = decisions.tags;
+        handled.hand_off = decisions.hand_off;
+        handled
+    }
+
+    /// Counts a failure, and pauses or takes back what fails too often.
+    async fn judge(&self, tenant_id: Uuid, event: &Event, digest: [u8; 32], canary: bool, failed: &Failed) -> Verdict {
+        if failed.code == "reject" {
+            // The plugin's own decision about this event.
+            return Verdict::GoOn;
+        }
+        let verdict = self.breaker.failed(tenant_id, digest, canary);
+        let name = &event.flow.name;
+        let last = format!("the last with {}: {}", failed.code, failed.reason);
+        let written = match verdict {
+            Verdict::GoOn => return verdict,
+            Verdict::Pause(failures) => {
+                let reason = format!("{failures} runs failed in a row, {last}");
+                tracing::warn!(tenant = %tenant_id, plugin = name, reason, "the plugin is paused");
+                self.store.pause_flow(tenant_id, name, &reason).await
+            }
+            Verdict::TakeBack(failures, runs) => {
+                let reason = format!("{failures} of {runs} runs failed, {last}");
+                let digest = event.flow.canary.as_ref().map(|(digest, _)| digest.as_str()).unwrap_or_default();
+                tracing::warn!(tenant = %tenant_id, plugin = name, digest, reason, "the canary is taken back");
+                self.store.canary_failed(tenant_id, name, digest, &reason).await
+            }
+        };
+        if let Err(error) = written {
+            tracing::warn!(tenant = %tenant_id, plugin = name, %error, "the breaker's verdict cannot be stored");
+            return Verdict::GoOn;
+        }
+        verdict
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.store.ambient.now()
+    }
 }
 
-async fn one(
-    tenant_id: Uuid,
-    event: Event,
-    state: Option<&[u8]>,
-    attempt: i32,
-    plugins: &Plugins,
-    settings: &Settings,
-    ambient: &Ambient,
-) -> After {
-    let span = (tenant_id, event.id);
-    let Some(plugin) = plugins.get(&event.flow) else {
-        tracing::error!(tenant = %span.0, event = span.1, plugin = event.flow, "the plugin is not on this node");
-        return After::Again { at: ambient.now() + NOT_NOW, counted: None };
+/// The state that the conversation has now. One that was migrated for this run is kept in its new form.
+fn next_state(plugin: &Plugin, next: &Next, chosen: &Chosen) -> NextState {
+    let left = |bytes: Vec<u8>| {
+        let manifest = plugin.manifest();
+        NextState::Set(Some(State {
+            bytes,
+            plugin: format!("{}@{}", manifest.name, manifest.version),
+            digest: plugin.digest().to_string(),
+        }))
     };
-    if !wants(plugin, &event) {
-        return After::GoOn(unwanted(plugin, event, attempt));
+    match next {
+        Next::Keep => match &chosen.state {
+            Some(state) if chosen.migrated => left(state.clone()),
+            _ => NextState::Keep,
+        },
+        Next::Replace(state) => left(state.clone()),
+        Next::Clear => NextState::Set(None),
     }
-    let (context, input) = event::contract(tenant_id, &event, attempt);
-    let mut run = plugin.on_event(&context, &input, state).await;
-    let outcome = match std::mem::replace(&mut run.result, Err(Failure::Internal(String::new()))) {
-        Ok(outcome) => actions::messages(&outcome.actions, tenant_id, &event, ambient)
-            .map(|messages| (messages, outcome.actions.len(), outcome.state))
-            .map_err(|failure| (failure.code, failure.reason)),
-        Err(Failure::Busy) => return After::Again { at: ambient.now() + NOT_NOW, counted: None },
-        Err(Failure::Retry(reason)) if attempt <= settings.retries => {
-            tracing::info!(tenant = %span.0, event = span.1, attempt, reason, "the flow asks for a retry");
-            let handled = record(plugin, event, attempt, &run, ("retry", Some(reason)), 0);
-            return After::Again { at: ambient.now() + backoff(attempt), counted: Some(handled) };
-        }
-        Err(Failure::Retry(reason)) => Err(("retries-exhausted", reason)),
-        Err(failure) => Err((failure.code(), failure.to_string())),
-    };
-    match outcome {
-        Ok((messages, actions, next)) => {
-            tracing::debug!(tenant = %span.0, event = span.1, fuel = run.fuel, actions, "flow ran");
-            let mut handled = record(plugin, event, attempt, &run, ("done", None), actions);
-            handled.messages = messages;
-            handled.state = match next {
-                Next::Keep => NextState::Keep,
-                Next::Replace(state) => NextState::Set(Some(state)),
-                Next::Clear => NextState::Set(None),
-            };
-            After::GoOn(handled)
-        }
-        Err((code, reason)) => {
-            tracing::warn!(tenant = %span.0, event = span.1, attempt, code, reason, "the flow failed");
-            After::GoOn(record(plugin, event, attempt, &run, (code, Some(reason)), 0))
-        }
-    }
-}
-
-fn wants(plugin: &Plugin, event: &Event) -> bool {
-    let kind = match event.kind.as_str() {
-        "message" => EventKind::Message,
-        "status" => EventKind::Status,
-        _ => EventKind::Other,
-    };
-    plugin.manifest().events.contains(&kind)
 }
 
 /// 2, 4, 8, ... seconds.
 fn backoff(attempt: i32) -> TimeDelta {
     TimeDelta::seconds(1 << attempt.clamp(1, 16)).min(LONGEST)
-}
-
-fn record(
-    plugin: &Plugin,
-    event: Event,
-    attempt: i32,
-    run: &Run,
-    (result, reason): (&str, Option<String>),
-    actions: usize,
-) -> Handled {
-    let manifest = plugin.manifest();
-    let run = RunRecord {
-        attempt,
-        plugin: format!("{}@{}", manifest.name, manifest.version),
-        digest: plugin.digest().to_string(),
-        result: result.to_owned(),
-        reason: reason.map(|reason| reason.replace('\0', "\u{fffd}")),
-        actions: i32::try_from(actions).unwrap_or(i32::MAX),
-        fuel: i64::try_from(run.fuel).unwrap_or(i64::MAX),
-        micros: i64::try_from(run.elapsed.as_micros()).unwrap_or(i64::MAX),
-        memory_bytes: i64::try_from(run.memory_bytes).unwrap_or(i64::MAX),
-        logs: (!run.logs.is_empty()).then(|| logs(&run.logs, run.logs_cut)),
-    };
-    Handled { event, run, state: NextState::Keep, messages: Vec::<Outbound>::new() }
-}
-
-fn unwanted(plugin: &Plugin, event: Event, attempt: i32) -> Handled {
-    let nothing = Run {
-        result: Err(Failure::Internal(String::new())),
-        fuel: 0,
-        elapsed: std::time::Duration::ZERO,
-        memory_bytes: 0,
-        logs: Vec::new(),
-        logs_cut: false,
-    };
-    record(plugin, event, attempt, &nothing, ("unwanted", None), 0)
-}
-
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::Debug => "debug",
-        Level::Info => "info",
-        Level::Warn => "warn",
-        Level::Error => "error",
-    }
-}
-
-fn logs(lines: &[LogLine], cut: bool) -> String {
-    let mut lines: Vec<_> =
-        lines.iter().map(|line| serde_json::json!({ "level": level(line.level), "message": line.message })).collect();
-    if cut {
-        lines.push(serde_json::json!({ "level": "warn", "message": "further lines were cut" }));
-    }
-    serde_json::Value::Array(lines).to_string()
 }

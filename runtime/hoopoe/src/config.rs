@@ -3,13 +3,16 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
-use std::str::FromStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use hoopoe_secrets::MasterKey;
 use secrecy::SecretString;
+
+mod values;
+
+use self::values::{Values, wrong};
 
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -81,6 +84,20 @@ pub struct Config {
     pub flow_concurrency: usize,
     /// `FLOW_RETRIES`.
     pub flow_retries: i32,
+    /// `FLOW_FAILURES_TO_PAUSE`.
+    pub flow_failures_to_pause: u32,
+    /// `CANARY_FAILURE_PERCENT`.
+    pub canary_failure_percent: u32,
+    /// `RUN_RETENTION`.
+    pub run_retention: TimeDelta,
+    /// `PLUGIN_CACHE`.
+    pub plugin_cache: PathBuf,
+    /// `HTTP_ALLOWED_HOSTS`.
+    pub http_allowed_hosts: Vec<String>,
+    /// `HTTP_CONCURRENCY`.
+    pub http_concurrency: usize,
+    /// `HTTP_ALLOW_PRIVATE`; in development only.
+    pub http_allow_private: bool,
     /// `LEASE`.
     pub lease: TimeDelta,
     /// `POLL_INTERVAL`.
@@ -143,6 +160,17 @@ impl Config {
             unknown_outcome_wait: values.span("UNKNOWN_OUTCOME_WAIT", "30s")?,
             flow_concurrency: values.at_least_one("FLOW_CONCURRENCY", "128")?,
             flow_retries: values.parse("FLOW_RETRIES", "5", "a number of retries")?,
+            flow_failures_to_pause: values.parse(
+                "FLOW_FAILURES_TO_PAUSE",
+                "10",
+                "a number of failures, 0 for never",
+            )?,
+            canary_failure_percent: values.parse("CANARY_FAILURE_PERCENT", "10", "a percentage")?,
+            run_retention: values.days("RUN_RETENTION", "7d")?,
+            plugin_cache: values.get("PLUGIN_CACHE").map_or_else(|| std::env::temp_dir().join("hoopoe"), PathBuf::from),
+            http_allowed_hosts: values.list("HTTP_ALLOWED_HOSTS", "*"),
+            http_concurrency: values.at_least_one("HTTP_CONCURRENCY", "64")?,
+            http_allow_private: values.flag("HTTP_ALLOW_PRIVATE")?,
             lease: values.span("LEASE", "30s")?,
             poll: values.duration("POLL_INTERVAL", "250ms")?,
             shutdown_grace: values.duration("SHUTDOWN_GRACE", "20s")?,
@@ -152,6 +180,10 @@ impl Config {
             let advice = "it must be longer than GRAPH_TIMEOUT, or a message could get a second owner while it is sent";
             return Err(wrong("LEASE", values.get("LEASE").unwrap_or("30s"), advice));
         }
+        if config.http_allow_private && config.environment == Environment::Production {
+            let advice = "plugins could reach the network behind the host; it is for development";
+            return Err(wrong("HTTP_ALLOW_PRIVATE", "true", advice));
+        }
         Ok(config)
     }
 }
@@ -159,85 +191,6 @@ impl Config {
 fn file(path: &Path) -> Result<Vec<(String, String)>, Error> {
     let unreadable = |error: dotenvy::Error| Error::File(path.display().to_string(), error.to_string());
     dotenvy::from_path_iter(path).map_err(unreadable)?.map(|pair| pair.map_err(unreadable)).collect()
-}
-
-fn wrong(name: &'static str, value: &str, advice: impl ToString) -> Error {
-    Error::Wrong { name, value: value.to_owned(), advice: advice.to_string() }
-}
-
-struct Values<'a>(&'a HashMap<String, String>);
-
-impl<'a> Values<'a> {
-    fn get(&self, name: &str) -> Option<&'a str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
-    }
-
-    fn secret(&self, name: &'static str, advice: &'static str) -> Result<SecretString, Error> {
-        let value = self.get(name).ok_or(Error::Missing { name, advice })?;
-        Ok(value.to_owned().into())
-    }
-
-    fn database_url(&self) -> Result<SecretString, Error> {
-        const NAME: &str = "DATABASE_URL";
-        const ADVICE: &str = "set it to postgres://user:password@host:5432/database";
-        let url = self.get(NAME).ok_or(Error::Missing { name: NAME, advice: ADVICE })?;
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Ok(url.to_owned().into());
-        }
-        Err(wrong(NAME, "<hidden>", ADVICE))
-    }
-
-    fn parse<T: FromStr>(&self, name: &'static str, default: &str, expected: &str) -> Result<T, Error> {
-        let value = self.get(name).unwrap_or(default);
-        value.parse().map_err(|_| wrong(name, value, format!("set it to {expected}, for example {default}")))
-    }
-
-    fn at_least_one<T: FromStr + Default + PartialEq>(&self, name: &'static str, default: &str) -> Result<T, Error> {
-        let value = self.parse(name, default, "a number, at least 1")?;
-        if value == T::default() { Err(wrong(name, "0", "set it to at least 1")) } else { Ok(value) }
-    }
-
-    fn url(&self, name: &'static str, default: &str) -> Result<String, Error> {
-        let value = self.get(name).unwrap_or(default);
-        let host = value.strip_prefix("https://").or(value.strip_prefix("http://"));
-        if host.is_none_or(|host| host.is_empty() || host.contains(char::is_whitespace)) {
-            return Err(wrong(name, value, format!("set it to an http or https address, for example {default}")));
-        }
-        Ok(value.trim_end_matches('/').to_owned())
-    }
-
-    fn version(&self, name: &'static str, default: &str) -> Result<String, Error> {
-        let value = self.get(name).unwrap_or(default);
-        let number = value.strip_prefix('v').and_then(|number| number.split_once('.'));
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        if number.is_some_and(|(major, minor)| digits(major) && digits(minor)) {
-            return Ok(value.to_owned());
-        }
-        Err(wrong(name, value, format!("set it to a version of the Graph API, for example {default}")))
-    }
-
-    /// A number with a unit: `250ms`, `30s`, `5m`.
-    fn duration(&self, name: &'static str, default: &str) -> Result<Duration, Error> {
-        let value = self.get(name).unwrap_or(default);
-        let unit = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
-        let (number, unit) = value.split_at(unit);
-        let millis = match unit {
-            "ms" => Some(1),
-            "s" | "" => Some(1000),
-            "m" => Some(60_000),
-            _ => None,
-        };
-        let parsed = number.parse::<u64>().ok().zip(millis).and_then(|(number, millis)| number.checked_mul(millis));
-        match parsed {
-            Some(millis @ 1..=86_400_000) => Ok(Duration::from_millis(millis)),
-            _ => Err(wrong(name, value, format!("set it to a time up to a day, for example {default} or 500ms"))),
-        }
-    }
-
-    fn span(&self, name: &'static str, default: &str) -> Result<TimeDelta, Error> {
-        let duration = self.duration(name, default)?;
-        Ok(TimeDelta::from_std(duration).expect("a day is within TimeDelta's range"))
-    }
 }
 
 #[cfg(test)]
@@ -280,6 +233,8 @@ mod tests {
             ("GRAPH_TIMEOUT", "fast", "GRAPH_TIMEOUT is \"fast\""),
             ("DELIVERY_CONCURRENCY", "0", "at least 1"),
             ("LEASE", "10s", "longer than GRAPH_TIMEOUT"),
+            ("RUN_RETENTION", "7w", "up to 3650 days"),
+            ("HTTP_ALLOW_PRIVATE", "maybe", "true or false"),
         ];
         for (name, value, expected) in cases {
             let error = with(&[(name, value)]).err().map(|error| error.to_string()).unwrap_or_default();

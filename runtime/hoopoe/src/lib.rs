@@ -1,7 +1,9 @@
 //! The runtime as a whole: configuration, roles, start and orderly stop. The binary `hoopoe` is a thin shell around
 //! it; tests start it within their own process.
 
+pub mod compile;
 pub mod config;
+mod retention;
 mod roles;
 mod running;
 pub mod telemetry;

@@ -1,17 +1,26 @@
-//! The `hoopoe` command.
+//! The `hoopoe` command: runs the runtime, and holds the commands for tenants' developers.
+
+mod describe;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use hoopoe_cli::Host;
 use hoopoe_runtime::{Config, Options, Roles, Running, telemetry};
+use hoopoe_sandbox::compile::{CompileLimits, Compiler};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Plugins that are compiled at the same time.
+const COMPILERS: usize = 2;
+
 /// A plugin-driven integration runtime for messaging.
+///
+/// Begin with `hoopoe new my-bot`; `hoopoe help dev` and so on tell more, with examples.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_help = hoopoe_cli::EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -19,22 +28,31 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the runtime; everything is configured by the environment, see .env.example.
+    /// Run the runtime; everything is configured by the environment, see .env.example
     Serve {
         /// What this process does: some of api,flows,delivery.
         #[arg(long, env = "ROLES", default_value_t = Roles::default())]
         roles: Roles,
     },
-    /// Ask a running process on this machine whether it is healthy; for container health checks.
+    /// Ask a running process on this machine whether it is healthy; for container health checks
     Health,
+    /// Compile one plugin; for the runtime's own use
+    #[command(hide = true, name = hoopoe_runtime::compile::SUBCOMMAND)]
+    CompilePlugin,
+    #[command(flatten)]
+    Developer(hoopoe_cli::Command),
 }
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
-    let done = Config::load().map_err(|error| error.to_string()).and_then(|config| match command {
-        Command::Serve { roles } => serve(config, roles),
-        Command::Health => health(config.listen.port()),
-    });
+    // The runtime's configuration is nothing that a developer's command needs.
+    let done = match Cli::parse().command {
+        Command::Serve { roles } => load().and_then(|config| serve(config, roles)),
+        Command::Health => load().and_then(|config| health(config.listen.port())),
+        Command::CompilePlugin => return hoopoe_runtime::compile::child(),
+        Command::Developer(command) => {
+            return hoopoe_cli::run(&command, &Host { command: Cli::command, describe: describe::describe });
+        }
+    };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -44,12 +62,18 @@ fn main() -> ExitCode {
     }
 }
 
+fn load() -> Result<Config, String> {
+    Config::load().map_err(|error| error.to_string())
+}
+
 #[tokio::main]
 async fn serve(config: Config, roles: Roles) -> Result<(), String> {
     telemetry::start(config.environment, &config.log).map_err(|error| format!("LOG cannot be used: {error}"))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-    let mut running = Running::start(config, roles, Options::default()).await.map_err(|error| error.to_string())?;
+    let compiler = Compiler::Process(hoopoe_runtime::compile::process(CompileLimits::default(), COMPILERS));
+    let options = Options { compiler, ..Options::default() };
+    let mut running = Running::start(config, roles, options).await.map_err(|error| error.to_string())?;
     let fault = tokio::select! {
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,
@@ -73,5 +97,22 @@ fn health(port: u16) -> Result<(), String> {
         Ok(answer) if answer.split(' ').nth(1) == Some("200") => Ok(()),
         Ok(answer) => Err(format!("not healthy: {}", answer.lines().next().unwrap_or("no answer"))),
         Err(error) => Err(format!("port {port} does not answer: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some() || command.is_hide_set(), "{}", command.get_name());
+        }
     }
 }

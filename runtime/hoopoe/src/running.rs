@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use hoopoe_api::Api;
 use hoopoe_ingest::Ingest;
-use hoopoe_sandbox::Sandbox;
+use hoopoe_plugins::Library;
+use hoopoe_sandbox::{Cache, Compiler, Sandbox};
 use hoopoe_store::ambient::Ambient;
 use hoopoe_store::{Settings as StoreSettings, Store};
 use secrecy::ExposeSecret;
@@ -13,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Config, Role, Roles};
+use crate::{Config, Role, Roles, retention};
 
 /// How long the start waits for the database.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
@@ -36,9 +37,9 @@ pub enum StartError {
     /// The sandbox cannot be set up on this machine.
     #[error("the sandbox cannot be started: {0}")]
     Sandbox(#[from] hoopoe_sandbox::Error),
-    /// A plugin cannot be loaded.
+    /// A built-in plugin cannot be loaded.
     #[error(transparent)]
-    Plugin(#[from] hoopoe_flows::PluginError),
+    Plugin(#[from] hoopoe_plugins::Error),
     /// A role ended with an error.
     #[error("a role ended: {0}")]
     Role(String),
@@ -51,6 +52,8 @@ pub struct Options {
     pub ambient: Option<Ambient>,
     /// Further plugins: name and component.
     pub plugins: Vec<(String, Vec<u8>)>,
+    /// Where tenants' plugins are compiled; in this process when nothing else is said.
+    pub compiler: Compiler,
 }
 
 /// A running process's roles.
@@ -80,24 +83,25 @@ impl Running {
 
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
+        let sandbox = Sandbox::new(sandbox_settings(&config, options.compiler))?;
+        let library = Library::open(store.clone(), sandbox, &options.plugins).await?;
         if roles.has(Role::Flows) {
-            let mut plugins = hoopoe_flows::builtin_plugins(Sandbox::new(Default::default())?).await?;
-            for (name, component) in &options.plugins {
-                plugins.add(name, component).await?;
-            }
-            let settings = hoopoe_flows::Settings {
-                concurrency: config.flow_concurrency,
-                retries: config.flow_retries,
-                lease: config.lease,
-                poll: config.poll,
-            };
-            let (store, stop) = (store.clone(), stop.clone());
+            let (retained, retention_stop) = (store.clone(), stop.clone());
+            let (store, library, stop) = (store.clone(), library.clone(), stop.clone());
+            let settings = flow_settings(&config);
             running.spawn(async move {
-                hoopoe_flows::run(store, plugins, settings, stop).await;
+                hoopoe_flows::run(store, library, settings, stop).await;
                 Ok(())
             });
+            running.spawn(retention::run(retained, config.run_retention, retention_stop));
         }
         if roles.has(Role::Delivery) {
+            let (calls, call_settings) = (store.clone(), call_settings(&config));
+            let (call_key, call_stop) = (config.master_key.clone(), stop.clone());
+            running.spawn(async move {
+                let run = hoopoe_outcalls::run(calls, call_key, call_settings, call_stop);
+                run.await.map_err(|error| format!("HTTP_ALLOWED_HOSTS: {error}"))
+            });
             let settings = delivery_settings(&config);
             let (store, key, stop) = (store.clone(), config.master_key.clone(), stop.clone());
             running.spawn(async move {
@@ -112,7 +116,8 @@ impl Running {
                 tracing::warn!("APP_SECRET IS NOT SET: anybody can post webhooks; for development only");
             }
             let ingest = Ingest::start(store.clone(), config.app_secret.clone());
-            hoopoe_api::router(Api::new(store.clone(), ingest, config.master_key.clone(), config.verify_token.clone()))
+            let (master_key, verify_token) = (config.master_key.clone(), config.verify_token.clone());
+            hoopoe_api::router(Api::new(store.clone(), ingest, library, master_key, verify_token))
         } else {
             hoopoe_api::health_only(store.clone())
         };
@@ -165,6 +170,37 @@ async fn migrate(store: &Store) -> Result<(), StartError> {
 
 fn away(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut)
+}
+
+fn sandbox_settings(config: &Config, compiler: Compiler) -> hoopoe_sandbox::Settings {
+    // Whoever can write to the folder cannot make the runtime load what it did not compile.
+    let cache = Cache::new(config.plugin_cache.clone(), config.master_key.derive("plugin-cache/v1"));
+    hoopoe_sandbox::Settings { compiler, cache: Some(cache), ..Default::default() }
+}
+
+fn flow_settings(config: &Config) -> hoopoe_flows::Settings {
+    hoopoe_flows::Settings {
+        concurrency: config.flow_concurrency,
+        retries: config.flow_retries,
+        lease: config.lease,
+        poll: config.poll,
+        breaker: hoopoe_flows::BreakerLimits {
+            failures: config.flow_failures_to_pause,
+            canary_percent: config.canary_failure_percent,
+        },
+    }
+}
+
+fn call_settings(config: &Config) -> hoopoe_outcalls::Settings {
+    hoopoe_outcalls::Settings {
+        allowed_hosts: config.http_allowed_hosts.clone(),
+        allow_http: config.http_allow_private,
+        allow_private: config.http_allow_private,
+        concurrency: config.http_concurrency,
+        per_tenant: config.http_concurrency.div_ceil(8),
+        lease: config.lease,
+        poll: config.poll,
+    }
 }
 
 fn delivery_settings(config: &Config) -> hoopoe_delivery::Settings {

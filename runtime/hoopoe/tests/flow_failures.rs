@@ -9,7 +9,12 @@ use meta_sim::Inbound;
 const CONTACT: &str = "16505551234";
 
 async fn start(retries: &str) -> (World, Tenant) {
-    let world = World::builder().plugin("test-guest").set("FLOW_RETRIES", retries).start().await;
+    let world = World::builder()
+        .plugin("test-guest")
+        .set("FLOW_RETRIES", retries)
+        .set("FLOW_FAILURES_TO_PAUSE", "0")
+        .start()
+        .await;
     let tenant = world.api.register("Acme", "106540352242922", "token").await;
     world.set_flow(&tenant, "test-guest", &["message"]).await;
     (world, tenant)
@@ -41,8 +46,10 @@ async fn every_failure_is_recorded_with_its_reason_and_the_lane_goes_on() {
         ("big-output 2000000", "output-limit", "output"),
         ("big-state 100000", "output-limit", "state"),
         ("actions 65", "too-many-actions", "65"),
-        ("actions 1", "unsupported-action", "actions[0]: this host cannot carry out tag"),
-        ("http", "unsupported-action", "http-request"),
+        ("read", "unsupported-action", "actions[0]: this host cannot carry out mark-read"),
+        ("http ftp://example.com/", "invalid-action", "actions[0].http-request.url"),
+        ("template none", "template", "none"),
+        ("tag ", "invalid-action", "actions[0].tag.name"),
         ("badtext", "invalid-action", "4096"),
     ];
     for (text, _, _) in cases {

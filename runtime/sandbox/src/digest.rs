@@ -14,6 +14,18 @@ impl Digest {
         Digest(Sha256::digest(bytes).into())
     }
 
+    /// Read from 64 hex digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        for (place, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()?;
+        }
+        Some(Digest(bytes))
+    }
+
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -41,5 +53,8 @@ mod tests {
         // The example of FIPS 180-2, appendix B.1.
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Digest::of(b"abc").to_string(), expected);
+        assert_eq!(Digest::from_hex(expected), Some(Digest::of(b"abc")));
+        assert_eq!(Digest::from_hex(&expected[1..]), None);
+        assert_eq!(Digest::from_hex(&expected.replace('b', "x")), None);
     }
 }

@@ -9,23 +9,39 @@ use crate::Settings;
 const KEEP_RESIDENT: usize = 64 << 10;
 
 /// A plugin made by `wit-component` has three core instances (the module, and two that tie imports) and two
-/// tables. Some toolchains add a few.
-const CORE_INSTANCES: u32 = 8;
+/// tables. One with an interpreter in it is linked of many modules when it starts; they share a memory and a table.
+const CORE_INSTANCES: u32 = 64;
 const TABLES: u32 = 4;
 
 /// Host functions run on the guest's stack, above what the guest may use.
 const HOST_STACK: usize = 512 << 10;
 
-pub(crate) fn engine(settings: &Settings) -> Result<Engine> {
-    let mut config = Config::new();
+/// An engine that runs plugins.
+pub(crate) fn runner(settings: &Settings) -> Result<Engine> {
+    let mut config = compiled_alike();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)))
+        .max_wasm_stack(settings.stack_bytes)
+        .async_stack_size(settings.stack_bytes + HOST_STACK);
+    Engine::new(&config)
+}
+
+/// An engine that only compiles, for the process that does nothing else. It reserves no addresses, and starts no
+/// threads, so that the process' limits are all for the plugin.
+pub(crate) fn compiler() -> Result<Engine> {
+    let mut config = compiled_alike();
+    config.parallel_compilation(false);
+    Engine::new(&config)
+}
+
+/// What has to be the same where code is made and where it runs.
+fn compiled_alike() -> Config {
+    let mut config = Config::new();
+    config
         // The same input uses the same fuel, so a limit in fuel is fair and a replay meets the same limit.
         .consume_fuel(true)
         // A long run gives its thread to others, and ends at its deadline.
         .epoch_interruption(true)
-        .max_wasm_stack(settings.stack_bytes)
-        .async_stack_size(settings.stack_bytes + HOST_STACK)
         // The same bits on every processor: replays compare equal.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
@@ -35,13 +51,15 @@ pub(crate) fn engine(settings: &Settings) -> Result<Engine> {
         .wasm_memory64(false)
         .wasm_multi_memory(false)
         .wasm_tail_call(false)
+        .wasm_wide_arithmetic(false)
+        .wasm_custom_page_sizes(false)
         // Flows are called, and never call back: no state for concurrent tasks in every store.
         .concurrency_support(false)
         // A failure is named by its limit or its message. Collecting frames costs time on every trap, and the
         // tables for it memory for every plugin.
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false);
-    Engine::new(&config)
+    config
 }
 
 fn pool(settings: &Settings) -> PoolingAllocationConfig {
@@ -62,4 +80,26 @@ fn pool(settings: &Settings) -> PoolingAllocationConfig {
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT);
     pool
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    use super::*;
+    use crate::code::Code;
+
+    #[test]
+    fn code_of_the_compiling_engine_runs_in_the_running_one() {
+        let hash = |engine: &Engine| {
+            let mut hasher = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            hasher.finish()
+        };
+        let (compiler, runner) = (compiler().expect("it starts"), runner(&Settings::default()).expect("it starts"));
+        assert_eq!(hash(&compiler), hash(&runner));
+        let component = hoopoe_plugin_build::test_component("auto-reply").expect("the plugin builds");
+        let code = Code::of_child(Code::machine_code(&compiler, &component).expect("it compiles"));
+        code.load(&runner).expect("the running engine takes it");
+    }
 }

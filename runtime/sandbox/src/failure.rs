@@ -16,6 +16,12 @@ pub enum Failure {
     /// The plugin gives this event up; for a migration, this state.
     #[error("the plugin rejects the event: {0}")]
     Reject(String),
+    /// A renderer lacks values for these variables of the template.
+    #[error("the template lacks values for {}", .0.join(", "))]
+    MissingVariables(Vec<String>),
+    /// A renderer finds the template or its variables wrong.
+    #[error("the template cannot be rendered: {0}")]
+    Invalid(String),
     /// The plugin panicked, with this message.
     #[error("the plugin panicked: {0}")]
     Panic(String),
@@ -44,6 +50,12 @@ pub enum Failure {
     #[error("the plugin wanted more than {limit} table elements")]
     TableLimit {
         /// [`Limits::table_elements`].
+        limit: usize,
+    },
+    /// It wanted more handles to resources than are allowed.
+    #[error("the plugin wanted more than {limit} handles to resources")]
+    HandleLimit {
+        /// [`Limits::handles`].
         limit: usize,
     },
     /// It called itself too deeply.
@@ -81,12 +93,15 @@ impl Failure {
         match self {
             Failure::Retry(_) => "retry",
             Failure::Reject(_) => "reject",
+            Failure::MissingVariables(_) => "missing-variables",
+            Failure::Invalid(_) => "invalid",
             Failure::Panic(_) => "panic",
             Failure::Trap(_) => "trap",
             Failure::OutOfFuel { .. } => "out-of-fuel",
             Failure::DeadlineExceeded { .. } => "deadline-exceeded",
             Failure::MemoryLimit { .. } => "memory-limit",
             Failure::TableLimit { .. } => "table-limit",
+            Failure::HandleLimit { .. } => "handle-limit",
             Failure::StackOverflow => "stack-overflow",
             Failure::OutputLimit { .. } => "output-limit",
             Failure::TooManyActions { .. } => "too-many-actions",
@@ -123,7 +138,10 @@ pub(crate) fn classify(error: &wasmtime::Error, guest: &mut Guest, limits: &Limi
     if error.is::<PoolConcurrencyLimitError>() {
         return Failure::Busy;
     }
-    if is_too_much_data(error) {
+    if says(error, "store handle limit exceeded") {
+        return Failure::HandleLimit { limit: limits.handles };
+    }
+    if says(error, "fuel allocated for hostcalls has been exhausted") {
         let limit = limits.output_bytes;
         return Failure::OutputLimit { what: "output", size: limit.saturating_add(1), limit };
     }
@@ -133,7 +151,7 @@ pub(crate) fn classify(error: &wasmtime::Error, guest: &mut Guest, limits: &Limi
     }
 }
 
-/// wasmtime keeps the type of this error to itself; a test holds on to its words.
-fn is_too_much_data(error: &wasmtime::Error) -> bool {
-    error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls has been exhausted"))
+/// wasmtime keeps the types of these errors to itself; tests hold on to their words.
+fn says(error: &wasmtime::Error, words: &str) -> bool {
+    error.chain().any(|cause| cause.to_string().contains(words))
 }

@@ -4,6 +4,14 @@ use wasmtime::ResourceLimiter;
 
 use crate::Limits;
 pub use crate::contract::Level;
+use crate::wasi::Wasi;
+
+/// What counts as "now", in milliseconds, and the seed of pseudo-random numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Moment {
+    pub(crate) now: u64,
+    pub(crate) seed: u64,
+}
 
 /// A line of a run's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +44,12 @@ pub(crate) struct Guest {
     pub(crate) abort: Option<String>,
     /// Ticks of the epoch that passed while it ran.
     pub(crate) ticks: u64,
+    /// For guests that import WASI.
+    pub(crate) wasi: Wasi,
 }
 
 impl Guest {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, moment: Moment) -> Self {
         Guest {
             limits,
             memory: 0,
@@ -51,6 +61,7 @@ impl Guest {
             log_bytes: 0,
             abort: None,
             ticks: 0,
+            wasi: Wasi::new(moment),
         }
     }
 
@@ -64,6 +75,34 @@ impl Guest {
         let message = cut(message, room);
         self.log_bytes += message.len();
         self.logs.push(LogLine { level, message });
+    }
+
+    /// Write to standard output or error: each line becomes one of the log.
+    pub(crate) fn print(&mut self, level: Level, bytes: &[u8]) {
+        let room = self.limits.log_line_bytes;
+        for (place, part) in bytes.split(|byte| *byte == b'\n').enumerate() {
+            if place > 0 {
+                self.end_line(level);
+            }
+            let line = self.wasi.line(level);
+            // One byte more than is kept, so that the cut is noticed.
+            let part = &part[..part.len().min((room + 1).saturating_sub(line.len()))];
+            line.extend_from_slice(part);
+        }
+    }
+
+    fn end_line(&mut self, level: Level) {
+        let line = std::mem::take(self.wasi.line(level));
+        self.log(level, String::from_utf8_lossy(&line).into_owned());
+    }
+
+    /// Log what was printed without an end of line.
+    pub(crate) fn end_lines(&mut self) {
+        for level in [Level::Info, Level::Warn] {
+            if !self.wasi.line(level).is_empty() {
+                self.end_line(level);
+            }
+        }
     }
 
     pub(crate) fn abort(&mut self, message: String) {
@@ -107,7 +146,8 @@ mod tests {
     use super::*;
 
     fn guest(log_lines: usize, log_line_bytes: usize, log_bytes: usize) -> Guest {
-        Guest::new(Limits { log_lines, log_line_bytes, log_bytes, ..Limits::default() })
+        let limits = Limits { log_lines, log_line_bytes, log_bytes, ..Limits::default() };
+        Guest::new(limits, Moment::default())
     }
 
     fn lines(guest: &Guest) -> Vec<&str> {
@@ -132,5 +172,21 @@ mod tests {
         let mut guest = guest(9, 4, 100);
         guest.log(Level::Warn, "ab\u{2615}".to_owned());
         assert_eq!((lines(&guest), guest.logs_cut), (vec!["ab"], true));
+    }
+
+    #[test]
+    fn what_is_printed_is_logged_by_line() {
+        let mut guest = guest(9, 5, 100);
+        guest.print(Level::Info, b"one\ntw");
+        guest.print(Level::Warn, b"oops");
+        guest.print(Level::Info, b"o\n\n");
+        guest.print(Level::Info, b"\xff");
+        assert_eq!(lines(&guest), ["one", "two", ""]);
+        assert!(!guest.logs_cut);
+        guest.end_lines();
+        assert_eq!(lines(&guest)[3..], ["\u{fffd}", "oops"]);
+        guest.print(Level::Info, &b"x".repeat(1_000_000));
+        guest.print(Level::Info, b"\n");
+        assert_eq!((lines(&guest)[5], guest.logs_cut), ("xxxxx", true));
     }
 }

@@ -5,8 +5,9 @@
 //! and what it logged.
 //!
 //! Every event gets a fresh instance, so nothing leaks from one conversation to another. A plugin has no files,
-//! network, clock or randomness; what it may import is refused or given when it is loaded ([`load::Error`]). Fuel,
-//! time, memory, tables, stack, output and logs are limited ([`Limits`]); a guest that exceeds one is stopped and
+//! network, clock or randomness; guests of other languages, which import WASI, get one that is closed. What else a
+//! plugin imports is refused when it is loaded ([`load::Error`]). Compiling is done in a process of its own
+//! ([`compile`]), and its result kept in a [`Cache`]. Fuel, time, memory, tables, stack, output and logs are limited ([`Limits`]); a guest that exceeds one is stopped and
 //! the failure names the limit. A guest that computes for long gives way to others every few milliseconds.
 //!
 //! ```
@@ -24,22 +25,35 @@
 //! # Ok(()) }
 //! ```
 
+mod cache;
+mod code;
+pub mod compile;
 pub mod contract;
 mod digest;
 mod engine;
 mod failure;
 mod guest;
+mod inspection;
 pub mod load;
+mod loaded;
+mod memory;
 mod plugin;
+mod renderer;
 mod run;
 mod sandbox;
 mod settings;
 mod ticker;
+mod wasi;
 
+pub use cache::Cache;
+pub use compile::{CompileLimits, Compiler};
+pub use contract::World;
 pub use digest::Digest;
 pub use failure::Failure;
 pub use guest::{Level, LogLine};
+pub use inspection::Inspection;
 pub use plugin::Plugin;
+pub use renderer::Renderer;
 pub use run::Run;
-pub use sandbox::{Error, Sandbox};
+pub use sandbox::{Error, GetError, Sandbox};
 pub use settings::{Limits, Settings};

@@ -1,25 +1,18 @@
-//! A loaded plugin and its calls.
+//! A loaded flow and its calls.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::contract::{Context, Event, FlowError, Manifest, NextState, Outcome, Prepared};
-use crate::guest::cut;
+use crate::contract::{Context, Event, Flow, FlowError, Manifest, NextState, Outcome};
+use crate::guest::{Moment, cut};
+use crate::loaded::{About, Inner};
 use crate::run::Started;
-use crate::sandbox::Core;
-use crate::{Digest, Failure, Limits, Run, load};
+use crate::{Digest, Failure, Limits, Run};
 
-/// A plugin that is compiled and ready to run. Cheap to clone.
+/// A flow that is compiled and ready to run. Cheap to clone.
 #[derive(Clone)]
 pub struct Plugin {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    core: Arc<Core>,
-    prepared: Prepared,
-    digest: Digest,
-    manifest: Manifest,
+    inner: Arc<Inner<Flow>>,
 }
 
 impl fmt::Debug for Plugin {
@@ -30,13 +23,16 @@ impl fmt::Debug for Plugin {
 }
 
 impl Plugin {
-    /// Ask a plugin what it is.
-    pub(crate) async fn describe(core: Arc<Core>, digest: Digest, prepared: Prepared) -> Result<Self, load::Error> {
-        let mut started = Started::enter(&core).await.map_err(load::Error::Describe)?;
-        let result = prepared.describe(&mut started.store).await;
-        let manifest = started.leave(result).result.map_err(load::Error::Describe)?;
-        load::check_manifest(&manifest)?;
-        Ok(Plugin { inner: Arc::new(Inner { core, prepared, digest, manifest }) })
+    pub(crate) fn new(inner: Inner<Flow>) -> Self {
+        Plugin { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn about(&self) -> &About {
+        &self.inner.about
+    }
+
+    pub(crate) fn code_bytes(&self) -> usize {
+        self.inner.code_bytes
     }
 
     /// SHA-256 of the component.
@@ -46,7 +42,7 @@ impl Plugin {
 
     /// What the plugin says of itself.
     pub fn manifest(&self) -> &Manifest {
-        &self.inner.manifest
+        &self.inner.about.manifest
     }
 
     /// Whether the manifest asks for events of this kind. Others are not to be given to the plugin.
@@ -60,7 +56,8 @@ impl Plugin {
     /// Dropping the future ends the run.
     pub async fn on_event(&self, context: &Context, event: &Event, state: Option<&[u8]>) -> Run {
         let limits = self.limits();
-        let mut started = match Started::enter(&self.inner.core).await {
+        let mut started = match Started::enter(&self.inner.core, Moment { now: context.now, seed: context.seed }).await
+        {
             Ok(started) => started,
             Err(failure) => return Run::without_start(failure),
         };
@@ -76,7 +73,7 @@ impl Plugin {
     /// answers with [`Failure::Reject`].
     pub async fn migrate_state(&self, from_version: &str, state: &[u8]) -> Run<Vec<u8>> {
         let limits = self.limits();
-        let mut started = match Started::enter(&self.inner.core).await {
+        let mut started = match Started::enter(&self.inner.core, Moment::default()).await {
             Ok(started) => started,
             Err(failure) => return Run::without_start(failure),
         };

@@ -7,7 +7,7 @@ use wasmtime::{Store, UpdateDeadline};
 
 use crate::contract::Outcome;
 use crate::failure::{DeadlinePassed, classify};
-use crate::guest::{Guest, LogLine};
+use crate::guest::{Guest, LogLine, Moment};
 use crate::sandbox::Core;
 use crate::ticker::{Running, TICK};
 use crate::{Failure, Limits};
@@ -53,8 +53,8 @@ pub(crate) struct Started<'a> {
 }
 
 impl<'a> Started<'a> {
-    /// Wait for an instance, and set up the limits.
-    pub(crate) async fn enter(core: &'a Core) -> Result<Started<'a>, Failure> {
+    /// Wait for an instance, and set up the limits. A guest that asks for time or chance gets them from `moment`.
+    pub(crate) async fn enter(core: &'a Core, moment: Moment) -> Result<Started<'a>, Failure> {
         let permit = match core.permits.try_acquire() {
             Ok(permit) => permit,
             Err(_) => match tokio::time::timeout(core.settings.wait, core.permits.acquire()).await {
@@ -64,7 +64,7 @@ impl<'a> Started<'a> {
         };
         let limits = &core.settings.limits;
         let at = Instant::now();
-        let store = store(core, limits).map_err(|error| Failure::Internal(format!("{error:#}")))?;
+        let store = store(core, limits, moment).map_err(|error| Failure::Internal(format!("{error:#}")))?;
         Ok(Started { store, limits, at, _running: core.ticker.run(), _permit: permit })
     }
 
@@ -73,6 +73,7 @@ impl<'a> Started<'a> {
         // The field exists for every store of an engine that counts fuel.
         let fuel = self.limits.fuel - self.store.get_fuel().unwrap_or(0);
         let mut guest = self.store.into_data();
+        guest.end_lines();
         Run {
             result: result.map_err(|error| classify(&error, &mut guest, self.limits)),
             fuel,
@@ -84,12 +85,13 @@ impl<'a> Started<'a> {
     }
 }
 
-fn store(core: &Core, limits: &Limits) -> wasmtime::Result<Store<Guest>> {
-    let mut store = Store::try_new(&core.engine, Guest::new(limits.clone()))?;
+fn store(core: &Core, limits: &Limits, moment: Moment) -> wasmtime::Result<Store<Guest>> {
+    let mut store = Store::try_new(&core.engine, Guest::new(limits.clone(), moment))?;
     store.limiter(|guest| guest);
     store.set_fuel(limits.fuel)?;
     // What the host copies out of the guest at once, counted by wasmtime before it allocates.
     store.set_hostcall_fuel(limits.output_bytes);
+    store.set_max_component_handles(limits.handles);
     let allowed = limits.deadline.as_nanos().div_ceil(TICK.as_nanos());
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |mut store| {

@@ -1,16 +1,20 @@
 //! The sandbox: one engine, its pool of instances, and the plugins that are compiled for it.
 
-use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lru::LruCache;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
+use crate::cache::Disk;
+use crate::compile::{How, Jobs, blocking};
 use crate::guest::Guest;
+use crate::load::Layer;
+use crate::loaded::Loaded;
+use crate::memory::Memory;
 use crate::ticker::Ticker;
-use crate::{Digest, Plugin, Settings, contract, engine, load};
+use crate::{Digest, Inspection, Plugin, Renderer, Settings, contract, engine, load};
 
 /// Why there is no sandbox.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +25,20 @@ pub enum Error {
     /// There is no thread for the clock of the sandbox.
     #[error("the sandbox's clock cannot be started: {0}")]
     Ticker(#[from] std::io::Error),
+    /// The folder for compiled plugins cannot be used.
+    #[error("the folder for compiled plugins cannot be used: {0}")]
+    Cache(std::io::Error),
+}
+
+/// Why a plugin cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum GetError<E> {
+    /// The component could not be fetched.
+    #[error("{0}")]
+    Fetch(E),
+    /// It could not be loaded.
+    #[error(transparent)]
+    Load(load::Error),
 }
 
 /// Runs plugins. Cheap to clone; all clones share one pool and one cache.
@@ -28,7 +46,9 @@ pub enum Error {
 pub struct Sandbox {
     core: Arc<Core>,
     /// Not in the core, which plugins hold on to: they would keep each other alive.
-    plugins: Arc<Mutex<LruCache<Digest, Cell>>>,
+    memory: Arc<Mutex<Memory>>,
+    jobs: Arc<Jobs>,
+    disk: Option<Arc<Disk>>,
 }
 
 /// What runs share.
@@ -41,54 +61,163 @@ pub(crate) struct Core {
     linker: Linker<Guest>,
 }
 
-/// A plugin that is or will be compiled. Who asks meanwhile waits for the same result.
-type Cell = Arc<OnceCell<Plugin>>;
-
 impl Sandbox {
-    /// Set up the engine and its pool.
+    /// Set up the engine, its pool, and the folder for compiled plugins.
     pub fn new(settings: Settings) -> Result<Sandbox, Error> {
         let refused = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
-        let engine = engine::engine(&settings).map_err(refused)?;
+        let engine = engine::runner(&settings).map_err(refused)?;
         let mut linker = Linker::new(&engine);
         contract::link(&mut linker).map_err(refused)?;
-        let plugins = LruCache::new(NonZeroUsize::new(settings.cached_plugins).unwrap_or(NonZeroUsize::MIN));
+        let disk = settings.cache.clone().map(|cache| Disk::open(cache, &engine)).transpose().map_err(Error::Cache)?;
+        let memory = Arc::new(Mutex::new(Memory::new(&settings)));
+        let jobs = Arc::new(Jobs::new(settings.compiler.clone()));
         let permits = Semaphore::new(settings.max_instances as usize);
         let ticker = Ticker::start(engine.clone())?;
         let core = Arc::new(Core { engine, settings, permits, ticker, linker });
-        Ok(Sandbox { core, plugins: Arc::new(Mutex::new(plugins)) })
+        Ok(Sandbox { core, memory, jobs, disk: disk.map(Arc::new) })
     }
 
-    /// Compile a component, link it, and ask it what it is. The same bytes are compiled once, also when many ask
-    /// at the same time; who asks again gets the plugin from the cache.
+    /// Compile a flow, link it, and ask it what it is. The same bytes are compiled once, also when many ask at the
+    /// same time; who asks again gets the plugin from the cache.
     pub async fn load(&self, component: &[u8]) -> Result<Plugin, load::Error> {
-        load::inspect(component, &self.core.settings.limits)?;
-        let digest = Digest::of(component);
-        let cell = self.cell(digest);
-        let loaded = cell.get_or_try_init(|| self.compile(digest, component)).await.cloned();
-        if loaded.is_err() {
-            self.forget(&digest, &cell);
+        self.loaded(component, How::Run).await?.flow()
+    }
+
+    /// Like [`Sandbox::load`], for a template plugin.
+    pub async fn load_renderer(&self, component: &[u8]) -> Result<Renderer, load::Error> {
+        self.loaded(component, How::Run).await?.template()
+    }
+
+    /// Like [`Sandbox::load`], for a plugin of the operator, such as those in the binary: compiled in this process,
+    /// without a limit or a wait for others.
+    pub async fn load_trusted(&self, component: &[u8]) -> Result<Plugin, load::Error> {
+        self.loaded(component, How::Trusted).await?.flow()
+    }
+
+    /// Like [`Sandbox::load_trusted`], for a template plugin.
+    pub async fn load_trusted_renderer(&self, component: &[u8]) -> Result<Renderer, load::Error> {
+        self.loaded(component, How::Trusted).await?.template()
+    }
+
+    /// The flow with this digest: from memory, else from the folder of compiled plugins, else made of what
+    /// `component` gives. Its future is polled in the last case only.
+    pub async fn get<E>(
+        &self,
+        digest: Digest,
+        component: impl Future<Output = Result<Vec<u8>, E>>,
+    ) -> Result<Plugin, GetError<E>> {
+        self.find(digest, component, How::Run).await?.flow().map_err(GetError::Load)
+    }
+
+    /// Like [`Sandbox::get`], for a template plugin.
+    pub async fn get_renderer<E>(
+        &self,
+        digest: Digest,
+        component: impl Future<Output = Result<Vec<u8>, E>>,
+    ) -> Result<Renderer, GetError<E>> {
+        self.find(digest, component, How::Run).await?.template().map_err(GetError::Load)
+    }
+
+    /// What an upload is: a component of either world, or a core module that carries its WIT, of which a component
+    /// is made. It is compiled, and kept like one that was loaded.
+    pub async fn inspect(&self, upload: &[u8]) -> Result<Inspection, load::Error> {
+        let limits = &self.core.settings.limits;
+        let component = match load::layer(upload, limits)? {
+            Layer::Component => upload.to_vec(),
+            Layer::Module => self.jobs.componentize(upload).await?,
+        };
+        let loaded = self.loaded(&component, How::Inspect).await?;
+        let digest = Digest::of(&component);
+        Ok(Inspection::new(component, digest, loaded))
+    }
+
+    async fn loaded(&self, component: &[u8], how: How) -> Result<Loaded, load::Error> {
+        if load::layer(component, &self.core.settings.limits)? == Layer::Module {
+            return Err(load::Error::NotComponent);
         }
-        loaded
+        let fetch = async { Ok::<_, Infallible>(component.to_vec()) };
+        self.find(Digest::of(component), fetch, how).await.map_err(|error| match error {
+            GetError::Load(error) => error,
+            GetError::Fetch(never) => match never {},
+        })
     }
 
-    async fn compile(&self, digest: Digest, component: &[u8]) -> Result<Plugin, load::Error> {
-        let (core, bytes) = (Arc::clone(&self.core), component.to_vec());
-        let compiling = tokio::task::spawn_blocking(move || load::prepare(&core.engine, &core.linker, &bytes));
-        let prepared = compiling.await.map_err(|error| load::Error::Compile(error.to_string()))??;
-        Plugin::describe(Arc::clone(&self.core), digest, prepared).await
-    }
-
-    fn cell(&self, digest: Digest) -> Cell {
-        let mut plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(plugins.get_or_insert(digest, Cell::default))
-    }
-
-    /// Keep nothing of what could not be loaded, unless somebody else has loaded it meanwhile.
-    fn forget(&self, digest: &Digest, cell: &Cell) {
-        let mut plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
-        if !cell.initialized() && plugins.peek(digest).is_some_and(|kept| Arc::ptr_eq(kept, cell)) {
-            plugins.pop(digest);
+    async fn find<E>(
+        &self,
+        digest: Digest,
+        component: impl Future<Output = Result<Vec<u8>, E>>,
+        how: How,
+    ) -> Result<Loaded, GetError<E>> {
+        let cell = self.memory().cell(digest);
+        if let Some(loaded) = cell.get() {
+            return Ok(loaded.clone());
         }
+        let made = cell
+            .get_or_try_init(async || {
+                if let Some(loaded) = self.kept(digest).await {
+                    return Ok(loaded);
+                }
+                let component = component.await.map_err(GetError::Fetch)?;
+                self.compile(digest, &component, how).await.map_err(GetError::Load)
+            })
+            .await
+            .cloned();
+        match made.is_ok() {
+            true => self.memory().loaded(&digest, &cell),
+            false => self.memory().failed(&digest, &cell),
+        }
+        made
+    }
+
+    async fn kept(&self, digest: Digest) -> Option<Loaded> {
+        let (disk, core) = (Arc::clone(self.disk.as_ref()?), Arc::clone(&self.core));
+        let read = move || {
+            let Some((about, code)) = disk.read(&digest) else { return Ok(None) };
+            let loaded = code.load(&core.engine).map_err(|error| load::Error::Compile(format!("{error:#}")));
+            let linked = loaded.and_then(|component| load::world::link(&core.linker, &component));
+            Ok(match linked {
+                Ok(linked) => Some(Loaded::new(&core, digest, linked.prepared, about, code.bytes().len())),
+                // The engine or the rules have changed: what compiles it anew says what is wrong.
+                Err(error) => {
+                    tracing::warn!(%digest, %error, "a compiled plugin is not used and deleted");
+                    disk.delete(&digest);
+                    None
+                }
+            })
+        };
+        blocking(read).await.ok().flatten()
+    }
+
+    async fn compile(&self, digest: Digest, component: &[u8], how: How) -> Result<Loaded, load::Error> {
+        if load::layer(component, &self.core.settings.limits)? == Layer::Module {
+            return Err(load::Error::NotComponent);
+        }
+        let found = Digest::of(component);
+        if found != digest {
+            return Err(load::Error::Digest { wanted: digest.to_string(), found: found.to_string() });
+        }
+        let (code, time) = self.jobs.compile(&self.core.engine, component, how).await?;
+        let core = Arc::clone(&self.core);
+        let (linked, code) = blocking(move || {
+            let component = code.load(&core.engine).map_err(|error| load::Error::Compile(format!("{error:#}")))?;
+            Ok((load::world::link(&core.linker, &component)?, code))
+        })
+        .await?;
+        let loaded = Loaded::describe(&self.core, digest, linked, code.bytes().len(), time).await?;
+        if let Some(disk) = self.disk.clone() {
+            let about = loaded.about().clone();
+            // Its own errors it logs.
+            let _ = blocking(move || {
+                disk.write(&digest, &about, &code);
+                Ok(())
+            })
+            .await;
+        }
+        Ok(loaded)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -106,19 +235,25 @@ mod tests {
         assert!(one.is_same_as(&two) && one.is_same_as(&again));
 
         sandbox.load(b"\0asm\x0d\0\x01\0").await.expect_err("an empty component is no plugin");
-        assert_eq!(sandbox.plugins.lock().expect("no test panics with it").len(), 1);
+        assert_eq!(sandbox.memory().len(), 1);
     }
 
     #[tokio::test]
     async fn the_least_recently_loaded_plugin_goes_first_and_stays_usable() {
         let component = |name| hoopoe_plugin_build::test_component(name).expect("the plugin builds");
-        let settings = Settings { cached_plugins: 1, ..Settings::default() };
-        let sandbox = Sandbox::new(settings).expect("the settings are fine");
-        let first = sandbox.load(&component("auto-reply")).await.expect("it loads");
-        sandbox.load(&component("test-guest")).await.expect("it loads");
-        let reloaded = sandbox.load(&component("auto-reply")).await.expect("it loads");
-        assert!(!first.is_same_as(&reloaded));
-        assert_eq!(first.manifest(), reloaded.manifest());
-        assert!(first.migrate_state("0.0.1", b"{}").await.result.is_ok());
+        let few = Settings { cached_plugins: 1, ..Settings::default() };
+        let small = Settings { cached_bytes: 1, ..Settings::default() };
+        for settings in [few, small] {
+            let sandbox = Sandbox::new(settings).expect("the settings are fine");
+            let first = sandbox.load(&component("auto-reply")).await.expect("it loads");
+            let again = sandbox.load(&component("auto-reply")).await.expect("it loads");
+            assert!(first.is_same_as(&again), "the newest stays, however large");
+            sandbox.load(&component("test-guest")).await.expect("it loads");
+            let reloaded = sandbox.load(&component("auto-reply")).await.expect("it loads");
+            assert!(!first.is_same_as(&reloaded));
+            assert_eq!(first.manifest(), reloaded.manifest());
+            assert!(first.migrate_state("0.0.1", b"{}").await.result.is_ok());
+            assert_eq!(sandbox.memory().len(), 1);
+        }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::cache::Cache;
+use crate::compile::Compiler;
+
 /// Settings of a [`Sandbox`](crate::Sandbox).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -15,6 +18,12 @@ pub struct Settings {
     /// Compiled plugins that are kept, at least 1; the least recently loaded goes first. A plugin that somebody
     /// holds stays usable.
     pub cached_plugins: usize,
+    /// Their machine code, in bytes, all together.
+    pub cached_bytes: usize,
+    /// Where plugins are compiled.
+    pub compiler: Compiler,
+    /// Where their machine code outlives the process; nowhere when absent.
+    pub cache: Option<Cache>,
     /// What one run may use.
     pub limits: Limits,
 }
@@ -26,6 +35,9 @@ impl Default for Settings {
             wait: Duration::from_secs(10),
             stack_bytes: 512 << 10,
             cached_plugins: 256,
+            cached_bytes: 512 << 20,
+            compiler: Compiler::InProcess,
+            cache: None,
             limits: Limits::default(),
         }
     }
@@ -55,6 +67,8 @@ pub struct Limits {
     pub log_line_bytes: usize,
     /// A run's log, in bytes.
     pub log_bytes: usize,
+    /// Handles to resources that a plugin has at the same time; each takes memory of the host.
+    pub handles: usize,
     /// A component that is loaded, in bytes.
     pub component_bytes: usize,
 }
@@ -73,7 +87,8 @@ impl Default for Limits {
             log_lines: 100,
             log_line_bytes: 4 << 10,
             log_bytes: 64 << 10,
-            component_bytes: 16 << 20,
+            handles: 1_000,
+            component_bytes: 32 << 20,
         }
     }
 }

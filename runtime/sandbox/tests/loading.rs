@@ -69,7 +69,7 @@ async fn a_plugin_that_cannot_describe_itself_is_refused() {
 #[tokio::test]
 async fn a_memory_beyond_the_limit_is_refused_before_it_exists() {
     let large = core(DESCRIBE, "unreachable", "")
-        .replace(r#"(memory (export "memory") 1)"#, r#"(memory (export "memory") 200)"#);
+        .replace(r#"(memory (export "memory") 2)"#, r#"(memory (export "memory") 200)"#);
     let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
     let error = refused(&encode(&large, WIT), limits).await;
     assert!(error.to_string().contains("memory"), "{error}");

@@ -67,6 +67,14 @@ impl MasterKey {
         Ok(Self { secret, cipher, key_id: hex::encode(id) })
     }
 
+    /// A key for one purpose, named by `purpose`; the same for the same master key.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let mut key = [0u8; 32];
+        let hkdf = Hkdf::<Sha256>::new(None, self.secret.expose_secret().as_bytes());
+        hkdf.expand(format!("hoopoe/{purpose}").as_bytes(), &mut key).expect("32 bytes are within HKDF's bound");
+        key
+    }
+
     /// Seals a tenant's secret. `nonce` must be fresh random bytes.
     pub fn seal(&self, tenant_id: Uuid, plain: &SecretString, nonce: [u8; NONCE]) -> Sealed {
         let payload = Payload { msg: plain.expose_secret().as_bytes(), aad: &self.associated(tenant_id) };
@@ -107,6 +115,14 @@ impl std::fmt::Debug for MasterKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_differ_by_purpose_and_by_master_key() {
+        let key = |secret: &str| MasterKey::new(SecretString::from(secret.repeat(32))).expect("long enough");
+        assert_eq!(key("a").derive("one"), key("a").derive("one"));
+        assert_ne!(key("a").derive("one"), key("a").derive("two"));
+        assert_ne!(key("a").derive("one"), key("b").derive("one"));
+    }
 
     fn key(text: &str) -> MasterKey {
         MasterKey::new(SecretString::from(text.to_owned())).expect("long enough")

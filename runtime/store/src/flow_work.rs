@@ -10,8 +10,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::Store;
+use crate::http_calls::NewCall;
 use crate::lanes::{self, Lease, Stage};
 use crate::outbound::Outbound;
+use crate::timers::TimerChange;
 
 /// A claimed lane with its next events.
 #[derive(Debug)]
@@ -42,7 +44,9 @@ pub struct Event {
     /// The conversation.
     pub conversation_id: Uuid,
     /// What the last run left.
-    pub state: Option<Vec<u8>>,
+    pub state: Option<State>,
+    /// People have the conversation: its flow is silent.
+    pub handed_off: bool,
     /// The contact.
     pub contact_id: Uuid,
     /// The channel it came by.
@@ -59,12 +63,38 @@ pub struct Event {
     pub name: Option<String>,
     /// The contact's username.
     pub username: Option<String>,
+    /// The contact's tags, sorted.
+    pub tags: Vec<String>,
     /// The tenant's name.
     pub tenant_name: String,
-    /// The plugin in charge.
-    pub flow: String,
-    /// Its configuration: JSON text.
-    pub flow_config: String,
+    /// What handles the tenant's events.
+    pub flow: Flow,
+}
+
+/// State of a conversation and who left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// As the plugin left it.
+    pub bytes: Vec<u8>,
+    /// `name@version` of the plugin.
+    pub plugin: String,
+    /// Digest of its component, hex.
+    pub digest: String,
+}
+
+/// The plugin in charge of a tenant's events.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    /// Its name; of a built-in plugin when there is no digest.
+    pub name: String,
+    /// The active version, hex.
+    pub digest: Option<String>,
+    /// Which configuration; none means `{}`.
+    pub config_id: Option<i64>,
+    /// A version on trial, and the percentage of conversations that it gets.
+    pub canary: Option<(String, u8)>,
+    /// The circuit breaker is open: events wait.
+    pub paused: bool,
 }
 
 /// The record of one run.
@@ -90,6 +120,14 @@ pub struct RunRecord {
     pub memory_bytes: i64,
     /// Log lines: JSON text.
     pub logs: Option<String>,
+    /// What the run could know besides event, configuration and state: JSON text.
+    pub context: Option<String>,
+    /// Its configuration.
+    pub config_id: Option<i64>,
+    /// The state that it was given.
+    pub state: Option<Vec<u8>>,
+    /// What it decided: JSON text.
+    pub outcome: Option<String>,
 }
 
 /// What happens to the conversation's state.
@@ -98,7 +136,7 @@ pub enum NextState {
     /// Nothing.
     Keep,
     /// It is replaced or removed.
-    Set(Option<Vec<u8>>),
+    Set(Option<State>),
 }
 
 /// A run and what it decided.
@@ -112,6 +150,14 @@ pub struct Handled {
     pub state: NextState,
     /// Messages, in order.
     pub messages: Vec<Outbound>,
+    /// Timers that are set or cancelled, in order.
+    pub timers: Vec<TimerChange>,
+    /// HTTP calls to make.
+    pub calls: Vec<NewCall>,
+    /// All of the contact's tags, when they change.
+    pub tags: Option<Vec<String>>,
+    /// Why people shall take over.
+    pub hand_off: Option<String>,
 }
 
 /// The runs of one claimed lane, to be committed together.

@@ -9,19 +9,28 @@
 
 pub mod ambient;
 pub mod contacts;
+pub mod conversations;
 pub mod deliveries;
 mod error;
 pub mod fault;
+pub mod flow_runs;
 pub mod flow_work;
 pub mod group;
+pub mod http_calls;
+mod internal_events;
 pub mod journal;
 pub mod lanes;
 pub mod messages;
 pub mod outbound;
+pub mod plugins;
 mod pool;
+pub mod replays;
 pub mod routes;
+pub mod rule_sets;
 mod statuses;
+pub mod templates;
 pub mod tenants;
+pub mod timers;
 pub mod unrouted;
 
 pub use error::Error;

@@ -29,6 +29,10 @@ pub struct Wakes {
     pub flow: Notify,
     /// A message waits for delivery.
     pub delivery: Notify,
+    /// A timer was set.
+    pub timers: Notify,
+    /// An HTTP call waits.
+    pub calls: Notify,
 }
 
 /// The database and what goes with every use of it. Cheap to clone.

@@ -67,6 +67,33 @@ impl Client {
         Self::answer(self.request(Method::POST, path, key).json(body)).await
     }
 
+    /// PUT of JSON: status and body.
+    pub async fn put(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
+        Self::answer(self.request(Method::PUT, path, key).json(body)).await
+    }
+
+    /// DELETE: status and body.
+    pub async fn delete(&self, path: &str, key: &str) -> (u16, Value) {
+        Self::answer(self.request(Method::DELETE, path, key)).await
+    }
+
+    /// Uploads a component as a version of the tenant's plugin and gives its digest.
+    pub async fn upload(&self, tenant: &Tenant, plugin: &str, component: Vec<u8>) -> String {
+        let path = format!("/tenants/{}/plugins/{plugin}", tenant.id);
+        let request = self.request(Method::PUT, &path, &tenant.key).header("content-type", "application/wasm");
+        let (status, answer) = Self::answer(request.body(component)).await;
+        assert!(status == 201 || status == 200, "{status} {answer}");
+        answer["digest"].as_str().unwrap().to_owned()
+    }
+
+    /// POST to one of the plugin's actions, `activate` for example; it has to succeed.
+    pub async fn plugin(&self, tenant: &Tenant, plugin: &str, action: &str, body: &Value) -> Value {
+        let path = format!("/tenants/{}/plugins/{plugin}/{action}", tenant.id);
+        let (status, answer) = self.post(&path, &tenant.key, body).await;
+        assert_eq!(status, 200, "{action}: {answer}");
+        answer
+    }
+
     /// Sends a request: status and body; a body that is not JSON comes as a text.
     pub async fn answer(request: RequestBuilder) -> (u16, Value) {
         let answer = request.send().await.unwrap();

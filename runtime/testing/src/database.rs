@@ -60,10 +60,11 @@ impl Database {
         sqlx::query_scalar(query).fetch_one(&self.pool).await.unwrap()
     }
 
-    /// Waits until no lane and no message waits for work.
+    /// Waits until no lane, no message and no HTTP call waits for work.
     pub async fn idle(&self) {
-        let work = "select (select count(*) from lanes) + (select count(*) from outbox)";
-        eventually("lanes and outbox are empty", async || self.count(work).await == 0).await;
+        let work = "select (select count(*) from lanes) + (select count(*) from outbox)
+                         + (select count(*) from http_calls)";
+        eventually("lanes, outbox and calls are empty", async || self.count(work).await == 0).await;
     }
 
     /// Runs a statement.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_runtime::{Config, Options, Roles, Running};
+use hoopoe_sandbox::compile::{Compiler, Process};
 use hoopoe_store::Store;
 use hoopoe_store::ambient::Ambient;
 use meta_sim::{Inbound, Sim};
@@ -16,6 +17,7 @@ pub struct Builder {
     roles: Roles,
     plugins: Vec<String>,
     changes: HashMap<String, String>,
+    compiler: Compiler,
     sim: meta_sim::Options,
 }
 
@@ -44,6 +46,13 @@ impl Builder {
         self
     }
 
+    /// Compiles tenants' plugins in processes of the binary `hoopoe`, as in production. Tests of the package that has
+    /// the binary know its path as `env!("CARGO_BIN_EXE_hoopoe")`.
+    pub fn compiler(mut self, binary: &str) -> Self {
+        self.compiler = Compiler::Process(Process::new(binary, [hoopoe_runtime::compile::SUBCOMMAND]));
+        self
+    }
+
     /// Changes how the simulated Meta behaves.
     pub fn sim(mut self, change: impl FnOnce(&mut meta_sim::Options)) -> Self {
         change(&mut self.sim);
@@ -52,7 +61,7 @@ impl Builder {
 
     /// Starts simulator and runtime on a new database.
     pub async fn start(self) -> World {
-        let Builder { ambient, roles, plugins, changes, sim } = self;
+        let Builder { ambient, roles, plugins, changes, compiler, sim } = self;
         let components = tokio::task::spawn_blocking(|| {
             plugins
                 .into_iter()
@@ -66,7 +75,7 @@ impl Builder {
         let sim = Sim::start(sim).await.unwrap();
         let mut configuration = settings(&db, &sim);
         configuration.extend(changes);
-        let start = Start { ambient, roles, plugins: components.await.unwrap(), configuration };
+        let start = Start { ambient, roles, plugins: components.await.unwrap(), compiler, configuration };
         let running = start.run().await;
         let api = Client::new(running.address);
         sim.set_webhook(&api.webhook_url());
@@ -79,13 +88,18 @@ struct Start {
     ambient: Ambient,
     roles: Roles,
     plugins: Vec<(String, Vec<u8>)>,
+    compiler: Compiler,
     configuration: HashMap<String, String>,
 }
 
 impl Start {
     async fn run(&self) -> Running {
         let config = Config::from(&self.configuration).unwrap_or_else(|error| panic!("{error}"));
-        let options = Options { ambient: Some(self.ambient.clone()), plugins: self.plugins.clone() };
+        let options = Options {
+            ambient: Some(self.ambient.clone()),
+            plugins: self.plugins.clone(),
+            compiler: self.compiler.clone(),
+        };
         Running::start(config, self.roles.clone(), options).await.unwrap_or_else(|error| panic!("{error}"))
     }
 }
@@ -111,6 +125,7 @@ impl World {
             roles: Roles::default(),
             plugins: Vec::new(),
             changes: HashMap::new(),
+            compiler: Compiler::InProcess,
             sim: sim_options(),
         }
     }
@@ -136,6 +151,8 @@ impl World {
         if let Some(running) = &self.running {
             running.store.wakes.flow.notify_one();
             running.store.wakes.delivery.notify_one();
+            running.store.wakes.timers.notify_one();
+            running.store.wakes.calls.notify_one();
         }
     }
 
@@ -177,6 +194,12 @@ impl World {
             .execute(&self.db.pool)
             .await
             .unwrap();
+    }
+
+    /// What the simulated Meta accepted for this contact, in order: texts and bodies.
+    pub fn heard(&self, contact: &str) -> Vec<String> {
+        let accepted = self.sim.accepted().into_iter().filter(|reply| reply.to == contact);
+        accepted.filter_map(|reply| reply.text).collect()
     }
 
     /// A contact writes to the tenant: a signed webhook, acknowledged. Gives Meta's id of the message.

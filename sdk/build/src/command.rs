@@ -42,25 +42,39 @@ fn is_of_outer_cargo(name: &OsString) -> bool {
     (name.starts_with("CARGO") && !kept) || DROPPED.contains(&name)
 }
 
+/// What becomes of what cargo and the compiler write while they build: progress, warnings, errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// It goes to this process's standard error, as if cargo had been called there: with colours and a moving
+    /// progress bar on a terminal. [`Error::Compile`] then has no words of its own.
+    Inherit,
+    /// It is kept for [`Error::Compile`] and not shown.
+    Capture,
+    /// It is kept, and shown line by line; for build scripts and tests.
+    Both,
+}
+
 /// What a finished command wrote.
-pub(crate) struct Output {
+pub(crate) struct Finished {
     pub(crate) success: bool,
     pub(crate) stdout: String,
-    /// Also shown while the command ran.
+    /// Empty when it was inherited.
     pub(crate) stderr: String,
 }
 
-/// Run to the end. Standard error is shown as it comes, so that a long build shows progress.
-pub(crate) fn run(command: &mut Command) -> Result<Output, Error> {
+/// Run to the end.
+pub(crate) fn run(command: &mut Command, output: Output) -> Result<Finished, Error> {
     let program = command.get_program().to_string_lossy().into_owned();
     let start = |source| Error::Start { program: program.clone(), source };
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(start)?;
+    let stderr = if output == Output::Inherit { Stdio::inherit() } else { Stdio::piped() };
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().map_err(start)?;
     let stderr = child.stderr.take().map(|pipe| {
         thread::spawn(move || {
             let mut text = String::new();
             for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                eprintln!("{line}");
+                if output == Output::Both {
+                    eprintln!("{line}");
+                }
                 text.push_str(&line);
                 text.push('\n');
             }
@@ -73,7 +87,7 @@ pub(crate) fn run(command: &mut Command) -> Result<Output, Error> {
     }
     let stderr = stderr.and_then(|reader| reader.join().ok()).unwrap_or_default();
     let success = child.wait().map_err(start)?.success();
-    Ok(Output { success, stdout, stderr })
+    Ok(Finished { success, stdout, stderr })
 }
 
 /// Run to the end or to the limit, with output shown. False when the command failed, hung or does not exist.
@@ -105,6 +119,15 @@ mod tests {
         }
         for name in ["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_TERM_COLOR", "RUSTUP_TOOLCHAIN", "PATH", "HOME"] {
             assert!(!is_of_outer_cargo(&name.into()), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_inherited_is_kept() {
+        for (output, kept) in [(Output::Inherit, ""), (Output::Capture, "oops\n"), (Output::Both, "oops\n")] {
+            let finished = run(Command::new("sh").args(["-c", "echo made; echo oops >&2; exit 3"]), output);
+            let finished = finished.expect("there is a shell");
+            assert_eq!((finished.success, finished.stdout.as_str(), finished.stderr.as_str()), (false, "made\n", kept));
         }
     }
 

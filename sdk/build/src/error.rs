@@ -41,11 +41,11 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The crate does not compile.
-    #[error("the plugin in {} does not compile:\n{output}", manifest_dir.display())]
+    #[error("the plugin in {} does not compile{}{output}", manifest_dir.display(), if output.is_empty() { "" } else { ":\n" })]
     Compile {
         /// The crate's folder.
         manifest_dir: PathBuf,
-        /// What cargo and the compiler wrote.
+        /// What cargo and the compiler wrote; empty when it went to standard error.
         output: String,
     },
     /// The crate compiles, but to no Wasm module.

@@ -40,16 +40,22 @@ impl Toolchain {
         }
     }
 
+    /// The cargo of this toolchain, in a clean environment.
+    pub(crate) fn cargo(&self) -> Command {
+        command::clean(match &self.kind {
+            Kind::Ready => Path::new("cargo"),
+            Kind::FromSource { cargo, .. } => cargo,
+        })
+    }
+
     /// `cargo build --release` for the target, in a clean environment; the caller adds folders.
     pub(crate) fn cargo_build(&self) -> Command {
-        let mut command = match &self.kind {
+        let mut command = self.cargo();
+        match &self.kind {
             Kind::Ready => {
-                let mut command = command::clean(Path::new("cargo"));
                 command.args(["build", "--release"]);
-                command
             }
-            Kind::FromSource { cargo, rustc, linker } => {
-                let mut command = command::clean(cargo);
+            Kind::FromSource { rustc, linker, .. } => {
                 command
                     .args(["build", "--release", "-Z", "build-std=std,panic_abort"])
                     .env("RUSTC", rustc)
@@ -58,12 +64,26 @@ impl Toolchain {
                     .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
                     // An outer cargo points it at the libraries of another compiler.
                     .env_remove("LD_LIBRARY_PATH");
-                command
             }
-        };
-        command.args(["--target", TARGET]);
+        }
+        command.args(["--target", TARGET]).arg("--config").arg(short_paths());
         command
     }
+}
+
+/// Panics name the place in the source. Folders of this machine have no business in a plugin, and with them the same
+/// source would have another digest on every machine.
+fn short_paths() -> String {
+    let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo_home = cargo_home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_owned);
+    let folders = [(cargo_home.map(|home| home.join("registry/src")), "registry"), (checkout, "hoopoe")];
+    let remaps: Vec<String> = folders
+        .into_iter()
+        .filter_map(|(folder, name)| Some(format!("--remap-path-prefix={}={name}", folder?.display())))
+        .collect();
+    // A list of JSON strings is one of TOML as well.
+    format!("target.{TARGET}.rustflags={}", serde_json::Value::from(remaps))
 }
 
 /// Debian's compiler, or why it cannot be used.

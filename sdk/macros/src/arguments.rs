@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
-use syn::{Error, LitStr, Path, Result, Token, parenthesized};
+use syn::{Error, Expr, LitStr, Path, Result, Token, parenthesized};
 
 /// The arguments, each with its default when it is absent.
 #[derive(Default)]
@@ -13,7 +13,8 @@ pub(crate) struct Arguments {
     pub(crate) events: Vec<TokenStream>,
     pub(crate) name: Option<LitStr>,
     pub(crate) version: Option<LitStr>,
-    pub(crate) config_schema: Option<LitStr>,
+    /// A text, also by `include_str!`.
+    pub(crate) config_schema: Option<Expr>,
     pub(crate) migrate: Option<Path>,
 }
 
@@ -32,7 +33,7 @@ impl Arguments {
         match key.as_str() {
             "events" => self.take_events(meta),
             "name" => set(&mut self.name, plugin_name(meta.value()?.parse()?)?, meta),
-            "version" => set(&mut self.version, meta.value()?.parse()?, meta),
+            "version" => set(&mut self.version, version(meta.value()?.parse()?)?, meta),
             "config_schema" => set(&mut self.config_schema, meta.value()?.parse()?, meta),
             "migrate" => set(&mut self.migrate, meta.value()?.parse()?, meta),
             _ => Err(meta.error(KNOWN)),
@@ -66,6 +67,19 @@ fn plugin_name(name: LitStr) -> Result<LitStr> {
     }
 }
 
+/// As the host reads it: three numbers, and after `-` or `+` whatever the author likes, in 64 characters.
+fn version(version: LitStr) -> Result<LitStr> {
+    let value = version.value();
+    let numbers: Vec<&str> = value.split(['-', '+']).next().unwrap_or_default().split('.').collect();
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let readable = value.len() <= 64 && value.bytes().all(|byte| byte.is_ascii_graphic());
+    if readable && numbers.len() == 3 && numbers.iter().all(is_number) {
+        Ok(version)
+    } else {
+        Err(Error::new(version.span(), "a plugin's version is a semantic version such as \"1.2.0\""))
+    }
+}
+
 fn event_kind(path: &Path) -> Result<TokenStream> {
     let name = path.get_ident().map(ToString::to_string).unwrap_or_default();
     Ok(match name.as_str() {
@@ -85,17 +99,30 @@ fn event_kind(path: &Path) -> Result<TokenStream> {
 mod tests {
     use super::*;
 
-    fn error(tokens: TokenStream) -> String {
-        parse(tokens).err().map(|error| error.to_string()).unwrap_or_default()
+    /// The message of the error, and the source that it points at.
+    fn error(source: &str) -> (String, String) {
+        let tokens = source.parse().expect("the source can be split into tokens");
+        let error = parse(tokens).err().expect("the source has a mistake");
+        (error.to_string(), error.span().source_text().unwrap_or_default())
     }
 
     #[test]
-    fn mistakes_are_named() {
-        assert!(error(quote!(event(message))).starts_with("expected `events(...)`"));
-        assert!(error(quote!(events(messages))).starts_with("expected `message`"));
-        assert!(error(quote!(events())).contains("never run"));
-        assert!(error(quote!(name = "My Flow")).contains("1 to 64"));
-        assert!(error(quote!(version = "1.0.0", version = "2.0.0")).contains("given twice"));
+    fn mistakes_are_named_where_they_are() {
+        let cases = [
+            ("event(message)", "expected `events(...)`", "event"),
+            ("events(message, messages)", "expected `message`", "messages"),
+            ("events()", "never run", "events()"),
+            ("name = \"My Flow\"", "1 to 64", "\"My Flow\""),
+            ("name = 7", "expected string literal", "7"),
+            ("version = \"1.0\"", "semantic version", "\"1.0\""),
+            ("version = \"v1.0.0\"", "semantic version", "\"v1.0.0\""),
+            ("version = \"1.0.0\", version = \"2.0.0\"", "given twice", "version = \"2.0.0\""),
+        ];
+        for (source, message, place) in cases {
+            let error = error(source);
+            assert!(error.0.contains(message), "{source}: {}", error.0);
+            assert_eq!(error.1, place, "{source}");
+        }
     }
 
     #[test]
@@ -103,12 +130,12 @@ mod tests {
         let tokens = quote!(
             events(message, http_response),
             name = "a-1",
-            version = "1.0.0",
-            config_schema = "{}",
+            version = "1.0.0-rc.1",
+            config_schema = include_str!("../config.schema.json"),
             migrate = old::migrate
         );
         let arguments = parse(tokens).expect("these are right");
         assert_eq!(arguments.events.len(), 2);
-        assert!(arguments.name.is_some() && arguments.migrate.is_some());
+        assert!(arguments.name.is_some() && arguments.config_schema.is_some() && arguments.migrate.is_some());
     }
 }

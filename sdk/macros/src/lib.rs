@@ -6,6 +6,7 @@
 
 mod arguments;
 mod expand;
+mod renderer;
 
 use proc_macro::TokenStream;
 
@@ -13,5 +14,12 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn flow(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let expanded = arguments::parse(arguments.into()).and_then(|arguments| expand::expand(&arguments, item.into()));
+    expanded.unwrap_or_else(|error| error.into_compile_error()).into()
+}
+
+/// Make a function a template renderer. Documented at `hoopoe_sdk::renderer`.
+#[proc_macro_attribute]
+pub fn renderer(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let expanded = arguments::parse(arguments.into()).and_then(|arguments| renderer::expand(&arguments, item.into()));
     expanded.unwrap_or_else(|error| error.into_compile_error()).into()
 }

@@ -29,6 +29,7 @@ pub fn context() -> Context {
                 user_id: None,
                 name: Some("Ada".to_owned()),
                 username: None,
+                tags: Vec::new(),
             },
         },
         event_id: id(5),

@@ -1,7 +1,10 @@
 //! What came of one event.
 
+use std::ops::Deref;
+
+use super::effects::{choices, title_of};
 use crate::log::Level;
-use crate::{Action, FlowError, FlowResult, Send, SendContent};
+use crate::{Action, FlowError, FlowResult, HttpRequest, Send, SendContent, StoredTemplate};
 
 /// What a flow made of one event. Methods that begin with `expect_` panic when it is something else.
 #[derive(Debug)]
@@ -53,6 +56,46 @@ impl Run {
         self
     }
 
+    /// The last message that offers buttons or list rows offers these, in this order.
+    #[track_caller]
+    pub fn expect_choices(&self, titles: &[&str]) -> &Self {
+        let offers: Vec<_> = self.messages().map(|send| choices(&send.content)).collect();
+        let last = offers.iter().rev().find(|offered| !offered.is_empty());
+        let offered: Vec<&str> = last.into_iter().flatten().map(title_of).collect();
+        assert_eq!(offered, titles, "something else was offered: {:?}", self.result);
+        self
+    }
+
+    /// The flow sent one of the tenant's templates; gives the first of this key.
+    #[track_caller]
+    pub fn expect_template(&self, key: &str) -> &StoredTemplate {
+        let template = self.messages().find_map(|send| match &send.content {
+            SendContent::Stored(template) if template.key == key => Some(template),
+            _ => None,
+        });
+        template.unwrap_or_else(|| panic!("the template `{key}` was expected: {:?}", self.result))
+    }
+
+    /// The flow calls an HTTP service; gives the first request of this name.
+    #[track_caller]
+    pub fn expect_request(&self, name: &str) -> &HttpRequest {
+        let request = self.actions().iter().find_map(|action| match action {
+            Action::HttpRequest(request) if request.name == name => Some(request),
+            _ => None,
+        });
+        request.unwrap_or_else(|| panic!("the request `{name}` was expected: {:?}", self.result))
+    }
+
+    /// The flow handed the conversation to people; gives the reason.
+    #[track_caller]
+    pub fn expect_hand_off(&self) -> &str {
+        let reason = self.actions().iter().find_map(|action| match action {
+            Action::HandOff(reason) => Some(reason),
+            _ => None,
+        });
+        reason.unwrap_or_else(|| panic!("a hand-off was expected: {:?}", self.result))
+    }
+
     /// The last message has this idempotency key.
     #[track_caller]
     pub fn expect_key(&self, key: &str) -> &Self {
@@ -85,5 +128,44 @@ impl Run {
             Err(FlowError::Reject(reason)) => reason,
             other => panic!("a rejection was expected, not {other:?}"),
         }
+    }
+}
+
+/// What the flow made of the timers that fired while time passed, in order.
+#[derive(Debug)]
+pub struct Runs(pub Vec<Run>);
+
+impl Deref for Runs {
+    type Target = [Run];
+
+    fn deref(&self) -> &[Run] {
+        &self.0
+    }
+}
+
+impl Runs {
+    /// All of them together replied with exactly this, and with nothing else.
+    #[track_caller]
+    pub fn expect_reply(&self, text: &str) -> &Self {
+        self.expect_replies(&[text])
+    }
+
+    /// All of them together replied with exactly these, in this order.
+    #[track_caller]
+    pub fn expect_replies(&self, texts: &[&str]) -> &Self {
+        let failed = self.iter().find(|run| run.result.is_err());
+        assert!(failed.is_none(), "replies were expected, and a run failed: {failed:?}");
+        let replies: Vec<&str> = self.iter().flat_map(Run::replies).collect();
+        assert_eq!(replies, texts, "the flow replied with something else");
+        self
+    }
+
+    /// No timer fired, or the flow did nothing about it.
+    #[track_caller]
+    pub fn expect_silence(&self) -> &Self {
+        self.iter().for_each(|run| {
+            run.expect_silence();
+        });
+        self
     }
 }

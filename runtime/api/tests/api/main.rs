@@ -5,14 +5,17 @@
 
 mod access;
 mod answers;
+mod flows;
 mod idempotency;
 mod messages;
 mod openapi;
 mod outage;
+mod plugins;
 mod routes;
 mod secrecy;
 mod send;
 mod sizes;
+mod templates;
 mod tenants;
 mod verification;
 mod webhook;

@@ -39,7 +39,7 @@ async fn tokens_and_keys_are_not_in_clear_anywhere() {
 }
 
 /// All columns of all rows of all tables, as Postgres writes them.
-async fn everything(world: &World) -> String {
+pub async fn everything(world: &World) -> String {
     let tables = "select tablename::text from pg_tables where schemaname = 'public' order by 1";
     let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&world.db.pool).await.unwrap();
     assert!(tables.len() > 10, "{tables:?}");

@@ -5,12 +5,13 @@ use wasmtime::{Result, Store};
 
 use self::bindings::hoopoe::flow::host::{self, Level};
 use self::bindings::hoopoe::flow::types;
-use super::{Context, Event, FlowError, Manifest, Outcome};
+use super::renderer::{RenderError, Request};
+use super::{Context, Event, FlowError, Manifest, Outcome, SendContent};
 use crate::guest::Guest;
 
 #[allow(missing_docs)]
 pub(super) mod bindings {
-    //! Generated from `wit/flow-0.1.0`.
+    //! Generated from `wit/flow-0.1.0`, world `flow`.
 
     wasmtime::component::bindgen!({
         path: "../../wit/flow-0.1.0",
@@ -18,6 +19,23 @@ pub(super) mod bindings {
         imports: { default: trappable },
         exports: { default: async },
         additional_derives: [PartialEq],
+    });
+}
+
+#[allow(missing_docs)]
+pub(super) mod template_bindings {
+    //! Generated from `wit/flow-0.1.0`, world `template`: the types and the host's side are those of `flow`.
+
+    wasmtime::component::bindgen!({
+        path: "../../wit/flow-0.1.0",
+        world: "template",
+        imports: { default: trappable },
+        exports: { default: async },
+        additional_derives: [PartialEq],
+        with: {
+            "hoopoe:flow/host": super::bindings::hoopoe::flow::host,
+            "hoopoe:flow/types": super::bindings::hoopoe::flow::types,
+        },
     });
 }
 
@@ -40,18 +58,18 @@ impl host::Host for Guest {
 
 impl types::Host for Guest {}
 
-/// Give plugins what they may import.
+/// Give plugins of both worlds what they may import.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
     bindings::Flow::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)
 }
 
-/// A plugin whose imports are resolved and whose exports are found: an instance is made of it for each call.
+/// A flow whose imports are resolved and whose exports are found: an instance is made of it for each call.
 #[derive(Clone)]
-pub(crate) struct Prepared(bindings::FlowPre<Guest>);
+pub(crate) struct Flow(bindings::FlowPre<Guest>);
 
-impl Prepared {
+impl Flow {
     pub(crate) fn new(pre: InstancePre<Guest>) -> Result<Self> {
-        bindings::FlowPre::new(pre).map(Prepared)
+        bindings::FlowPre::new(pre).map(Flow)
     }
 
     pub(crate) async fn describe(&self, store: &mut Store<Guest>) -> Result<Manifest> {
@@ -78,5 +96,29 @@ impl Prepared {
     ) -> Result<std::result::Result<Vec<u8>, String>> {
         let flow = self.0.instantiate_async(&mut *store).await?;
         flow.hoopoe_flow_handler().call_migrate_state(store, from_version, state).await
+    }
+}
+
+/// A renderer whose imports are resolved and whose exports are found: an instance is made of it for each call.
+#[derive(Clone)]
+pub(crate) struct Template(template_bindings::TemplatePre<Guest>);
+
+impl Template {
+    pub(crate) fn new(pre: InstancePre<Guest>) -> Result<Self> {
+        template_bindings::TemplatePre::new(pre).map(Template)
+    }
+
+    pub(crate) async fn describe(&self, store: &mut Store<Guest>) -> Result<Manifest> {
+        let template = self.0.instantiate_async(&mut *store).await?;
+        template.hoopoe_flow_renderer().call_describe(store).await
+    }
+
+    pub(crate) async fn render(
+        &self,
+        store: &mut Store<Guest>,
+        request: &Request,
+    ) -> Result<std::result::Result<SendContent, RenderError>> {
+        let template = self.0.instantiate_async(&mut *store).await?;
+        template.hoopoe_flow_renderer().call_render(store, request).await
     }
 }

@@ -38,7 +38,7 @@ pub fn core(describe: &str, on_event: &str, more: &str) -> String {
     format!(
         r#"(module
             {more}
-            (memory (export "memory") 1)
+            (memory (export "memory") 2)
             (table $table 1 funcref)
             (global $next (mut i32) (i32.const 4096))
             (data (i32.const 0) "\40\00\00\00\05\00\00\00\50\00\00\00\05\00\00\00")
@@ -61,12 +61,24 @@ pub fn core(describe: &str, on_event: &str, more: &str) -> String {
 pub const DESCRIBE: &str = "(i32.const 0)";
 
 pub fn encode(core: &str, wit: &str) -> Vec<u8> {
+    ComponentEncoder::default().module(&embed(core, &[wit], "flow")).unwrap().encode().unwrap()
+}
+
+/// A component of this world, whose WIT may use other packages; the contract comes last.
+pub fn component_of(core: &str, wit: &[&str], world: &str) -> Vec<u8> {
+    ComponentEncoder::default().module(&embed(core, wit, world)).unwrap().encode().unwrap()
+}
+
+/// A core module that carries its WIT.
+pub fn embed(core: &str, wit: &[&str], world: &str) -> Vec<u8> {
     let mut module = wat::parse_str(core).unwrap();
     let mut resolve = Resolve::default();
-    let package = resolve.push_str("flow.wit", wit).unwrap();
-    let world = resolve.select_world(&[package], Some("flow")).unwrap();
+    let mut packages = wit.iter().map(|wit| resolve.push_str("package.wit", wit).unwrap());
+    let package = packages.by_ref().last().unwrap();
+    drop(packages);
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
+    module
 }
 
 pub fn context() -> Context {
@@ -81,6 +93,7 @@ pub fn context() -> Context {
                 user_id: None,
                 name: None,
                 username: None,
+                tags: Vec::new(),
             },
         },
         event_id: "e-1".into(),

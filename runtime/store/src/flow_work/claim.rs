@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use sqlx::PgConnection;
 
-use super::{Event, Work};
+use super::{Event, Flow, State, Work};
 use crate::Store;
 use crate::lanes::{self, Stage};
 
@@ -35,9 +35,12 @@ async fn load(db: &mut PgConnection, work: &mut [Work]) -> Result<(), sqlx::Erro
     // Index events_lane, then primary keys: by the event's tenant, not the lane's, where the event is needed first.
     let rows = sqlx::query!(
         r#"select k.place as "place!", e.id, e.kind, e.raw::text as "raw!", e.occurred_at, e.received_at,
-                  cv.id as conversation_id, cv.state, cv.channel_id, ch.phone_number_id, ch.display_phone_number,
-                  ct.wa_id, ct.user_id, ct.name, ct.username, t.name as tenant_name, t.flow,
-                  t.flow_config::text as "flow_config!", run.result is not null as "done!"
+                  cv.id as conversation_id, cv.state, cv.state_plugin, cv.state_digest,
+                  cv.handed_off_at is not null as "handed_off!", cv.channel_id, ch.phone_number_id,
+                  ch.display_phone_number, ct.wa_id, ct.user_id, ct.name, ct.username, ct.tags,
+                  t.name as tenant_name, t.flow, t.flow_digest, t.flow_config_id, t.flow_canary_digest,
+                  t.flow_canary_percent, t.flow_paused_at is not null as "paused!",
+                  run.result is not null as "done!"
            from unnest($1::uuid[], $2::uuid[], $3::bigint[])
                 with ordinality as k (tenant_id, contact_id, done_event, place)
            cross join lateral (
@@ -51,7 +54,8 @@ async fn load(db: &mut PgConnection, work: &mut [Work]) -> Result<(), sqlx::Erro
            join tenants t on t.id = k.tenant_id
            left join lateral (
                select result from flow_runs
-               where tenant_id = e.tenant_id and event_id = e.id and result <> 'retry' limit 1
+               where tenant_id = e.tenant_id and event_id = e.id and result not in ('retry', 'canary-failed', 'paused')
+               limit 1
            ) as run on true
            order by k.place, e.id"#,
         &work.iter().map(|lane| lane.lease.lane.tenant_id).collect::<Vec<_>>(),
@@ -75,7 +79,12 @@ async fn load(db: &mut PgConnection, work: &mut [Work]) -> Result<(), sqlx::Erro
             occurred_at: row.occurred_at,
             received_at: row.received_at,
             conversation_id: row.conversation_id,
-            state: row.state,
+            state: row.state.map(|bytes| State {
+                bytes,
+                plugin: row.state_plugin.unwrap_or_default(),
+                digest: row.state_digest.unwrap_or_default(),
+            }),
+            handed_off: row.handed_off,
             contact_id: lane.lease.lane.contact_id,
             channel_id: row.channel_id,
             phone_number_id: row.phone_number_id,
@@ -84,9 +93,17 @@ async fn load(db: &mut PgConnection, work: &mut [Work]) -> Result<(), sqlx::Erro
             user_id: row.user_id,
             name: row.name,
             username: row.username,
+            tags: row.tags,
             tenant_name: row.tenant_name,
-            flow: row.flow,
-            flow_config: row.flow_config,
+            flow: Flow {
+                name: row.flow,
+                digest: row.flow_digest,
+                config_id: row.flow_config_id,
+                canary: row
+                    .flow_canary_digest
+                    .map(|digest| (digest, u8::try_from(row.flow_canary_percent).unwrap_or(0))),
+                paused: row.paused,
+            },
         });
     }
     Ok(())

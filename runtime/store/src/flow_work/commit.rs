@@ -6,11 +6,13 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Advance, NextState, RunRecord};
+use super::{Advance, Event, NextState, RunRecord, State};
 use crate::Store;
 use crate::contacts::Place;
+use crate::http_calls::{self, NewCall};
 use crate::lanes::{self, LaneKey, Stage};
 use crate::outbound::{self, Addressed};
+use crate::timers::{self, Placed};
 
 impl Store {
     /// Commits lanes' runs in one transaction. For each lane: whether it was still owned; if not, nothing of it was
@@ -21,13 +23,25 @@ impl Store {
         let held = lanes::hold(&mut tx, Stage::Flow, lanes.iter().map(|advance| advance.lease)).await?;
         let owned: Vec<&Arc<Advance>> = lanes.iter().filter(|advance| held.contains(&advance.lease.lane)).collect();
         record(&mut tx, &owned, now).await?;
-        keep_states(&mut tx, &owned).await?;
+        keep_states(&mut tx, &owned, now).await?;
         let outbound: Vec<Addressed<'_>> = owned.iter().flat_map(|advance| advance.outbound()).collect();
         outbound::insert(&mut tx, &outbound, now).await?;
+        let timers = timers(&owned);
+        timers::apply(&mut tx, &timers).await?;
+        let calls: Vec<NewCall> =
+            owned.iter().flat_map(|lane| &lane.handled).flat_map(|handled| &handled.calls).cloned().collect();
+        http_calls::insert(&mut tx, &calls, now).await?;
+        tag(&mut tx, &owned).await?;
         advance(&mut tx, &owned, now).await?;
         tx.commit().await?;
         if !outbound.is_empty() {
             self.wakes.delivery.notify_one();
+        }
+        if !timers.is_empty() {
+            self.wakes.timers.notify_one();
+        }
+        if !calls.is_empty() {
+            self.wakes.calls.notify_one();
         }
         Ok(lanes.iter().map(|advance| held.contains(&advance.lease.lane)).collect())
     }
@@ -44,25 +58,43 @@ impl Advance {
     }
 }
 
+fn timers<'a>(lanes: &[&'a Arc<Advance>]) -> Vec<Placed<'a>> {
+    let changes = lanes.iter().flat_map(|lane| {
+        let LaneKey { tenant_id, contact_id } = lane.lease.lane;
+        lane.handled.iter().flat_map(move |handled| {
+            let (conversation_id, channel_id) = (handled.event.conversation_id, handled.event.channel_id);
+            handled.timers.iter().map(move |change| Placed {
+                tenant_id,
+                contact_id,
+                conversation_id,
+                channel_id,
+                change,
+            })
+        })
+    });
+    changes.collect()
+}
+
 async fn record(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    let runs: Vec<(Uuid, i64, &RunRecord)> = lanes
+    let runs: Vec<(Uuid, &Event, &RunRecord)> = lanes
         .iter()
-        .flat_map(|lane| lane.handled.iter().map(|h| (lane.lease.lane.tenant_id, h.event.id, &h.run)))
+        .flat_map(|lane| lane.handled.iter().map(|h| (lane.lease.lane.tenant_id, &h.event, &h.run)))
         .collect();
     if runs.is_empty() {
         return Ok(());
     }
     sqlx::query!(
         "insert into flow_runs (tenant_id, event_id, attempt, plugin, digest, result, reason, actions, fuel, micros,
-                                memory_bytes, logs, at)
+                                memory_bytes, logs, conversation_id, context, config_id, state, outcome, at)
          select tenant_id, event_id, attempt, plugin, digest, result, reason, actions, fuel, micros, memory_bytes,
-                logs::json, $13
+                logs::json, conversation_id, context::json, config_id, state, outcome::json, $18
          from unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[],
-                     $9::bigint[], $10::bigint[], $11::bigint[], $12::text[])
+                     $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::uuid[], $14::text[],
+                     $15::bigint[], $16::bytea[], $17::text[])
               as k (tenant_id, event_id, attempt, plugin, digest, result, reason, actions, fuel, micros, memory_bytes,
-                    logs)",
+                    logs, conversation_id, context, config_id, state, outcome)",
         &runs.iter().map(|(tenant, _, _)| *tenant).collect::<Vec<_>>(),
-        &runs.iter().map(|(_, event, _)| *event).collect::<Vec<_>>(),
+        &runs.iter().map(|(_, event, _)| event.id).collect::<Vec<_>>(),
         &runs.iter().map(|(_, _, run)| run.attempt).collect::<Vec<_>>(),
         &runs.iter().map(|(_, _, run)| run.plugin.clone()).collect::<Vec<_>>(),
         &runs.iter().map(|(_, _, run)| run.digest.clone()).collect::<Vec<_>>(),
@@ -73,6 +105,11 @@ async fn record(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Ut
         &runs.iter().map(|(_, _, run)| run.micros).collect::<Vec<_>>(),
         &runs.iter().map(|(_, _, run)| run.memory_bytes).collect::<Vec<_>>(),
         &runs.iter().map(|(_, _, run)| run.logs.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &runs.iter().map(|(_, event, _)| event.conversation_id).collect::<Vec<_>>(),
+        &runs.iter().map(|(_, _, run)| run.context.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &runs.iter().map(|(_, _, run)| run.config_id).collect::<Vec<_>>() as &[Option<i64>],
+        &runs.iter().map(|(_, _, run)| run.state.clone()).collect::<Vec<_>>() as &[Option<Vec<u8>>],
+        &runs.iter().map(|(_, _, run)| run.outcome.clone()).collect::<Vec<_>>() as &[Option<String>],
         now
     )
     .execute(db)
@@ -80,12 +117,13 @@ async fn record(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Ut
     Ok(())
 }
 
-/// The last state of each conversation counts, and its last message from the contact.
-async fn keep_states(db: &mut PgConnection, lanes: &[&Arc<Advance>]) -> Result<(), sqlx::Error> {
+/// The last state of each conversation counts, its first hand-off, and its last message from the contact.
+async fn keep_states(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     struct Last<'a> {
         tenant_id: Uuid,
         conversation_id: Uuid,
-        state: Option<(&'a Option<Vec<u8>>, &'a str)>,
+        state: Option<&'a Option<State>>,
+        hand_off: Option<&'a str>,
         inbound_at: Option<DateTime<Utc>>,
     }
     let mut conversations: Vec<Last<'_>> = Vec::new();
@@ -97,37 +135,73 @@ async fn keep_states(db: &mut PgConnection, lanes: &[&Arc<Advance>]) -> Result<(
             let known = conversations[start..].iter().position(|last| last.conversation_id == conversation_id);
             let place = known.map_or(conversations.len(), |known| start + known);
             if known.is_none() {
-                conversations.push(Last { tenant_id, conversation_id, state: None, inbound_at: None });
+                conversations.push(Last { tenant_id, conversation_id, state: None, hand_off: None, inbound_at: None });
             }
             let last = &mut conversations[place];
             if let NextState::Set(state) = &handled.state {
-                last.state = Some((state, &handled.run.plugin));
+                last.state = Some(state);
             }
+            last.hand_off = last.hand_off.or(handled.hand_off.as_deref());
             if handled.event.kind == "message" {
                 last.inbound_at = last.inbound_at.max(Some(handled.event.occurred_at));
             }
         }
     }
-    conversations.retain(|last| last.state.is_some() || last.inbound_at.is_some());
+    conversations.retain(|last| last.state.is_some() || last.hand_off.is_some() || last.inbound_at.is_some());
     if conversations.is_empty() {
         return Ok(());
     }
+    let left = |last: &Last<'_>| last.state.and_then(Option::as_ref).cloned();
     sqlx::query!(
         "update conversations c set
              state = case when k.changed then k.state else c.state end,
              state_plugin = case when k.changed then k.plugin else c.state_plugin end,
+             state_digest = case when k.changed then k.digest else c.state_digest end,
+             handed_off_at = case when k.hand_off is null then c.handed_off_at else coalesce(c.handed_off_at, $9) end,
+             handed_off_reason = coalesce(k.hand_off, c.handed_off_reason),
              last_inbound_at = greatest(c.last_inbound_at, k.inbound_at)
-         from unnest($1::uuid[], $2::uuid[], $3::bool[], $4::bytea[], $5::text[], $6::timestamptz[])
-              as k (tenant_id, id, changed, state, plugin, inbound_at)
+         from unnest($1::uuid[], $2::uuid[], $3::bool[], $4::bytea[], $5::text[], $6::text[], $7::text[],
+                     $8::timestamptz[])
+              as k (tenant_id, id, changed, state, plugin, digest, hand_off, inbound_at)
          where c.tenant_id = k.tenant_id and c.id = k.id",
         &conversations.iter().map(|last| last.tenant_id).collect::<Vec<_>>(),
         &conversations.iter().map(|last| last.conversation_id).collect::<Vec<_>>(),
         &conversations.iter().map(|last| last.state.is_some()).collect::<Vec<_>>(),
-        &conversations.iter().map(|last| last.state.and_then(|(state, _)| state.clone())).collect::<Vec<_>>()
+        &conversations.iter().map(|last| left(last).map(|state| state.bytes)).collect::<Vec<_>>()
             as &[Option<Vec<u8>>],
-        &conversations.iter().map(|last| last.state.map(|(_, plugin)| plugin.to_owned())).collect::<Vec<_>>()
+        &conversations.iter().map(|last| left(last).map(|state| state.plugin)).collect::<Vec<_>>()
             as &[Option<String>],
-        &conversations.iter().map(|last| last.inbound_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>]
+        &conversations.iter().map(|last| left(last).map(|state| state.digest)).collect::<Vec<_>>()
+            as &[Option<String>],
+        &conversations.iter().map(|last| last.hand_off.map(str::to_owned)).collect::<Vec<_>>() as &[Option<String>],
+        &conversations.iter().map(|last| last.inbound_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The last set of tags of each contact counts.
+async fn tag(db: &mut PgConnection, lanes: &[&Arc<Advance>]) -> Result<(), sqlx::Error> {
+    let changed: Vec<(LaneKey, String)> = lanes
+        .iter()
+        .filter_map(|lane| {
+            let tags = lane.handled.iter().rev().find_map(|handled| handled.tags.as_ref())?;
+            Some((lane.lease.lane, serde_json::Value::from(tags.clone()).to_string()))
+        })
+        .collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    // Arrays of arrays have to be rectangular in Postgres: the tags travel as JSON.
+    sqlx::query!(
+        "update contacts c set tags = array(select json_array_elements_text(k.tags::json))
+         from unnest($1::uuid[], $2::uuid[], $3::text[]) as k (tenant_id, id, tags)
+         where c.tenant_id = k.tenant_id and c.id = k.id",
+        &changed.iter().map(|(lane, _)| lane.tenant_id).collect::<Vec<_>>(),
+        &changed.iter().map(|(lane, _)| lane.contact_id).collect::<Vec<_>>(),
+        &changed.iter().map(|(_, tags)| tags.clone()).collect::<Vec<_>>()
     )
     .execute(db)
     .await?;

@@ -100,6 +100,10 @@ impl Ground {
             micros: 1,
             memory_bytes: 1,
             logs: None,
+            context: None,
+            config_id: None,
+            state: None,
+            outcome: None,
         };
         let message = Outbound {
             id: self.ambient.id(),
@@ -109,7 +113,16 @@ impl Ground {
             idempotency_key: Some(format!("reply:{}", event.id)),
             event_id: Some(event.id),
         };
-        Handled { event, run, state: NextState::Keep, messages: vec![message] }
+        Handled {
+            event,
+            run,
+            state: NextState::Keep,
+            messages: vec![message],
+            timers: Vec::new(),
+            calls: Vec::new(),
+            tags: None,
+            hand_off: None,
+        }
     }
 }
 

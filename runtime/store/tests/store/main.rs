@@ -5,6 +5,7 @@
 
 mod diagram;
 mod ground;
+mod http_calls;
 mod journal;
 mod lanes;
 mod queries;

@@ -1,0 +1,21 @@
+//! One module per command: its options, what it does, what it prints.
+
+pub mod activate;
+pub mod build;
+pub mod completions;
+pub mod config;
+pub mod deactivate;
+pub mod dev;
+pub mod hosts;
+pub mod logs;
+pub mod new;
+pub mod push;
+pub mod replay;
+pub mod resume;
+pub mod rollback;
+pub mod runs;
+pub mod say;
+pub mod secret;
+pub mod simulate;
+pub mod test;
+pub mod versions;

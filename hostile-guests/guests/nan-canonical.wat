@@ -1,0 +1,15 @@
+;; Makes NaNs whose bits differ between processors, and leaves them as state.
+(func $on_event (param $event i32) (result i32)
+    (local $zero f64) (local $small f32)
+    ;; 0 / 0, also negated; the root of -1; infinity - infinity; one with a payload of its own, used in a sum.
+    (f64.store (i32.const 4096) (f64.div (local.get $zero) (local.get $zero)))
+    (f64.store (i32.const 4104) (f64.sqrt (f64.const -1)))
+    (f64.store (i32.const 4112) (f64.sub (f64.const inf) (f64.const inf)))
+    (f64.store (i32.const 4120) (f64.add (f64.reinterpret_i64 (i64.const 0x7ff4dead0000beef)) (f64.const 1)))
+    (f64.store (i32.const 4128) (f64.min (f64.reinterpret_i64 (i64.const 0xfff8dead0000beef)) (f64.const 1)))
+    (f64.store (i32.const 4136) (f64.promote_f32 (f32.reinterpret_i32 (i32.const 0x7fa00001))))
+    (f32.store (i32.const 4144) (f32.demote_f64 (f64.reinterpret_i64 (i64.const 0xfff4dead0000beef))))
+    (f32.store (i32.const 4148) (f32.div (local.get $small) (local.get $small)))
+    (call $keep (i32.const 4096) (i32.const 56))
+    (call $reply (str "answered"))
+    (call $done))

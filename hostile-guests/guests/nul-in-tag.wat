@@ -1,0 +1,4 @@
+;; A tag with a NUL.
+(func $on_event (param $event i32) (result i32)
+    (call $plain (i32.const 6) (str "a\00b"))
+    (call $done))

@@ -1,0 +1,10 @@
+;; Two functions that call each other through a table.
+(type $step (func (param i32) (result i32)))
+(table $steps 2 funcref)
+(elem (i32.const 0) $tick $tock)
+(func $tick (type $step)
+    (i32.add (i32.const 1) (call_indirect (type $step) (local.get 0) (i32.const 1))))
+(func $tock (type $step)
+    (i32.mul (i32.const 3) (call_indirect (type $step) (local.get 0) (i32.const 0))))
+(func $on_event (param $event i32) (result i32)
+    (call $tick (i32.const 0)))

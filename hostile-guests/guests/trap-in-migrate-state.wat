@@ -1,0 +1,2 @@
+;; Fails over another version's state.
+(func $migrate_state (param i32 i32 i32 i32) (result i32) unreachable)

@@ -1,0 +1,3 @@
+;; Fails before any export is called.
+(func $fall unreachable)
+(start $fall)

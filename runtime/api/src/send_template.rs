@@ -1,0 +1,120 @@
+//! `POST /tenants/{id}/send/template`: one of the tenant's templates, with values for its variables.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use hoopoe_plugins::RenderError;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::Api;
+use crate::auth::ForTenant;
+use crate::error::{ApiError, ErrorBody, bad_request, busy, invalid_field, tenant_not_found, unprocessable};
+use crate::json::Json;
+use crate::send::{Accepted, Addressed, queue};
+use crate::templates::no_template;
+
+/// A template to send.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendTemplateBody {
+    /// The recipient: a phone number with its country code, or Meta's business-scoped user id.
+    #[schema(example = "+919012345678")]
+    to: String,
+    /// The template's key.
+    #[serde(rename = "templateKey")]
+    #[schema(example = "welcome_v1")]
+    template_key: String,
+    /// The language wanted; the closest one that the template has stands in (`en_GB`, `en`, the default language).
+    #[serde(default)]
+    #[schema(example = "en")]
+    language: Option<String>,
+    /// Values by name, or a list for positional variables. Texts, numbers, true and false. Values that no variable has
+    /// are left out.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>, example = json!({"first_name": "Sam"}))]
+    variables: Option<Value>,
+    /// Unique per tenant, 1 to 256 characters: a second request with the same key sends nothing.
+    #[serde(default, alias = "idempotencyKey")]
+    #[schema(example = "send:order:12345")]
+    idempotency_key: Option<String>,
+    /// The number to send from, by Meta's id; the tenant's first number when absent.
+    #[serde(default)]
+    from: Option<String>,
+}
+
+/// Send a template. It is rendered now and queued when the answer comes; delivery follows in order per contact.
+#[utoipa::path(post, path = "/tenants/{id}/send/template", tag = "messages", request_body = SendTemplateBody,
+    params(("id" = Uuid, Path, description = "The tenant")), security(("bearer" = [])),
+    responses((status = 202, body = Accepted),
+        (status = 400, description = "Variables are missing (missing_variables: details.missing names them), or the \
+            rendered message is over Meta's limits", body = ErrorBody),
+        (status = 401, body = ErrorBody),
+        (status = 404, description = "There is no such template (unknown_template)", body = ErrorBody),
+        (status = 409, description = "The idempotency key was used before; details.messageId names the message",
+            body = ErrorBody),
+        (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
+        (status = 422, description = "The tenant's own renderer failed (renderer_failed)", body = ErrorBody),
+        (status = 503, body = ErrorBody)))]
+pub async fn send_template(
+    ForTenant(tenant_id): ForTenant,
+    State(api): State<Api>,
+    Json(body): Json<SendTemplateBody>,
+) -> Result<(StatusCode, axum::Json<Accepted>), ApiError> {
+    let variables = values(body.variables)?;
+    let address = Addressed::check(&body.to, body.from, body.idempotency_key)?;
+    let tenant = api.store.tenant(tenant_id).await?.ok_or_else(|| tenant_not_found(&tenant_id.to_string()))?;
+    let (key, language) = (&body.template_key, body.language.as_deref());
+    let now = api.store.ambient.now();
+    let content = api.library.render((tenant_id, &tenant.name), key, language, &variables, now).await?;
+    // Rendering has checked it already.
+    let payload = content.payload(None).map_err(|invalid| bad_request(invalid.to_string()))?;
+    queue(&api, tenant_id, address, payload).await
+}
+
+/// Names and values. The elements of a list have the names `1`, `2` and so on.
+fn values(variables: Option<Value>) -> Result<Vec<(String, String)>, ApiError> {
+    let text = |name: String, path: String, value: Value| match value {
+        Value::String(text) => Ok((name, text)),
+        Value::Number(number) => Ok((name, number.to_string())),
+        Value::Bool(flag) => Ok((name, flag.to_string())),
+        _ => Err(invalid_field(&path, "give it a text, a number, true or false")),
+    };
+    match variables {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Object(named)) => {
+            // Null is no value: the variable's default counts.
+            let given = named.into_iter().filter(|(_, value)| !value.is_null());
+            given.map(|(name, value)| text(name.clone(), format!("variables.{name}"), value)).collect()
+        }
+        Some(Value::Array(list)) => list
+            .into_iter()
+            .enumerate()
+            .map(|(place, value)| text((place + 1).to_string(), format!("variables[{place}]"), value))
+            .collect(),
+        Some(_) => Err(invalid_field("variables", "give an object of names and values, or a list of values")),
+    }
+}
+
+impl From<RenderError> for ApiError {
+    fn from(error: RenderError) -> Self {
+        let text = error.to_string();
+        if error.is_passing() && !matches!(error, RenderError::Store(_)) {
+            return busy();
+        }
+        match error {
+            RenderError::UnknownTemplate(key) => no_template(&key),
+            RenderError::UnknownLanguage(reason) => invalid_field("language", reason),
+            RenderError::MissingVariables { names, .. } => {
+                bad_request(format!("variables: {text}")).with("missing_variables", json!({ "missing": names }))
+            }
+            RenderError::Invalid { template, .. } => {
+                bad_request(text).with("invalid_template", json!({ "templateKey": template }))
+            }
+            RenderError::Failed { name, code, .. } => {
+                unprocessable(text).with("renderer_failed", json!({ "renderer": name, "code": code }))
+            }
+            RenderError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The commands for tenants' developers: the real binary against a running host.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod dev;
+mod project;
+mod refusals;
+mod story;
+mod support;

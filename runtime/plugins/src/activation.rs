@@ -1,0 +1,369 @@
+//! A version takes over, or is tried, or makes room for the one before: what has to hold first.
+//!
+//! The version has to load here, its schema has to accept the configuration, and it has to understand the states that
+//! conversations have: those that were handled last go through its `migrate-state` before anything changes. A rollback
+//! asks less: it is the way out.
+
+use std::time::Duration;
+
+use hoopoe_store::plugins::{Activate, ChangeError, Plugin, Rolled, Version};
+use serde_json::Value;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::config::{self, Violation};
+use crate::{Error, Library};
+
+/// States that are tried.
+const STATES: i64 = 100;
+/// After so many failures the trial knows enough.
+const FAILURES: usize = 10;
+/// How long a trial goes on.
+const TRIAL: Duration = Duration::from_secs(10);
+/// Shortest beginning of a digest that names a version.
+const SHORTEST_PREFIX: usize = 8;
+
+/// What is to happen.
+#[derive(Debug, Clone)]
+pub struct Activation {
+    /// The tenant's plugin.
+    pub plugin: String,
+    /// A digest, a beginning of one, or a semantic version; the newest upload when absent.
+    pub version: Option<String>,
+    /// A trial on this percentage of the conversations, 1 to 99; otherwise the version takes over.
+    pub percent: Option<i16>,
+    /// A configuration to set with it.
+    pub config: Option<Value>,
+    /// Take over although states cannot be migrated.
+    pub force: bool,
+}
+
+/// Why a version did not take over.
+#[derive(Debug, thiserror::Error)]
+pub enum ActivateError {
+    /// There is no such version.
+    #[error("{0}")]
+    NoVersion(String),
+    /// The designation fits several versions.
+    #[error("{wanted} is the beginning of {count} versions; give more of the digest")]
+    Ambiguous {
+        /// What was given.
+        wanted: String,
+        /// How many begin so.
+        count: usize,
+    },
+    /// The configuration is not what this version's schema asks for.
+    #[error("the configuration does not fit version {digest}")]
+    Config {
+        /// The version whose schema it is.
+        digest: String,
+        /// What is wrong.
+        violations: Vec<Violation>,
+    },
+    /// The version does not understand states that conversations have.
+    #[error(
+        "migrate-state of version {version} fails for {failed} of {tried} recent conversations; \
+         in conversation {conversation_id}: {reason}"
+    )]
+    Migration {
+        /// The new version, from its manifest.
+        version: String,
+        /// Conversations whose state was tried.
+        tried: usize,
+        /// Of these, failed; not all are tried after the tenth failure.
+        failed: usize,
+        /// The first that failed.
+        conversation_id: Uuid,
+        /// Why.
+        reason: String,
+    },
+    /// The version cannot be loaded.
+    #[error(transparent)]
+    Plugin(#[from] Error),
+    /// It cannot be changed.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+}
+
+impl From<hoopoe_store::Error> for ActivateError {
+    fn from(error: hoopoe_store::Error) -> Self {
+        ActivateError::Change(error.into())
+    }
+}
+
+/// A version that can run, and the configuration that it would have.
+#[derive(Debug)]
+pub struct Runnable {
+    /// Loaded.
+    pub plugin: hoopoe_sandbox::Plugin,
+    /// The version; none for a built-in plugin.
+    pub digest: Option<String>,
+    /// The plugin's configuration: JSON text.
+    pub config: String,
+}
+
+/// What came of a trial of states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tried {
+    /// States that went through `migrate-state`.
+    pub states: usize,
+    /// Of these, failed.
+    pub failed: usize,
+}
+
+impl Library {
+    /// A tenant's plugin.
+    pub async fn plugin(&self, tenant_id: Uuid, name: &str) -> Result<Plugin, ChangeError> {
+        let found = self.store.plugins(tenant_id, Some(name)).await?.pop();
+        found.ok_or_else(|| ChangeError::NoPlugin(name.to_owned()))
+    }
+
+    /// The version that is meant: by its digest, by 8 or more digits of its beginning, or by its semantic version (the
+    /// newest upload of that version). Without a designation, the newest upload.
+    pub async fn version(&self, tenant_id: Uuid, plugin: &str, wanted: Option<&str>) -> Result<Version, ActivateError> {
+        self.plugin(tenant_id, plugin).await?;
+        let versions = self.store.plugin_versions(tenant_id, plugin).await?;
+        pick(plugin, versions, wanted)
+    }
+
+    /// A version of the tenant's flow, designated as for [`Library::version`], to run without effect. A built-in plugin
+    /// has the tenant's configuration of it when it is in charge, else none.
+    pub async fn runnable(&self, tenant_id: Uuid, name: &str, wanted: Option<&str>) -> Result<Runnable, ActivateError> {
+        let Some(plugin) = self.store.plugins(tenant_id, Some(name)).await?.pop() else {
+            // Not the tenant's: one that is built in has no versions.
+            let missing = || ChangeError::NoPlugin(name.to_owned());
+            let (None, Ok(built_in)) = (wanted, self.flow(tenant_id, name, None).await) else {
+                return Err(missing().into());
+            };
+            let config = self.store.builtin_config(tenant_id, name).await?;
+            return Ok(Runnable { plugin: built_in, digest: None, config });
+        };
+        if plugin.world != "flow" {
+            return Err(ActivateError::NoVersion(format!("{name} renders templates; only flows can be run so")));
+        }
+        let version = self.version(tenant_id, name, wanted).await?;
+        let loaded = self.flow(tenant_id, name, Some(&version.digest)).await?;
+        Ok(Runnable { plugin: loaded, digest: Some(version.digest), config: plugin.config })
+    }
+
+    /// Lets a version take over, or be tried on a share of the conversations.
+    pub async fn activate(&self, tenant_id: Uuid, wanted: &Activation) -> Result<(Version, Tried), ActivateError> {
+        let plugin = self.plugin(tenant_id, &wanted.plugin).await?;
+        let version = self.version(tenant_id, &wanted.plugin, wanted.version.as_deref()).await?;
+        let config = match &wanted.config {
+            Some(config) => config.clone(),
+            None => parsed(&plugin.config),
+        };
+        self.check_against(tenant_id, &plugin, &config, &[&version], wanted.percent.is_some()).await?;
+        let mut tried = Tried::default();
+        let mut reason = None;
+        // Loaded here, so that the first event does not wait for the compiler.
+        if plugin.world == "template" {
+            self.own_renderer(tenant_id, &plugin.name, &version.digest).await?;
+        } else {
+            let new = self.flow(tenant_id, &plugin.name, Some(&version.digest)).await?;
+            if let Some(active) = plugin.active.as_deref().filter(|active| *active != version.digest) {
+                match self.try_states(tenant_id, active, &new).await? {
+                    (all, None) => tried = all,
+                    (all, Some(error)) if wanted.force => {
+                        tried = all;
+                        reason = Some(format!("forced: {error}"));
+                    }
+                    (_, Some(error)) => {
+                        let (store, why) = (&self.store, error.to_string());
+                        store.note_migration_failed(tenant_id, &plugin.name, &version.digest, &why).await?;
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        let config = wanted.config.as_ref().map(Value::to_string);
+        let activate = Activate {
+            plugin: &plugin.name,
+            digest: &version.digest,
+            percent: wanted.percent,
+            config: config.as_deref(),
+            after: plugin.active.as_deref(),
+            config_id: plugin.config_id,
+            reason: reason.as_deref(),
+        };
+        self.store.activate_plugin(tenant_id, &activate).await?;
+        tracing::info!(tenant = %tenant_id, plugin = plugin.name, digest = version.digest, percent = wanted.percent,
+            "plugin activated");
+        Ok((version, tried))
+    }
+
+    /// Goes back: from a trial to the active version alone, else to the version that was active before.
+    pub async fn roll_back(&self, tenant_id: Uuid, name: &str) -> Result<Rolled, ActivateError> {
+        let plugin = self.plugin(tenant_id, name).await?;
+        let active = plugin.active.as_deref().ok_or_else(|| ChangeError::NotActive(name.to_owned()))?;
+        let to = match plugin.canary {
+            Some(_) => None,
+            None => {
+                let before = self.store.plugin_version_before(tenant_id, name).await?;
+                Some(before.ok_or_else(|| ChangeError::NothingBefore(name.to_owned()))?)
+            }
+        };
+        match &to {
+            Some(digest) if plugin.world == "template" => drop(self.own_renderer(tenant_id, name, digest).await?),
+            Some(digest) => drop(self.flow(tenant_id, name, Some(digest)).await?),
+            None => {}
+        }
+        let rolled = self.store.roll_plugin_back(tenant_id, name, active, to.as_deref()).await?;
+        tracing::info!(tenant = %tenant_id, plugin = name, digest = rolled.digest, "plugin rolled back");
+        Ok(rolled)
+    }
+
+    /// Gives a plugin another configuration. It has to fit the versions that run, or the newest when none does.
+    pub async fn set_config(&self, tenant_id: Uuid, name: &str, config: &Value) -> Result<(), ActivateError> {
+        let plugin = self.plugin(tenant_id, name).await?;
+        let newest = match plugin.active {
+            Some(_) => None,
+            None => self.store.plugin_versions(tenant_id, name).await?.into_iter().next(),
+        };
+        let newest: Vec<&Version> = newest.iter().collect();
+        self.check_against(tenant_id, &plugin, config, &newest, true).await?;
+        let checked: Vec<String> = plugin.active.iter().chain(&plugin.canary).cloned().collect();
+        self.store.set_plugin_config(tenant_id, name, &config.to_string(), &checked).await?;
+        Ok(())
+    }
+
+    /// Checks a configuration against these versions, and against those that run when they are to go on.
+    async fn check_against(
+        &self,
+        tenant_id: Uuid,
+        plugin: &Plugin,
+        config: &Value,
+        versions: &[&Version],
+        and_running: bool,
+    ) -> Result<(), ActivateError> {
+        let running = match and_running && (plugin.active.is_some() || plugin.canary.is_some()) {
+            true => self.store.plugin_versions(tenant_id, &plugin.name).await?,
+            false => Vec::new(),
+        };
+        let runs = |version: &&Version| {
+            let digest = Some(version.digest.as_str());
+            digest == plugin.active.as_deref() || digest == plugin.canary.as_deref()
+        };
+        for version in versions.iter().copied().chain(running.iter().filter(runs)) {
+            config::check_config(version.config_schema.as_deref(), config)
+                .map_err(|violations| ActivateError::Config { digest: version.digest.clone(), violations })?;
+        }
+        Ok(())
+    }
+
+    /// Hands the states that the active version left last to the new one.
+    async fn try_states(
+        &self,
+        tenant_id: Uuid,
+        active: &str,
+        new: &hoopoe_sandbox::Plugin,
+    ) -> Result<(Tried, Option<ActivateError>), ActivateError> {
+        let manifest = new.manifest();
+        let mut tried = Tried::default();
+        let mut first: Option<(Uuid, String)> = None;
+        let start = Instant::now();
+        for kept in self.store.recent_states(tenant_id, active, STATES).await? {
+            if tried.failed >= FAILURES || start.elapsed() > TRIAL {
+                break;
+            }
+            let (name, version) = kept.plugin.split_once('@').unwrap_or((&kept.plugin, ""));
+            tried.states += 1;
+            let failure = if name == manifest.name {
+                new.migrate_state(version, &kept.state).await.result.err().map(|failure| failure.to_string())
+            } else {
+                let advice = "a version with another name in its manifest does not get the state";
+                Some(format!("the state is {name}'s and this version calls itself {}: {advice}", manifest.name))
+            };
+            if let Some(reason) = failure {
+                tried.failed += 1;
+                first.get_or_insert((kept.conversation_id, reason));
+            }
+        }
+        let error = first.map(|(conversation_id, reason)| ActivateError::Migration {
+            version: manifest.version.clone(),
+            tried: tried.states,
+            failed: tried.failed,
+            conversation_id,
+            reason,
+        });
+        Ok((tried, error))
+    }
+}
+
+/// Kept configurations are JSON.
+fn parsed(config: &str) -> Value {
+    serde_json::from_str(config).unwrap_or_default()
+}
+
+fn pick(plugin: &str, versions: Vec<Version>, wanted: Option<&str>) -> Result<Version, ActivateError> {
+    let none = |why: String| ActivateError::NoVersion(format!("plugin {plugin} {why}"));
+    let Some(wanted) = wanted else {
+        let newest = versions.into_iter().next();
+        return newest.ok_or_else(|| none("has no versions; upload one".to_owned()));
+    };
+    let by_version = versions.iter().position(|version| version.version == wanted);
+    let is_prefix = wanted.len() >= SHORTEST_PREFIX && wanted.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let wanted_digest = wanted.to_ascii_lowercase();
+    let begins = |version: &Version| is_prefix && version.digest.starts_with(&wanted_digest);
+    let by_digest: Vec<usize> = (0..versions.len()).filter(|place| begins(&versions[*place])).collect();
+    let place = match (by_version, by_digest.as_slice()) {
+        (Some(place), _) => place,
+        (None, [place]) => *place,
+        (None, []) => {
+            let advice = "give a digest, 8 or more digits of its beginning, or a semantic version";
+            return Err(none(format!("has no version {wanted:?}; {advice}")));
+        }
+        (None, several) => return Err(ActivateError::Ambiguous { wanted: wanted.to_owned(), count: several.len() }),
+    };
+    versions.into_iter().nth(place).ok_or_else(|| none(format!("has no version {wanted:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+
+    fn version(digest: &str, version: &str) -> Version {
+        Version {
+            digest: digest.to_owned(),
+            version: version.to_owned(),
+            events: Vec::new(),
+            config_schema: None,
+            contract: "0.1.0".to_owned(),
+            size: 1,
+            imports: Vec::new(),
+            exports: Vec::new(),
+            compile_micros: 1,
+            created_at: DateTime::<Utc>::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_version_is_named_by_digest_beginning_or_number() {
+        // Newest first.
+        let versions = [("aaaaaaaa00", "1.1.0"), ("aaaaaaaa11", "1.0.0"), ("bbbbbbbb00", "1.0.0")];
+        let all: Vec<Version> = versions.into_iter().map(|(digest, number)| version(digest, number)).collect();
+        let cases = [
+            (None, "aaaaaaaa00"),
+            (Some("aaaaaaaa11"), "aaaaaaaa11"),
+            (Some("bbbbbbbb"), "bbbbbbbb00"),
+            (Some("BBBBBBBB"), "bbbbbbbb00"),
+            (Some("1.0.0"), "aaaaaaaa11"),
+            (Some("aaaaaaaa"), "the beginning of 2 versions"),
+            (Some("bbbbbbb"), "has no version"),
+            (Some("cccccccc"), "has no version"),
+            (Some("2.0.0"), "has no version"),
+            (Some(""), "has no version"),
+        ];
+        for (wanted, expected) in cases {
+            let found = match pick("shop", all.clone(), wanted) {
+                Ok(version) => version.digest,
+                Err(error) => error.to_string(),
+            };
+            assert!(found.contains(expected), "{wanted:?}: {found}");
+        }
+        assert!(pick("shop", Vec::new(), None).is_err_and(|error| error.to_string().contains("upload one")));
+    }
+}

@@ -1,0 +1,59 @@
+//! Events that Hoopoe itself adds to the journal: timers that are due, answers to HTTP calls.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::lanes::{self, LaneKey, Stage};
+
+/// An event for a conversation's flow.
+#[derive(Debug)]
+pub(crate) struct InternalEvent {
+    pub tenant_id: Uuid,
+    pub channel_id: Uuid,
+    pub conversation_id: Uuid,
+    pub contact_id: Uuid,
+    /// `timer` or `http-response`.
+    pub kind: &'static str,
+    /// What makes it unique among the channel's events of this kind.
+    pub id: Uuid,
+    /// JSON text.
+    pub raw: String,
+    pub occurred_at: DateTime<Utc>,
+}
+
+/// Appends the events and opens their lanes. The caller commits, and then wakes the flow stage.
+pub(crate) async fn append(
+    db: &mut PgConnection,
+    events: &[InternalEvent],
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let keys = events.iter().map(|event| LaneKey { tenant_id: event.tenant_id, contact_id: event.contact_id });
+    lanes::open(db, Stage::Flow, keys, now).await?;
+    sqlx::query!(
+        "insert into events (tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw, occurred_at,
+                             received_at)
+         select tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw::json, occurred_at, $9
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
+                     $8::timestamptz[])
+              with ordinality as k (tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw,
+                                    occurred_at, place)
+         order by place
+         on conflict (tenant_id, channel_id, kind, external_id) do nothing",
+        &events.iter().map(|event| event.tenant_id).collect::<Vec<_>>(),
+        &events.iter().map(|event| event.channel_id).collect::<Vec<_>>(),
+        &events.iter().map(|event| event.conversation_id).collect::<Vec<_>>(),
+        &events.iter().map(|event| event.contact_id).collect::<Vec<_>>(),
+        &events.iter().map(|event| event.kind.to_owned()).collect::<Vec<_>>(),
+        &events.iter().map(|event| event.id.to_string()).collect::<Vec<_>>(),
+        &events.iter().map(|event| event.raw.clone()).collect::<Vec<_>>(),
+        &events.iter().map(|event| event.occurred_at).collect::<Vec<_>>(),
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The circuit breaker of a tenant's flow, and the way back from a canary that fails.
+
+use uuid::Uuid;
+
+use super::running;
+use crate::lanes::Stage;
+use crate::{Error, Store};
+
+impl Store {
+    /// Lets the tenant's events wait, as long as this flow is in charge and does not wait already. `flow` may be built
+    /// in. Gives whether the tenant's events wait since now.
+    pub async fn pause_flow(&self, tenant_id: Uuid, flow: &str, reason: &str) -> Result<bool, Error> {
+        let now = self.ambient.now();
+        let mut tx = self.pool.begin().await?;
+        // Primary key.
+        let digest = sqlx::query_scalar!(
+            "update tenants set flow_paused_at = $3, flow_paused_reason = $4
+             where id = $1 and flow = $2 and flow_paused_at is null returning flow_digest",
+            tenant_id,
+            flow,
+            now,
+            reason.replace('\0', "\u{fffd}")
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        // A built-in plugin has no history.
+        if let Some(Some(digest)) = &digest {
+            running::note(&mut tx, tenant_id, flow, ("pause", Some(digest), Some(reason)), now).await?;
+        }
+        tx.commit().await?;
+        Ok(digest.is_some())
+    }
+
+    /// Lets the tenant's events go on, in order, when this flow is in charge. `false` when they did not wait for it.
+    pub async fn resume_flow(&self, tenant_id: Uuid, flow: &str) -> Result<bool, Error> {
+        let now = self.ambient.now();
+        let mut tx = self.pool.begin().await?;
+        let running = running::lock(&mut tx, tenant_id).await?;
+        // Primary key.
+        let resumed = sqlx::query!(
+            "update tenants set flow_paused_at = null, flow_paused_reason = null
+             where id = $1 and flow = $2 and flow_paused_at is not null",
+            tenant_id,
+            flow
+        )
+        .execute(&mut *tx)
+        .await?;
+        if resumed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        if let Some(digest) = &running.flow_digest {
+            running::note(&mut tx, tenant_id, &running.flow, ("resume", Some(digest), None), now).await?;
+        }
+        wake_lanes(&mut tx, tenant_id, now).await?;
+        tx.commit().await?;
+        self.wakes.flow.notify_one();
+        Ok(true)
+    }
+
+    /// Ends a trial: all conversations are the active version's again. Does nothing unless this version is the canary
+    /// still. Gives whether it was.
+    pub async fn canary_failed(
+        &self,
+        tenant_id: Uuid,
+        plugin: &str,
+        digest: &str,
+        reason: &str,
+    ) -> Result<bool, Error> {
+        let now = self.ambient.now();
+        let mut tx = self.pool.begin().await?;
+        // Primary keys.
+        let ended = sqlx::query!(
+            "update tenants t set flow_canary_digest = null, flow_canary_percent = 0,
+                    flow_wants = coalesce((select v.events from plugin_versions v
+                                           where v.tenant_id = $1 and v.plugin = $2 and v.digest = t.flow_digest),
+                                          t.flow_wants)
+             where t.id = $1 and t.flow = $2 and t.flow_digest is not null and t.flow_canary_digest = $3",
+            tenant_id,
+            plugin,
+            digest
+        )
+        .execute(&mut *tx)
+        .await?;
+        let ended = ended.rows_affected() > 0;
+        if ended {
+            running::note(&mut tx, tenant_id, plugin, ("canary-failed", Some(digest), Some(reason)), now).await?;
+        }
+        tx.commit().await?;
+        Ok(ended)
+    }
+
+    /// Writes down that a conversation's state could not be handed to this version.
+    pub async fn note_migration_failed(
+        &self,
+        tenant_id: Uuid,
+        plugin: &str,
+        digest: &str,
+        reason: &str,
+    ) -> Result<(), Error> {
+        let mut db = self.pool.acquire().await?;
+        let what = ("migration-failed", Some(digest), Some(reason));
+        running::note(&mut db, tenant_id, plugin, what, self.ambient.now()).await?;
+        Ok(())
+    }
+}
+
+/// Makes the tenant's lanes of the flow stage ready. One that is being worked on may be claimed twice; the fence
+/// refuses the first owner's result, and the second's is the same. The order within a lane is that of its events.
+pub(super) async fn wake_lanes(
+    db: &mut sqlx::PgConnection,
+    tenant_id: Uuid,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(), sqlx::Error> {
+    // Primary key; locked in its order, as everywhere.
+    sqlx::query!(
+        "with waiting as (
+             select contact_id from lanes where tenant_id = $1 and stage = $2 and ready_at > $3
+             order by contact_id for update
+         )
+         update lanes l set ready_at = $3 from waiting w
+         where l.tenant_id = $1 and l.contact_id = w.contact_id and l.stage = $2",
+        tenant_id,
+        Stage::Flow as i16,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
