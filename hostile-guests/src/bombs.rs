@@ -5,9 +5,9 @@
 use std::iter::repeat_n;
 
 use wasm_encoder::{
-    BlockType, CodeSection, Component, ComponentExportKind, ComponentExportSection, ComponentSection, CustomSection,
-    ElementSection, Elements, Function, FunctionSection, MemorySection, MemoryType, Module, ModuleSection, RefType,
-    TableSection, TableType, TypeSection, ValType, ConstExpr, DataSection,
+    BlockType, CodeSection, Component, ComponentExportKind, ComponentExportSection, ComponentSection, ConstExpr,
+    CustomSection, DataSection, ElementSection, Elements, Function, FunctionSection, MemorySection, MemoryType, Module,
+    ModuleSection, RefType, TableSection, TableType, TypeSection, ValType,
 };
 
 /// The most locals that a function can have.
@@ -138,7 +138,7 @@ pub fn nested_components(depth: u32) -> Vec<u8> {
 pub fn many_exports(plugin: &[u8], count: u32) -> Vec<u8> {
     let mut exports = ComponentExportSection::new();
     for number in 0..count {
-        exports.export(&format!("more{number}"), ComponentExportKind::Instance, 0, None);
+        exports.export(format!("more{number}"), ComponentExportKind::Instance, 0, None);
     }
     appended(plugin, &exports)
 }

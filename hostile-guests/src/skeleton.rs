@@ -148,7 +148,9 @@ const WORDS: &str = r#"
 /// The whole core module.
 pub(crate) fn module(fields: &str) -> String {
     let (fields, strings) = strings::place(fields);
-    let has = |function: &str| fields.contains(&format!("(func ${function} ")) || fields.contains(&format!("(func ${function}\n"));
+    let has = |function: &str| {
+        fields.contains(&format!("(func ${function} ")) || fields.contains(&format!("(func ${function}\n"))
+    };
     let mut module = String::from(
         r#"(module
     (import "hoopoe:flow/host@0.1.0" "log" (func $log (param i32 i32 i32)))

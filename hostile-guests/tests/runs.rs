@@ -46,8 +46,10 @@ async fn time_and_stack() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn huge_frames() {
     let locals = 20_000;
-    let kept: String = (0..locals).map(|n| format!("(local.set {} (i64.load (i32.const {})))\n", n + 1, n * 8)).collect();
-    let used: String = (0..locals).map(|n| format!("(i64.store (i32.const {}) (local.get {}))\n", n * 8, n + 1)).collect();
+    let kept: String =
+        (0..locals).map(|n| format!("(local.set {} (i64.load (i32.const {})))\n", n + 1, n * 8)).collect();
+    let used: String =
+        (0..locals).map(|n| format!("(i64.store (i32.const {}) (local.get {}))\n", n * 8, n + 1)).collect();
     let attack = format!(
         "(func $deeper (param i32) {} {kept} (call $deeper (local.get 0)) {used})
          (func $on_event (param $event i32) (result i32) (call $deeper (i32.const 0)) (call $done))",

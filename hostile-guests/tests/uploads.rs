@@ -92,9 +92,7 @@ async fn worlds_and_imports() {
     let grown = WIT.replace("abort: func(message: string);", "abort: func(message: string); secret: func() -> u32;");
     let root = WIT.replace("import host;", "import host;\n import system: func(command: u32) -> u32;");
     let many = (0..2000).map(|n| format!("(import \"{}{n}\" (instance))", "x".repeat(1000))).collect::<String>();
-    let many = format!(
-        "(component {many} (instance $h) (export \"hoopoe:flow/handler@0.1.0\" (instance $h)))"
-    );
+    let many = format!("(component {many} (instance $h) (export \"hoopoe:flow/handler@0.1.0\" (instance $h)))");
     let read = r#"(import "hoopoe:flow/files@0.1.0" "read" (func (param i32 i32 i32)))"#;
     let secret = r#"(import "hoopoe:flow/host@0.1.0" "secret" (func (result i32)))"#;
     let system = r#"(import "$root" "system" (func (param i32) (result i32)))"#;
@@ -129,7 +127,10 @@ async fn features_that_are_off() {
         ("exceptions", "(tag $t) (func $a (throw $t))"),
         ("relaxed-simd", "(func $a (param v128) (drop (i32x4.relaxed_trunc_f32x4_s (local.get 0))))"),
         ("wide-arithmetic", "(func $a (drop (drop (i64.mul_wide_s (i64.const 1) (i64.const 1)))))"),
-        ("multi-memory", "(memory (export \"memory\") 17) (memory $two 1) (func $a (drop (i32.load $two (i32.const 0))))"),
+        (
+            "multi-memory",
+            "(memory (export \"memory\") 17) (memory $two 1) (func $a (drop (i32.load $two (i32.const 0))))",
+        ),
         ("page-sizes", "(memory (export \"memory\") 1114112 (pagesize 1))"),
     ];
     let stage = Stage::start().await;

@@ -86,7 +86,8 @@ impl Stage {
     /// Uploads under the name `evil`; `?activate=true` lets it take over.
     pub async fn put(&self, tenant: &Tenant, query: &str, bytes: Vec<u8>) -> (u16, Value) {
         let path = format!("/tenants/{}/plugins/evil{query}", tenant.id);
-        let request = self.world.api.request(Method::PUT, &path, &tenant.key).header("content-type", "application/wasm");
+        let request =
+            self.world.api.request(Method::PUT, &path, &tenant.key).header("content-type", "application/wasm");
         Client::answer(request.timeout(Duration::from_secs(200)).body(bytes)).await
     }
 
@@ -125,7 +126,10 @@ impl Stage {
     /// What the attacker's contact was sent by this tenant.
     pub fn heard(&self, tenant: &Tenant) -> Vec<String> {
         let accepted = self.world.sim.accepted().into_iter();
-        accepted.filter(|reply| reply.phone_number_id == tenant.phone_number_id).filter_map(|reply| reply.text).collect()
+        accepted
+            .filter(|reply| reply.phone_number_id == tenant.phone_number_id)
+            .filter_map(|reply| reply.text)
+            .collect()
     }
 
     /// Runs without effect, through the API.

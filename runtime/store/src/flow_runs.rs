@@ -166,14 +166,12 @@ impl Store {
     /// Removes up to `limit` runs that were committed before this moment, the oldest first. Gives how many; fewer than
     /// `limit` when none is left.
     pub async fn delete_runs_before(&self, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
-        // Index flow_runs_age, then primary keys; a queue's query, for all tenants.
+        // Index flow_runs_age, then the rows' places, which hold: a run is never updated. A queue's query, for all
+        // tenants.
         let deleted = sqlx::query!(
-            "with old as (
-                 select tenant_id, event_id, attempt from flow_runs where at < $1 order by at limit $2
-                 for update skip locked
-             )
-             delete from flow_runs r using old o
-             where r.tenant_id = o.tenant_id and r.event_id = o.event_id and r.attempt = o.attempt",
+            "delete from flow_runs where ctid = any (array(
+                 select ctid from flow_runs where at < $1 order by at limit $2 for update skip locked
+             ))",
             before,
             limit
         )

@@ -6,6 +6,7 @@
 //! webhook waits for it.
 
 mod breaker;
+mod history;
 mod lifecycle;
 mod running;
 mod secrets;

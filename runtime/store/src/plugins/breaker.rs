@@ -111,14 +111,17 @@ pub(super) async fn wake_lanes(
     tenant_id: Uuid,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), sqlx::Error> {
-    // Primary key; locked in its order, as everywhere.
+    // Primary key, by its first column. Locked in its order, as everywhere; a statement of its own, so that the next
+    // sees what others wrote before it got the locks.
     sqlx::query!(
-        "with waiting as (
-             select contact_id from lanes where tenant_id = $1 and stage = $2 and ready_at > $3
-             order by contact_id for update
-         )
-         update lanes l set ready_at = $3 from waiting w
-         where l.tenant_id = $1 and l.contact_id = w.contact_id and l.stage = $2",
+        "select contact_id from lanes where tenant_id = $1 and stage = $2 order by contact_id for update",
+        tenant_id,
+        Stage::Flow as i16
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    sqlx::query!(
+        "update lanes set ready_at = $3 where tenant_id = $1 and stage = $2 and ready_at > $3",
         tenant_id,
         Stage::Flow as i16,
         now

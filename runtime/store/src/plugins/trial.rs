@@ -22,7 +22,8 @@ impl Store {
     /// States that the version with this digest left in the conversations that were handled last, at most `limit`;
     /// from the tenant's latest 10,000 runs.
     pub async fn recent_states(&self, tenant_id: Uuid, digest: &str, limit: i64) -> Result<Vec<KeptState>, Error> {
-        // Index flow_runs_at, then the primary key of conversations.
+        // Index flow_runs_at, then the primary key of conversations; lateral with offset, so that its whole key is used
+        // also while the table is small.
         let states = sqlx::query_as!(
             KeptState,
             r#"select c.id as conversation_id, coalesce(c.state_plugin, '') as "plugin!", c.state as "state!"
@@ -32,7 +33,10 @@ impl Store {
                    ) as r
                    where r.conversation_id is not null group by r.conversation_id
                ) as recent
-               join conversations c on c.tenant_id = $1 and c.id = recent.conversation_id
+               cross join lateral (
+                   select id, state_plugin, state, state_digest from conversations
+                   where tenant_id = $1 and id = recent.conversation_id offset 0
+               ) as c
                where c.state_digest = $2 and c.state is not null
                order by recent.at desc, c.id limit $4"#,
             tenant_id,

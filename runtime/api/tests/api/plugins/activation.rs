@@ -205,6 +205,55 @@ async fn a_paused_plugin_says_why_and_goes_on_in_order() {
 }
 
 #[tokio::test]
+async fn a_plugin_makes_room_for_the_tenants_rules() {
+    let (world, acme, _, _) = with_versions().await;
+    world.api.plugin(&acme, "bot", "activate", &json!({ "digest": "0.1.0" })).await;
+    let rules = json!({ "flows": [{
+        "id": "greet", "match": { "contains": "hi" }, "action": { "type": "send_text", "text": "by the rules" },
+    }] });
+    let (status, saved) = world.api.post(&format!("/tenants/{}/flows", acme.id), &acme.key, &rules).await;
+    assert_eq!((status, &saved["active"]), (200, &json!(false)), "{saved}");
+    assert_eq!(answered(&world, &acme, ANN, "echo hi").await, "hi");
+    let instead = world.api.plugin(&acme, "bot", "deactivate", &json!({})).await;
+    assert_eq!(instead["instead"], "rules");
+    assert_eq!(answered(&world, &acme, ANN, "hi").await, "by the rules");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_renderer_takes_over_templates_and_makes_room_again() {
+    let (world, acme, _, _) = with_versions().await;
+    let bytes = component("templates").await;
+    let refused = put(&world, &acme, "bot", bytes.clone()).await;
+    refused.refuses("a renderer under a flow's name", 409, &["flow plugin", "another name"]);
+    assert_eq!(refused.body["code"], "other_world");
+
+    let uploaded = put(&world, &acme, "mine", bytes).await;
+    assert_eq!((uploaded.status, &uploaded.body["world"]), (201, &json!("template")), "{}", uploaded.body);
+    let digest = &uploaded.body["digest"];
+    let trial = call(&world, &acme, Method::POST, "mine/activate", json!({ "canaryPercent": 10 })).await;
+    trial.refuses("a trial", 400, &["no canary"]);
+    let event = json!({ "event": { "text": "hi" } });
+    let refused = call(&world, &acme, Method::POST, "mine/simulate", event).await;
+    refused.refuses("an event for a renderer", 404, &["only flows"]);
+
+    world.api.plugin(&acme, "mine", "activate", &json!({})).await;
+    let active = async || {
+        let (_, shown) = world.api.get(&format!("/tenants/{}/plugins/mine", acme.id), &acme.key).await;
+        shown["plugin"]["active"].clone()
+    };
+    assert_eq!(&active().await, digest);
+    assert!(answered(&world, &acme, ANN, "count").await.starts_with("thanks"), "events are another matter");
+    let in_use = call(&world, &acme, Method::DELETE, "mine", json!({})).await;
+    in_use.refuses("in use", 409, &["active"]);
+    let instead = world.api.plugin(&acme, "mine", "deactivate", &json!({})).await;
+    assert_eq!(instead["instead"], "templates");
+    assert_eq!(active().await, Value::Null);
+    assert_eq!(call(&world, &acme, Method::DELETE, "mine", json!({})).await.status, 204);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_version_is_designated_clearly() {
     let (world, acme, first, _) = with_versions().await;
     let activate = |body: Value| {
