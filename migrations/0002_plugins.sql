@@ -116,7 +116,7 @@ create table plugin_secrets (
 create table rule_sets (
     tenant_id  uuid not null references tenants (id),
     version    integer not null,
-    -- As the API takes it: {"flows": [...], "fallbackTemplateKey": ...}.
+    -- {"set": as the API takes it, "configId": the configuration that it was compiled to, or null}.
     rules      json not null,
     -- The version that this one restores.
     restores   integer,

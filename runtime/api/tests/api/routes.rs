@@ -9,19 +9,58 @@ use crate::answers::answer;
 use crate::webhook::signed;
 
 /// The contract: every route, with the status of a request that has its key and nothing else.
-pub const ROUTES: [(&str, &str, u16); 11] = [
+pub const ROUTES: [(&str, &str, u16); 43] = [
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
     ("POST", "/tenants/register", 415),
     ("GET", "/tenants/{id}", 200),
-    ("POST", "/tenants/{id}/send", 415),
+    ("GET", "/tenants/{id}/conversations", 200),
+    ("GET", "/tenants/{id}/conversations/{conversation}", 404),
+    ("POST", "/tenants/{id}/conversations/{conversation}/hand-off", 415),
+    ("POST", "/tenants/{id}/conversations/{conversation}/release", 404),
+    ("GET", "/tenants/{id}/flows", 200),
+    ("POST", "/tenants/{id}/flows", 415),
+    ("GET", "/tenants/{id}/flows/history", 200),
+    ("POST", "/tenants/{id}/flows/rollback", 415),
     ("GET", "/tenants/{id}/messages", 200),
     ("GET", "/tenants/{id}/messages/{message}", 200),
-    ("GET", "/whatsapp/webhook", 403),
-    ("POST", "/whatsapp/webhook", 401),
+    ("GET", "/tenants/{id}/plugins", 200),
+    ("DELETE", "/tenants/{id}/plugins/{name}", 404),
+    ("GET", "/tenants/{id}/plugins/{name}", 404),
+    ("PUT", "/tenants/{id}/plugins/{name}", 400),
+    ("POST", "/tenants/{id}/plugins/{name}/activate", 415),
+    ("PUT", "/tenants/{id}/plugins/{name}/config", 415),
+    ("POST", "/tenants/{id}/plugins/{name}/deactivate", 415),
+    ("PUT", "/tenants/{id}/plugins/{name}/hosts", 415),
+    ("POST", "/tenants/{id}/plugins/{name}/replay", 415),
+    ("POST", "/tenants/{id}/plugins/{name}/resume", 415),
+    ("POST", "/tenants/{id}/plugins/{name}/rollback", 415),
+    ("DELETE", "/tenants/{id}/plugins/{name}/secrets/{secret}", 404),
+    ("PUT", "/tenants/{id}/plugins/{name}/secrets/{secret}", 415),
+    ("POST", "/tenants/{id}/plugins/{name}/simulate", 415),
+    ("DELETE", "/tenants/{id}/plugins/{name}/versions/{digest}", 404),
+    ("GET", "/tenants/{id}/plugins/{name}/versions/{digest}", 404),
+    ("GET", "/tenants/{id}/runs", 200),
+    ("GET", "/tenants/{id}/runs/{eventId}", 404),
+    ("POST", "/tenants/{id}/send", 415),
+    ("POST", "/tenants/{id}/send/template", 415),
+    ("GET", "/tenants/{id}/templates", 200),
+    ("POST", "/tenants/{id}/templates", 415),
+    ("DELETE", "/tenants/{id}/templates/{key}", 404),
+    ("GET", "/tenants/{id}/templates/{key}", 404),
+    ("PUT", "/tenants/{id}/templates/{key}", 415),
     ("GET", "/webhook", 403),
     ("POST", "/webhook", 401),
+    ("GET", "/whatsapp/webhook", 403),
+    ("POST", "/whatsapp/webhook", 401),
 ];
+
+/// The route's path for a tenant, with this id in every other place.
+fn filled(route: &str, tenant: &str, other: &str) -> String {
+    let path = route.replace("{id}", tenant).replace("{message}", other).replace("{conversation}", other);
+    let path = path.replace("{name}", "bot").replace("{key}", "welcome").replace("{secret}", "KEY");
+    path.replace("{digest}", &"0".repeat(64)).replace("{eventId}", "1")
+}
 
 #[tokio::test]
 async fn every_route_answers_at_both_places() {
@@ -29,7 +68,7 @@ async fn every_route_answers_at_both_places() {
     let tenant = world.api.register("Acme", "106540352242922", "token").await;
     let message = world.api.send(&tenant, "+919012345678", "Hello").await;
     for (method, route, expected) in ROUTES {
-        let path = route.replace("{id}", &tenant.id.to_string()).replace("{message}", &message.to_string());
+        let path = filled(route, &tenant.id.to_string(), &message.to_string());
         let mut bodies = Vec::new();
         for base in ["", "/api"] {
             let request = world.api.request(method.parse().unwrap(), &format!("{base}{path}"), MASTER_KEY);
@@ -56,9 +95,11 @@ async fn a_wrong_method_is_told_so() {
     let world = World::builder().roles("api").start().await;
     let id = world.api.register("Acme", "106540352242922", "token").await.id.to_string();
     for (method, route, _) in ROUTES {
-        let path = route.replace("{id}", &id).replace("{message}", &id);
+        let path = filled(route, &id, &id);
         for base in ["", "/api"] {
-            for wrong in [Method::DELETE, Method::PATCH] {
+            let taken =
+                |method: &Method| ROUTES.iter().any(|(name, path, _)| *name == method.as_str() && *path == route);
+            for wrong in [Method::DELETE, Method::PATCH].into_iter().filter(|wrong| !taken(wrong)) {
                 let request = world.api.request(wrong.clone(), &format!("{base}{path}"), MASTER_KEY).json(&json!({}));
                 let answer = answer(request).await;
                 let label = format!("{wrong} {base}{route}");
