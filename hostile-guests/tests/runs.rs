@@ -45,7 +45,7 @@ async fn time_and_stack() {
 /// Frames that are larger than what is left between the guest's stack and its end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn huge_frames() {
-    let locals = 20_000;
+    let locals = 5_000;
     let kept: String =
         (0..locals).map(|n| format!("(local.set {} (i64.load (i32.const {})))\n", n + 1, n * 8)).collect();
     let used: String =
