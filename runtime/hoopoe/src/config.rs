@@ -167,7 +167,7 @@ impl Config {
             )?,
             canary_failure_percent: values.parse("CANARY_FAILURE_PERCENT", "10", "a percentage")?,
             run_retention: values.days("RUN_RETENTION", "7d")?,
-            plugin_cache: values.get("PLUGIN_CACHE").map_or_else(|| std::env::temp_dir().join("hoopoe"), PathBuf::from),
+            plugin_cache: values.get("PLUGIN_CACHE").map_or_else(temporary_cache, PathBuf::from),
             http_allowed_hosts: values.list("HTTP_ALLOWED_HOSTS", "*"),
             http_concurrency: values.at_least_one("HTTP_CONCURRENCY", "64")?,
             http_allow_private: values.flag("HTTP_ALLOW_PRIVATE")?,
@@ -186,6 +186,11 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// Each user's own: another's folder could not be written to.
+fn temporary_cache() -> PathBuf {
+    std::env::temp_dir().join(format!("hoopoe-{}", nix::unistd::getuid()))
 }
 
 fn file(path: &Path) -> Result<Vec<(String, String)>, Error> {
