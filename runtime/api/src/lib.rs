@@ -19,16 +19,20 @@ mod templates;
 mod tenants;
 mod webhook;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use chrono::TimeDelta;
+use hoopoe_flows::DeliveryGate;
 use hoopoe_ingest::Ingest;
 use hoopoe_plugins::Library;
 use hoopoe_secrets::MasterKey;
-use hoopoe_store::Store;
 use hoopoe_store::group::{GroupCommit, Sizes};
+use hoopoe_store::lanes::Births;
 use hoopoe_store::outbound::{Queued, SendRequest};
+use hoopoe_store::{SqlError, Store};
 use secrecy::SecretString;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -46,23 +50,56 @@ pub struct Api {
     verify_token: Arc<SecretString>,
 }
 
+/// What the API stands on.
+pub struct Ground {
+    /// The database.
+    pub store: Store,
+    /// Takes webhooks.
+    pub ingest: Ingest,
+    /// Plugins.
+    pub library: Library,
+    /// Seals tokens and secrets, and is the operator's key.
+    pub master_key: MasterKey,
+    /// What Meta repeats when it verifies the webhook's address.
+    pub verify_token: SecretString,
+    /// Where sends go when this process delivers too.
+    pub delivery: DeliveryGate,
+    /// For how long such sends belong to this process.
+    pub lease: TimeDelta,
+}
+
 impl Api {
-    /// `verify_token` is what Meta repeats when it verifies the webhook's address.
-    pub fn new(
-        store: Store,
-        ingest: Ingest,
-        library: Library,
-        master_key: MasterKey,
-        verify_token: SecretString,
-    ) -> Self {
+    /// Starts the writer of sends.
+    pub fn new(ground: Ground) -> Self {
+        let Ground { store, ingest, library, master_key, verify_token, delivery, lease } = ground;
         let sizes = Sizes { batch: 256, queue: 10_000, writers: 1 };
         let writer = store.clone();
         let sends = GroupCommit::start(sizes, move |requests: Vec<_>| {
-            let store = writer.clone();
-            Box::pin(async move { store.enqueue(&requests).await })
+            let (store, delivery) = (writer.clone(), delivery.clone());
+            Box::pin(async move { enqueue(&store, &delivery, &requests, lease).await })
         });
         Self { store, ingest, library, sends, master_key, verify_token: verify_token.into() }
     }
+}
+
+/// Queues requests, and hands over those whose lanes belong to this process.
+async fn enqueue(
+    store: &Store,
+    delivery: &DeliveryGate,
+    requests: &[Arc<SendRequest>],
+    lease: TimeDelta,
+) -> Result<Vec<Queued>, SqlError> {
+    let permits: Vec<_> = requests.iter().map(|request| delivery.admit(request.party.tenant_id)).collect();
+    let own: Vec<bool> = permits.iter().map(Option::is_some).collect();
+    let enqueued = store.enqueue(requests, Births { own: &own, lease }).await?;
+    let mut permits: HashMap<_, _> =
+        requests.iter().zip(permits).filter_map(|(request, permit)| Some((request.message.id, permit?))).collect();
+    for born in enqueued.born {
+        if let Some(permit) = permits.remove(&born.message_id) {
+            delivery.enter(born, permit);
+        }
+    }
+    Ok(enqueued.queued)
 }
 
 /// All routes.

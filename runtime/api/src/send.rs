@@ -17,6 +17,8 @@ use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, bad_request, conflict, invalid_field};
 use crate::json::Json;
 
+/// Priority of a single send: behind what flows answer, before bulk.
+const SINGLE: i16 = 1;
 /// Longest idempotency key, in characters.
 const LONGEST_KEY: usize = 256;
 
@@ -123,6 +125,7 @@ pub async fn queue(
             idempotency_key: idempotency_key.clone(),
             event_id: None,
         },
+        priority: SINGLE,
     };
     match api.sends.submit(request)?.committed().await? {
         Queued::New { created_at } => {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use hoopoe_protocol::graph::{self, Failure, Recipient};
 use hoopoe_store::deliveries::Delivery;
 use reqwest::header::CONTENT_TYPE;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
+
+use crate::senders::Sender;
 
 /// Most bytes of an answer that are read; Meta's have some hundreds.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -60,7 +62,7 @@ impl Graph {
         Ok(Self { client, base_url: settings.base_url.clone(), version: settings.version.clone() })
     }
 
-    pub(crate) async fn send(&self, delivery: &Delivery, token: &SecretString) -> Answer {
+    pub(crate) async fn send(&self, delivery: &Delivery, sender: &Sender) -> Answer {
         let recipient = match (&delivery.wa_id, &delivery.user_id) {
             (Some(wa_id), _) => Recipient::WaId(wa_id.clone()),
             (None, Some(user_id)) => Recipient::UserId(user_id.clone()),
@@ -70,11 +72,11 @@ impl Graph {
             Ok(payload) => payload,
             Err(error) => return Answer::Failed(broken(&format!("the stored payload is not JSON: {error}"))),
         };
-        let url = graph::messages_url(&self.base_url, &self.version, &delivery.phone_number_id);
+        let url = graph::messages_url(&self.base_url, &self.version, &sender.phone_number_id);
         let sent = self
             .client
             .post(url)
-            .bearer_auth(token.expose_secret())
+            .bearer_auth(sender.token.expose_secret())
             .header(CONTENT_TYPE, "application/json")
             .body(graph::request_body(&payload, &recipient, &delivery.message_id.to_string()))
             .send()
@@ -119,6 +121,8 @@ fn broken(reason: &str) -> Failure {
     Failure { class: graph::Class::Permanent, http_status: None, code: None, subcode: None, message }
 }
 
-pub(crate) fn begins_with(token: &SecretString, prefix: &str) -> bool {
-    token.expose_secret().starts_with(prefix)
+/// No request was made, for a reason of our own that passes.
+pub(crate) fn not_tried(reason: &str) -> Failure {
+    let message = reason.to_owned();
+    Failure { class: graph::Class::Transient, http_status: None, code: None, subcode: None, message }
 }

@@ -5,80 +5,106 @@
 //! have reached Meta is never simply repeated: its message waits for a status first.
 
 mod graph;
+mod senders;
 mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use hoopoe_lanes::{Options, Stage};
+use hoopoe_lanes::{Ask, Gate, Options, Stage};
 use hoopoe_secrets::MasterKey;
 use hoopoe_store::Store;
 use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
 use hoopoe_store::fault::crash_point;
 use hoopoe_store::group::{GroupCommit, Sizes};
+use hoopoe_store::lanes::{self, Claim, Lease};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 pub use crate::graph::Settings as GraphSettings;
 use crate::graph::{Answer, Graph};
+use crate::senders::{Senders, Unusable};
 
-/// Tokens that begin so are for trying things out: the send is simulated here and never leaves the process.
-const MOCK: &str = "mock_";
+/// Messages whose verdicts share a transaction.
+const BATCH: usize = 256;
 
 /// How delivery behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where and how to call.
     pub graph: GraphSettings,
-    /// Requests under way at the same time.
-    pub concurrency: usize,
     /// Further attempts after the first.
     pub retries: i32,
-    /// How long a claimed message belongs to its claimer; longer than a request can take.
+    /// How long a message belongs to its owner without a heartbeat.
     pub lease: TimeDelta,
+    /// How long a message may be under way; longer than a request can take.
+    pub deadline: Duration,
     /// How long a message with an unknown outcome waits for a status.
     pub doubt: TimeDelta,
     /// Longest time between two looks at the outbox.
     pub poll: Duration,
 }
 
-/// Runs the delivery stage until `stop`, then until what is under way has ended.
+/// Runs the delivery stage until `stop`, then until what is under way has ended. Messages that belong to this process
+/// from birth enter through `gate`.
 pub async fn run(
     store: Store,
     master_key: MasterKey,
     settings: Settings,
+    gate: Gate<Delivery>,
     stop: CancellationToken,
 ) -> Result<(), graph::Error> {
-    let sizes = Sizes { batch: 256, queue: settings.concurrency.max(1), writers: 1 };
+    let sizes = Sizes { batch: BATCH, queue: BATCH * 4, writers: 1 };
     let writer = store.clone();
     let settlements = GroupCommit::start(sizes, move |batch: Vec<_>| {
         let store = writer.clone();
         Box::pin(async move { store.settle(&batch).await })
     });
-    let options = Options { concurrency: settings.concurrency, poll: settings.poll };
+    let lease = settings.lease.to_std().unwrap_or_default();
+    let options = Options { poll: settings.poll, lease, deadline: settings.deadline };
     let graph = Graph::new(&settings.graph)?;
     let ambient = store.ambient.clone();
-    let stage = Sender { store, master_key, settings, graph, settlements };
-    hoopoe_lanes::drive(Arc::new(stage), options, ambient, stop).await;
+    let senders = Senders::new(store.clone(), master_key);
+    let stage = Deliveries { store, senders, settings, graph, settlements };
+    hoopoe_lanes::drive(Arc::new(stage), gate, options, ambient, stop).await;
     Ok(())
 }
 
-struct Sender {
+struct Deliveries {
     store: Store,
-    master_key: MasterKey,
+    senders: Senders,
     settings: Settings,
     graph: Graph,
     settlements: GroupCommit<Settlement, bool>,
 }
 
-impl Stage for Sender {
+impl Stage for Deliveries {
     type Work = Delivery;
+    type Born = Delivery;
     const NAME: &'static str = "delivery";
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, hoopoe_store::Error> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let claimed = self.store.claim_deliveries(limit, self.settings.lease, self.settings.doubt).await?;
+    async fn adopt(&self, born: Vec<Delivery>) -> Result<Vec<Delivery>, hoopoe_store::Error> {
+        crash_point("delivery.claimed");
+        Ok(born)
+    }
+
+    fn tenant(delivery: &Delivery) -> Uuid {
+        delivery.lease.lane.tenant_id
+    }
+
+    fn lease(delivery: &Delivery) -> Option<Lease> {
+        Some(delivery.lease)
+    }
+
+    async fn extend(&self, leases: &[Lease]) -> Result<(), hoopoe_store::Error> {
+        self.store.extend_leases(lanes::Stage::Delivery, leases, self.settings.lease).await
+    }
+
+    async fn claim(&self, ask: Ask) -> Result<Vec<Delivery>, hoopoe_store::Error> {
+        let claim = Claim { limit: ask.limit, full: ask.full, lease: self.settings.lease };
+        let claimed = self.store.claim_deliveries(&claim, self.settings.doubt).await?;
         if !claimed.is_empty() {
             crash_point("delivery.claimed");
         }
@@ -119,17 +145,18 @@ impl Stage for Sender {
     }
 }
 
-impl Sender {
+impl Deliveries {
     async fn attempt(&self, delivery: &Delivery) -> Answer {
         if delivery.attempt > self.settings.retries + 1 {
             return Answer::Exhausted;
         }
-        match self.master_key.open(delivery.lease.lane.tenant_id, &delivery.token) {
-            Err(error) => Answer::Unreadable(error),
-            Ok(token) if graph::begins_with(&token, MOCK) => {
+        match self.senders.get(delivery.lease.lane.tenant_id, delivery.channel_id).await {
+            Ok(sender) if sender.is_mock() => {
                 Answer::Accepted { wa_message_id: format!("wamid.mock.{}", delivery.message_id) }
             }
-            Ok(token) => self.graph.send(delivery, &token).await,
+            Ok(sender) => self.graph.send(delivery, &sender).await,
+            Err(Unusable::Now(error)) => Answer::Failed(graph::not_tried(&error.to_string())),
+            Err(Unusable::Token(error)) => Answer::Unreadable(error),
         }
     }
 

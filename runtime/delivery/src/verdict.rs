@@ -79,9 +79,9 @@ mod tests {
                 connect_timeout: Duration::ZERO,
                 timeout: Duration::ZERO,
             },
-            concurrency: 1,
             retries: 5,
             lease: TimeDelta::seconds(30),
+            deadline: Duration::from_secs(60),
             doubt: TimeDelta::seconds(30),
             poll: Duration::ZERO,
         }

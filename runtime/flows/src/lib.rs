@@ -18,18 +18,22 @@ mod simulate;
 mod timers;
 pub mod trace;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use hoopoe_lanes::{Options, Stage};
+use hoopoe_lanes::{Ask, Gate, Options, Permit, Stage};
 use hoopoe_plugins::Library;
-use hoopoe_store::Store;
+use hoopoe_store::deliveries::Delivery;
 use hoopoe_store::fault::crash_point;
-use hoopoe_store::flow_work::{Advance, Work};
+use hoopoe_store::flow_work::{Advance, Born, Work};
 use hoopoe_store::group::{GroupCommit, Sizes};
+use hoopoe_store::lanes::{self, Births, Claim, Lease};
+use hoopoe_store::{SqlError, Store};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::breaker::Breaker;
 pub use crate::breaker::Limits as BreakerLimits;
@@ -41,34 +45,74 @@ pub use crate::simulate::{Input, Simulated, simulate};
 /// How the flow stage behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Lanes worked on at the same time.
-    pub concurrency: usize,
     /// Further runs of an event whose flow asks for a retry.
     pub retries: i32,
-    /// How long a claimed lane belongs to its claimer; longer than its events can take.
+    /// How long a lane belongs to its owner without a heartbeat.
     pub lease: TimeDelta,
+    /// How long a lane's events may take.
+    pub deadline: Duration,
     /// Longest time between two looks at the database.
     pub poll: Duration,
     /// When plugins that fail are paused.
     pub breaker: BreakerLimits,
 }
 
-/// Runs the flow stage until `stop`, then until what is under way has ended.
-pub async fn run(store: Store, library: Library, settings: Settings, stop: CancellationToken) {
-    let sizes = Sizes { batch: 128, queue: settings.concurrency.max(1), writers: 1 };
-    let writer = store.clone();
+/// Where flows' messages go when this process delivers too.
+pub type DeliveryGate = Gate<Delivery>;
+
+/// Lanes whose runs share a transaction.
+const BATCH: usize = 128;
+
+/// Runs the flow stage until `stop`, then until what is under way has ended. Events enter through `gate`, messages
+/// leave through `delivery`.
+pub async fn run(
+    store: Store,
+    library: Library,
+    settings: Settings,
+    gate: Gate<Born>,
+    delivery: DeliveryGate,
+    stop: CancellationToken,
+) {
+    let sizes = Sizes { batch: BATCH, queue: BATCH, writers: 1 };
+    let (writer, lease) = (store.clone(), settings.lease);
     let commits = GroupCommit::start(sizes, move |batch: Vec<_>| {
-        let store = writer.clone();
-        Box::pin(async move { store.commit_runs(&batch).await })
+        let (store, delivery) = (writer.clone(), delivery.clone());
+        Box::pin(async move { commit(&store, &delivery, &batch, lease).await })
     });
-    let options = Options { concurrency: settings.concurrency, poll: settings.poll };
+    let every = |lease: TimeDelta| lease.to_std().unwrap_or_default();
+    let options = Options { poll: settings.poll, lease: every(lease), deadline: settings.deadline };
     let ambient = store.ambient.clone();
     let timers = timers::run(store.clone(), settings.poll, stop.clone());
     let configs = Configs::new(store.clone());
     let breaker = Breaker::new(settings.breaker);
     let runner = Runner { store, library, configs, breaker, settings };
-    let flows = hoopoe_lanes::drive(Arc::new(Flows { runner, commits }), options, ambient, stop);
+    let flows = hoopoe_lanes::drive(Arc::new(Flows { runner, commits }), gate, options, ambient, stop);
     tokio::join!(flows, timers);
+}
+
+/// Commits lanes' runs. The messages of a lane may belong to this process at once, when delivery has room for them.
+async fn commit(
+    store: &Store,
+    delivery: &DeliveryGate,
+    batch: &[Arc<Advance>],
+    lease: TimeDelta,
+) -> Result<Vec<bool>, SqlError> {
+    let admit = |lane: &Arc<Advance>| {
+        let sends = lane.handled.iter().any(|handled| !handled.messages.is_empty());
+        if sends { delivery.admit(lane.lease.lane.tenant_id) } else { None }
+    };
+    let permits: Vec<Option<Permit>> = batch.iter().map(admit).collect();
+    let own: Vec<bool> = permits.iter().map(Option::is_some).collect();
+    let committed = store.commit_runs(batch, Births { own: &own, lease }).await?;
+    crash_point("flow.committed");
+    let mut permits: HashMap<_, _> =
+        batch.iter().zip(permits).filter_map(|(lane, permit)| Some((lane.lease.lane, permit?))).collect();
+    for born in committed.born {
+        if let Some(permit) = permits.remove(&born.lease.lane) {
+            delivery.enter(born, permit);
+        }
+    }
+    Ok(committed.owned)
 }
 
 struct Flows {
@@ -78,15 +122,33 @@ struct Flows {
 
 impl Stage for Flows {
     type Work = Work;
+    type Born = Born;
     const NAME: &'static str = "flows";
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Work>, hoopoe_store::Error> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let work = self.runner.store.claim_events(limit, self.runner.settings.lease).await?;
+    async fn claim(&self, ask: Ask) -> Result<Vec<Work>, hoopoe_store::Error> {
+        let claim = Claim { limit: ask.limit, full: ask.full, lease: self.runner.settings.lease };
+        let work = self.runner.store.claim_events(&claim).await?;
         if !work.is_empty() {
             crash_point("flow.claimed");
         }
         Ok(work)
+    }
+
+    async fn adopt(&self, born: Vec<Born>) -> Result<Vec<Work>, hoopoe_store::Error> {
+        crash_point("flow.claimed");
+        self.runner.store.adopt(born).await
+    }
+
+    fn tenant(work: &Work) -> Uuid {
+        work.lease.lane.tenant_id
+    }
+
+    fn lease(work: &Work) -> Option<Lease> {
+        Some(work.lease)
+    }
+
+    async fn extend(&self, leases: &[Lease]) -> Result<(), hoopoe_store::Error> {
+        self.runner.store.extend_leases(lanes::Stage::Flow, leases, self.runner.settings.lease).await
     }
 
     async fn next(&self) -> Result<Option<DateTime<Utc>>, hoopoe_store::Error> {
@@ -109,6 +171,5 @@ impl Stage for Flows {
             Err(error) => tracing::warn!(tenant = %lane.tenant_id, contact = %lane.contact_id, %error,
                 "could not commit a flow's decisions; its events will be run again"),
         }
-        crash_point("flow.committed");
     }
 }

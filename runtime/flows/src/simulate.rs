@@ -100,6 +100,7 @@ fn stored(input: Input) -> Event {
         received_at: input.now,
         conversation_id,
         state: None,
+        last_inbound_at: None,
         handed_off: false,
         contact_id,
         channel_id,

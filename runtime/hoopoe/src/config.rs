@@ -100,6 +100,8 @@ pub struct Config {
     pub http_allow_private: bool,
     /// `LEASE`.
     pub lease: TimeDelta,
+    /// `LEASE_DEADLINE`.
+    pub lease_deadline: Duration,
     /// `POLL_INTERVAL`.
     pub poll: Duration,
     /// `SHUTDOWN_GRACE`.
@@ -171,14 +173,15 @@ impl Config {
             http_allowed_hosts: values.list("HTTP_ALLOWED_HOSTS", "*"),
             http_concurrency: values.at_least_one("HTTP_CONCURRENCY", "64")?,
             http_allow_private: values.flag("HTTP_ALLOW_PRIVATE")?,
-            lease: values.span("LEASE", "30s")?,
+            lease: values.span("LEASE", "10s")?,
+            lease_deadline: values.duration("LEASE_DEADLINE", "2m")?,
             poll: values.duration("POLL_INTERVAL", "250ms")?,
             shutdown_grace: values.duration("SHUTDOWN_GRACE", "20s")?,
             log: values.get("LOG").unwrap_or("info").to_owned(),
         };
-        if config.lease.to_std().is_ok_and(|lease| lease <= config.graph_timeout) {
+        if config.lease_deadline <= config.graph_timeout {
             let advice = "it must be longer than GRAPH_TIMEOUT, or a message could get a second owner while it is sent";
-            return Err(wrong("LEASE", values.get("LEASE").unwrap_or("30s"), advice));
+            return Err(wrong("LEASE_DEADLINE", values.get("LEASE_DEADLINE").unwrap_or("2m"), advice));
         }
         if config.http_allow_private && config.environment == Environment::Production {
             let advice = "plugins could reach the network behind the host; it is for development";
@@ -237,7 +240,7 @@ mod tests {
             ("WHATSAPP_API_VERSION", "20", "v23.0"),
             ("GRAPH_TIMEOUT", "fast", "GRAPH_TIMEOUT is \"fast\""),
             ("DELIVERY_CONCURRENCY", "0", "at least 1"),
-            ("LEASE", "10s", "longer than GRAPH_TIMEOUT"),
+            ("LEASE_DEADLINE", "10s", "longer than GRAPH_TIMEOUT"),
             ("RUN_RETENTION", "7w", "up to 3650 days"),
             ("HTTP_ALLOW_PRIVATE", "maybe", "true or false"),
         ];

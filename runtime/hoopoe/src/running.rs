@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hoopoe_api::Api;
 use hoopoe_ingest::Ingest;
+use hoopoe_lanes::Gate;
 use hoopoe_plugins::Library;
 use hoopoe_sandbox::{Cache, Compiler, Sandbox};
 use hoopoe_store::ambient::Ambient;
@@ -85,12 +86,14 @@ impl Running {
         let mut running = JoinSet::new();
         let sandbox = Sandbox::new(sandbox_settings(&config, options.compiler))?;
         let library = Library::open(store.clone(), sandbox, &options.plugins).await?;
+        let (events, messages) = (Gate::new(config.flow_concurrency), Gate::new(config.delivery_concurrency));
         if roles.has(Role::Flows) {
+            let (events, messages) = (events.clone(), messages.clone());
             let (retained, retention_stop) = (store.clone(), stop.clone());
             let (store, library, stop) = (store.clone(), library.clone(), stop.clone());
             let settings = flow_settings(&config);
             running.spawn(async move {
-                hoopoe_flows::run(store, library, settings, stop).await;
+                hoopoe_flows::run(store, library, settings, events, messages, stop).await;
                 Ok(())
             });
             running.spawn(retention::run(retained, config.run_retention, retention_stop));
@@ -103,9 +106,11 @@ impl Running {
                 run.await.map_err(|error| format!("HTTP_ALLOWED_HOSTS: {error}"))
             });
             let settings = delivery_settings(&config);
+            let messages = messages.clone();
             let (store, key, stop) = (store.clone(), config.master_key.clone(), stop.clone());
             running.spawn(async move {
-                hoopoe_delivery::run(store, key, settings, stop).await.map_err(|error| error.to_string())
+                let run = hoopoe_delivery::run(store, key, settings, messages, stop);
+                run.await.map_err(|error| error.to_string())
             });
         }
         let listener =
@@ -115,9 +120,16 @@ impl Running {
             if config.app_secret.is_none() {
                 tracing::warn!("APP_SECRET IS NOT SET: anybody can post webhooks; for development only");
             }
-            let ingest = Ingest::start(store.clone(), config.app_secret.clone());
-            let (master_key, verify_token) = (config.master_key.clone(), config.verify_token.clone());
-            hoopoe_api::router(Api::new(store.clone(), ingest, library, master_key, verify_token))
+            let ingest = Ingest::start(store.clone(), config.app_secret.clone(), events, config.lease);
+            hoopoe_api::router(Api::new(hoopoe_api::Ground {
+                store: store.clone(),
+                ingest,
+                library,
+                master_key: config.master_key.clone(),
+                verify_token: config.verify_token.clone(),
+                delivery: messages,
+                lease: config.lease,
+            }))
         } else {
             hoopoe_api::health_only(store.clone())
         };
@@ -180,9 +192,9 @@ fn sandbox_settings(config: &Config, compiler: Compiler) -> hoopoe_sandbox::Sett
 
 fn flow_settings(config: &Config) -> hoopoe_flows::Settings {
     hoopoe_flows::Settings {
-        concurrency: config.flow_concurrency,
         retries: config.flow_retries,
         lease: config.lease,
+        deadline: config.lease_deadline,
         poll: config.poll,
         breaker: hoopoe_flows::BreakerLimits {
             failures: config.flow_failures_to_pause,
@@ -211,9 +223,9 @@ fn delivery_settings(config: &Config) -> hoopoe_delivery::Settings {
             connect_timeout: config.graph_connect_timeout,
             timeout: config.graph_timeout,
         },
-        concurrency: config.delivery_concurrency,
         retries: config.delivery_retries,
         lease: config.lease,
+        deadline: config.lease_deadline,
         doubt: config.unknown_outcome_wait,
         poll: config.poll,
     }

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use hoopoe_store::Store;
 use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
 use hoopoe_store::flow_work::{Advance, Work};
+use hoopoe_store::lanes::{Births, Claim};
 use hoopoe_testing::{Tenant, World};
 
 const CONTACT: &str = "16505551234";
@@ -22,7 +23,7 @@ async fn start() -> (World, Tenant) {
 }
 
 async fn claim(store: &Store) -> Option<Delivery> {
-    let mut claimed = store.claim_deliveries(10, LEASE, DOUBT).await.unwrap();
+    let mut claimed = store.claim_deliveries(&Claim::of(10, LEASE), DOUBT).await.unwrap();
     assert!(claimed.len() < 2, "{claimed:?}");
     claimed.pop()
 }
@@ -106,7 +107,7 @@ async fn an_old_process_cannot_advance_a_lane_that_has_been_taken_over() {
     let (world, tenant) = start().await;
     let store = world.store();
     world.says(&tenant, CONTACT, "hello").await;
-    let claim = async || -> Option<Work> { store.claim_events(10, LEASE).await.unwrap().pop() };
+    let claim = async || -> Option<Work> { store.claim_events(&Claim::of(10, LEASE)).await.unwrap().pop() };
     let first = claim().await.unwrap();
     assert!(claim().await.is_none(), "the lane has an owner");
     world.advance(LEASE);
@@ -116,7 +117,7 @@ async fn an_old_process_cannot_advance_a_lane_that_has_been_taken_over() {
     let advance = async |work: &Work| -> bool {
         let done_event = work.events[0].id;
         let advance = Advance { lease: work.lease, handled: Vec::new(), done_event, again: None };
-        store.commit_runs(&[Arc::new(advance)]).await.unwrap()[0]
+        store.commit_runs(&[Arc::new(advance)], Births::NONE).await.unwrap().owned[0]
     };
     assert!(!advance(&first).await);
     assert_eq!(world.db.count("select count(*) from lanes").await, 1, "the event is still to be done");

@@ -126,7 +126,7 @@ async fn a_wrong_configuration_ends_the_start_with_a_sentence_that_names_it() {
         (&[("DATABASE_URL", "mysql://localhost/x")], "DATABASE_URL"),
         (&[("PORT", "99999")], "PORT is \"99999\""),
         (&[("PORT", &taken)], "PORT"),
-        (&[("LEASE", "1s")], "LEASE is \"1s\""),
+        (&[("LEASE_DEADLINE", "1s")], "LEASE_DEADLINE is \"1s\""),
         (&[("APP_ENV", "production"), ("APP_SECRET", "")], "APP_SECRET is not set"),
         (&[("ROLES", "cook")], "\"cook\" is no role"),
         (&[("LOG", "a=b=c")], "LOG"),

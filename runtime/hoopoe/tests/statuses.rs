@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use hoopoe_testing::{PATIENCE, Tenant, World, eventually};
 use meta_sim::{Accepted, Fault, StatusOrder};
 use serde_json::{Value, json};
@@ -64,6 +65,7 @@ async fn whatever_the_order_a_message_ends_read_and_never_goes_back() {
         let mut highest = 0;
         // The whole order twice: every status is repeated.
         for word in order.into_iter().chain(order) {
+            world.advance(TimeDelta::milliseconds(1));
             report(&world, &tenant, vec![item(&accepted.wamid, word, rank(word) as u32)]).await;
             highest = highest.max(rank(word));
             assert_eq!(rank(&status(&world, &tenant, id).await), highest, "after {word} of {order:?}");

@@ -8,15 +8,21 @@
 mod arrivals;
 mod routes;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+use hoopoe_lanes::{Gate, Permit};
 use hoopoe_protocol::envelope::ItemKind;
 use hoopoe_protocol::{envelope, signature};
-use hoopoe_store::Store;
+use hoopoe_store::flow_work::Born;
 use hoopoe_store::group::{GroupCommit, Sizes};
 use hoopoe_store::journal::{Arrival, Kept};
+use hoopoe_store::lanes::Births;
+use hoopoe_store::{SqlError, Store};
 use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
 
 use crate::routes::Routes;
 
@@ -36,6 +42,34 @@ pub struct Ingest {
     journal: GroupCommit<Arrival, Kept>,
     routes: Routes,
     app_secret: Option<SecretString>,
+}
+
+/// Appends arrivals, and hands over those whose lanes belong to this process.
+async fn append(
+    store: &Store,
+    flows: &Gate<Born>,
+    arrivals: &[Arc<Arrival>],
+    lease: TimeDelta,
+) -> Result<Vec<Kept>, SqlError> {
+    let admit = |arrival: &Arc<Arrival>| {
+        arrival.tenant_id().filter(|_| arrival.is_for_flow()).and_then(|tenant_id| flows.admit(tenant_id))
+    };
+    let permits: Vec<Option<Permit>> = arrivals.iter().map(admit).collect();
+    let own: Vec<bool> = permits.iter().map(Option::is_some).collect();
+    let appended = store.append(arrivals, Births { own: &own, lease }).await?;
+    let mut spare: HashMap<Uuid, Vec<Permit>> = HashMap::new();
+    for (arrival, permit) in arrivals.iter().zip(permits) {
+        if let Some((tenant_id, permit)) = arrival.tenant_id().zip(permit) {
+            spare.entry(tenant_id).or_default().push(permit);
+        }
+    }
+    for born in appended.born {
+        // Each of its events was admitted.
+        if let Some(permit) = spare.get_mut(&born.lease.lane.tenant_id).and_then(Vec::pop) {
+            flows.enter(born, permit);
+        }
+    }
+    Ok(appended.kept)
 }
 
 /// What a POST held.
@@ -65,12 +99,13 @@ pub enum Error {
 
 impl Ingest {
     /// Starts the journal's writer. Without an `app_secret` signatures are not checked: development only.
-    pub fn start(store: Store, app_secret: Option<SecretString>) -> Self {
+    /// Events that belong to this process from birth enter the flow stage through `flows`, for `lease`.
+    pub fn start(store: Store, app_secret: Option<SecretString>, flows: Gate<Born>, lease: TimeDelta) -> Self {
         let sizes = Sizes { batch: BATCH, queue: WAITING, writers: WRITERS };
         let writer = store.clone();
         let journal = GroupCommit::start(sizes, move |arrivals: Vec<_>| {
-            let store = writer.clone();
-            Box::pin(async move { store.append(&arrivals).await })
+            let (store, flows) = (writer.clone(), flows.clone());
+            Box::pin(async move { append(&store, &flows, &arrivals, lease).await })
         });
         let routes = Routes::new(store.clone(), ROUTE_LIFETIME);
         Self { store, journal, routes, app_secret }

@@ -1,8 +1,11 @@
-//! The loop that drives a stage: claim lanes that are ready, work on each in a task of its own, wait for more.
+//! The loop that drives a stage: take what is born here, claim what waits, work on each in a task of its own.
 //!
-//! In: a [`Stage`] that knows how to claim and how to work. Out: nothing; the work commits its own results. What can
-//! fail: the database, in which case the loop slows down and tries again; and the work, which then lets its lease run
-//! out, so that another claim takes the lane.
+//! In: a [`Stage`] that knows how to claim and how to work, and a [`Gate`] through which work that is owned from birth
+//! enters. Out: nothing; the work commits its own results. What can fail: the database, in which case the loop slows
+//! down and tries again; and the work, which then lets its lease run out, so that another claim takes the lane.
+
+mod gate;
+mod leases;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,126 +13,202 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use hoopoe_store::ambient::Ambient;
-use tokio::sync::{Notify, Semaphore};
+use hoopoe_store::lanes::Lease;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
-/// Lanes that one claim takes at the most.
-const CLAIM: usize = 128;
+pub use crate::gate::{Gate, Permit};
+use crate::leases::Leases;
+
+/// Pieces of work that one claim, or one adoption, takes at the most.
+const AT_ONCE: usize = 256;
 /// How long to wait after the database failed.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
+/// A stage that is full gathers freed places for so long before it claims again: one claim for many places.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// One stage of a message's way.
 pub trait Stage: Send + Sync + 'static {
-    /// One claimed lane.
+    /// One piece of work: an owned lane, for example.
     type Work: Send + 'static;
+    /// Work as it enters through the gate.
+    type Born: Send + 'static;
     /// In logs.
     const NAME: &'static str;
 
-    /// Claims up to `limit` lanes.
-    fn claim(&self, limit: usize) -> impl Future<Output = Result<Vec<Self::Work>, hoopoe_store::Error>> + Send;
+    /// Claims work that waits in the database.
+    fn claim(&self, ask: Ask) -> impl Future<Output = Result<Vec<Self::Work>, hoopoe_store::Error>> + Send;
 
-    /// When the next lane is ready, if one waits.
+    /// Makes work of what was born here; as many pieces, in the same order.
+    fn adopt(&self, born: Vec<Self::Born>)
+    -> impl Future<Output = Result<Vec<Self::Work>, hoopoe_store::Error>> + Send;
+
+    /// When the next work is ready, if any waits.
     fn next(&self) -> impl Future<Output = Result<Option<DateTime<Utc>>, hoopoe_store::Error>> + Send;
 
-    /// Works on one lane and commits the result.
+    /// Does one piece of work and commits the result.
     fn work(&self, work: Self::Work) -> impl Future<Output = ()> + Send;
 
-    /// Told when work was added in this process.
+    /// Told when work was added that nobody owns.
     fn wake(&self) -> &Notify;
+
+    /// Whose work it is.
+    fn tenant(work: &Self::Work) -> Uuid;
+
+    /// The lease to put off while the work goes on, if it has one.
+    fn lease(_work: &Self::Work) -> Option<Lease> {
+        None
+    }
+
+    /// Puts off these leases.
+    fn extend(&self, _leases: &[Lease]) -> impl Future<Output = Result<(), hoopoe_store::Error>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// What a claim may take.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Pieces at the most.
+    pub limit: usize,
+    /// Tenants that have their share already.
+    pub full: Vec<Uuid>,
 }
 
 /// How the loop behaves.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Lanes worked on at the same time.
-    pub concurrency: usize,
     /// Longest time between two looks at the database, for work that other processes add.
     pub poll: Duration,
+    /// How long a lease lasts without a heartbeat.
+    pub lease: Duration,
+    /// How long work may go on with its lane.
+    pub deadline: Duration,
 }
 
-/// Drives `stage` until `stop`, then waits for what runs. The caller bounds that wait.
-pub async fn drive<S: Stage>(stage: Arc<S>, options: Options, ambient: Ambient, stop: CancellationToken) {
-    let free = Arc::new(Semaphore::new(options.concurrency));
-    let running = TaskTracker::new();
+/// Drives `stage` until `stop`, then finishes what is under way. The caller bounds that. A gate drives one stage.
+pub async fn drive<S: Stage>(
+    stage: Arc<S>,
+    gate: Gate<S::Born>,
+    options: Options,
+    ambient: Ambient,
+    stop: CancellationToken,
+) {
+    let Some(mut births) = gate.open() else {
+        tracing::error!(stage = S::NAME, "the gate has a stage already");
+        return;
+    };
+    let slots = gate.slots().clone();
+    let crew = Crew { stage: stage.clone(), running: TaskTracker::new(), leases: Leases::default() };
+    let rest = CancellationToken::new();
+    let heart = leases::beat(stage.clone(), crew.leases.clone(), options.lease, options.deadline, rest.clone());
+    let heart = tokio::spawn(heart);
+    let mut pause = Duration::ZERO;
     while !stop.is_cancelled() {
-        let turn = match turn(&stage, &free, &running).await {
-            Ok(turn) => turn,
-            Err(error) => {
-                tracing::warn!(stage = S::NAME, %error, "could not claim work; trying again");
-                wait(&stop, tokio::time::sleep(AFTER_FAULT)).await;
+        let mut entered = Vec::new();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            _ = births.recv_many(&mut entered, AT_ONCE) => {
+                crew.adopt(entered).await;
                 continue;
             }
-        };
-        if turn != Turn::Full {
+            () = stage.wake().notified() => {}
+            () = slots.freed() => tokio::time::sleep(GATHER).await,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = match crew.claim(&slots).await {
+            Ok(Turn::Empty) => until_next(&*stage, &ambient, options.poll).await,
             // While there is work the next look is near anyway; asking each time would cost a query per wake-up.
-            let pause = match turn {
-                Turn::Empty => pause(&*stage, &ambient, options.poll).await,
-                _ => options.poll,
-            };
-            wait(&stop, async {
-                tokio::select! {
-                    () = stage.wake().notified() => {}
-                    () = tokio::time::sleep(pause) => {}
-                }
-            })
-            .await;
+            Ok(Turn::Some | Turn::NoRoom) => options.poll,
+            Ok(Turn::Full) => Duration::ZERO,
+            Err(error) => {
+                tracing::warn!(stage = S::NAME, %error, "could not claim work; trying again");
+                let _ = stop.run_until_cancelled(tokio::time::sleep(AFTER_FAULT)).await;
+                Duration::ZERO
+            }
+        };
+    }
+    slots.close();
+    finish(&crew, &slots, births).await;
+    rest.cancel();
+    let _ = heart.await;
+}
+
+/// Takes what was admitted before the gate closed, and waits for everything under way.
+async fn finish<S: Stage>(crew: &Crew<S>, slots: &gate::Slots, mut births: mpsc::UnboundedReceiver<(S::Born, Permit)>) {
+    while !slots.is_idle() {
+        let mut entered = Vec::new();
+        tokio::select! {
+            _ = births.recv_many(&mut entered, AT_ONCE) => crew.adopt(entered).await,
+            () = slots.freed() => {}
         }
     }
-    running.close();
-    running.wait().await;
+    crew.running.close();
+    crew.running.wait().await;
 }
 
 /// What a claim found.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Turn {
     Empty,
     Some,
     /// As much as was asked for: there may be more.
     Full,
+    /// Nothing could be asked for.
+    NoRoom,
 }
 
-/// Claims once.
-async fn turn<S: Stage>(
-    stage: &Arc<S>,
-    free: &Arc<Semaphore>,
-    running: &TaskTracker,
-) -> Result<Turn, hoopoe_store::Error> {
-    // The semaphore is never closed.
-    let Ok(first) = free.clone().acquire_owned().await else { return Ok(Turn::Empty) };
-    let mut permits = vec![first];
-    while permits.len() < CLAIM
-        && let Ok(permit) = free.clone().try_acquire_owned()
-    {
-        permits.push(permit);
+/// Those who work on a stage's lanes.
+struct Crew<S> {
+    stage: Arc<S>,
+    running: TaskTracker,
+    leases: Leases,
+}
+
+impl<S: Stage> Crew<S> {
+    async fn claim(&self, slots: &Arc<gate::Slots>) -> Result<Turn, hoopoe_store::Error> {
+        let Some((room, full)) = slots.room() else { return Ok(Turn::NoRoom) };
+        let limit = room.min(AT_ONCE);
+        let claimed = self.stage.claim(Ask { limit, full: full.clone() }).await?;
+        let turn = match claimed.len() {
+            0 => Turn::Empty,
+            found if found < limit => Turn::Some,
+            _ => Turn::Full,
+        };
+        slots.claimed(&full, matches!(turn, Turn::Full));
+        for work in claimed {
+            let permit = slots.take(S::tenant(&work));
+            self.start(work, permit);
+        }
+        Ok(turn)
     }
-    let claimed = stage.claim(permits.len()).await?;
-    let turn = match claimed.len() {
-        0 => Turn::Empty,
-        found if found < permits.len() => Turn::Some,
-        _ => Turn::Full,
-    };
-    for (work, permit) in claimed.into_iter().zip(permits) {
-        let stage = stage.clone();
-        running.spawn(async move {
+
+    async fn adopt(&self, entered: Vec<(S::Born, Permit)>) {
+        let (born, permits): (Vec<_>, Vec<_>) = entered.into_iter().unzip();
+        match self.stage.adopt(born).await {
+            Ok(work) => work.into_iter().zip(permits).for_each(|(work, permit)| self.start(work, permit)),
+            // Their leases run out, and a claim takes them.
+            Err(error) => tracing::warn!(stage = S::NAME, %error, "could not begin work at once; it is begun later"),
+        }
+    }
+
+    fn start(&self, work: S::Work, permit: Permit) {
+        let stage = self.stage.clone();
+        let held = self.leases.hold(S::lease(&work));
+        self.running.spawn(async move {
             stage.work(work).await;
+            drop(held);
             drop(permit);
         });
     }
-    Ok(turn)
 }
 
-/// The time until the next lane is ready, at the most `poll`.
-async fn pause<S: Stage>(stage: &S, ambient: &Ambient, poll: Duration) -> Duration {
+/// The time until the next work is ready, at the most `poll`.
+async fn until_next<S: Stage>(stage: &S, ambient: &Ambient, poll: Duration) -> Duration {
     match stage.next().await {
         Ok(Some(at)) => (at - ambient.now()).to_std().unwrap_or_default().clamp(Duration::from_millis(1), poll),
         Ok(None) | Err(_) => poll,
-    }
-}
-
-async fn wait(stop: &CancellationToken, until: impl Future<Output = ()>) {
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = until => {}
     }
 }

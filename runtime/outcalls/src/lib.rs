@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use hoopoe_lanes::Options;
+use hoopoe_lanes::{Gate, Options};
 use hoopoe_secrets::MasterKey;
 use hoopoe_store::Store;
 use hoopoe_store::group::{GroupCommit, Sizes};
@@ -82,10 +82,11 @@ pub async fn run(
         let store = writer.clone();
         Box::pin(async move { store.settle_calls(&batch).await })
     });
-    let options = Options { concurrency: settings.concurrency, poll: settings.poll };
+    let lease = settings.lease.to_std().unwrap_or_default();
+    let options = Options { poll: settings.poll, lease, deadline: lease };
     let ambient = store.ambient.clone();
     let under_way = UnderWay::new(settings.per_tenant.max(1));
     let caller = Caller { store, master_key, rules, client, answers, under_way, lease: settings.lease };
-    hoopoe_lanes::drive(Arc::new(caller), options, ambient, stop).await;
+    hoopoe_lanes::drive(Arc::new(caller), Gate::new(settings.concurrency), options, ambient, stop).await;
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! The stage: claim calls, make them, write the answers down.
 
 use std::collections::{HashMap, hash_map::Entry};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use hoopoe_lanes::Stage;
+use hoopoe_lanes::{Ask, Stage};
 use hoopoe_secrets::MasterKey;
 use hoopoe_store::Store;
 use hoopoe_store::fault::crash_point;
@@ -40,10 +41,19 @@ pub(crate) struct Caller {
 
 impl Stage for Caller {
     type Work = (Call, Place);
+    type Born = Infallible;
     const NAME: &'static str = "calls";
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Self::Work>, hoopoe_store::Error> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    async fn adopt(&self, born: Vec<Infallible>) -> Result<Vec<Self::Work>, hoopoe_store::Error> {
+        Ok(born.into_iter().map(|born| match born {}).collect())
+    }
+
+    fn tenant((call, _): &Self::Work) -> Uuid {
+        call.lease.tenant_id
+    }
+
+    async fn claim(&self, ask: Ask) -> Result<Vec<Self::Work>, hoopoe_store::Error> {
+        let limit = i64::try_from(ask.limit).unwrap_or(i64::MAX);
         let calls = self.store.claim_calls(limit, self.lease, self.under_way.share()).await?;
         if !calls.is_empty() {
             crash_point("call.claimed");

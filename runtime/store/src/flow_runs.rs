@@ -163,15 +163,15 @@ impl Store {
         Ok(details.collect())
     }
 
-    /// Removes up to `limit` runs that were committed before this moment, the oldest first. Gives how many; fewer than
-    /// `limit` when none is left.
-    pub async fn delete_runs_before(&self, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
-        // Index flow_runs_age, then the rows' places, which hold: a run is never updated. A queue's query, for all
-        // tenants.
+    /// Removes up to `limit` of a tenant's runs that were committed before this moment, the oldest first. Gives how
+    /// many; fewer than `limit` when none is left.
+    pub async fn delete_runs_before(&self, tenant_id: Uuid, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
+        // Index flow_runs_at, then the rows' places, which hold: a run is never updated.
         let deleted = sqlx::query!(
-            "delete from flow_runs where ctid = any (array(
-                 select ctid from flow_runs where at < $1 order by at limit $2 for update skip locked
+            "delete from flow_runs where tenant_id = $1 and ctid = any (array(
+                 select ctid from flow_runs where tenant_id = $1 and at < $2 order by at limit $3 for update skip locked
              ))",
+            tenant_id,
             before,
             limit
         )

@@ -5,17 +5,45 @@
 
 mod claim;
 mod commit;
+mod context;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::Store;
+use crate::deliveries::Delivery;
 use crate::http_calls::NewCall;
+use crate::journal::Arrival;
 use crate::lanes::{self, Lease, Stage};
 use crate::outbound::Outbound;
 use crate::timers::TimerChange;
 
-/// A claimed lane with its next events.
+/// Events of one lane that are worked on at once; the rest comes with the next claim.
+pub(crate) const EVENTS_AT_ONCE: usize = 16;
+
+/// A lane that belongs to this process from birth, with its first events. [`Store::adopt`] makes it [`Work`].
+#[derive(Debug)]
+pub struct Born {
+    /// Proves the ownership.
+    pub lease: Lease,
+    /// In order.
+    pub events: Vec<BornEvent>,
+}
+
+/// An event as it came.
+#[derive(Debug)]
+pub struct BornEvent {
+    /// Its id in the journal.
+    pub id: i64,
+    /// Whose conversation.
+    pub conversation_id: Uuid,
+    /// What came.
+    pub arrival: Arc<Arrival>,
+}
+
+/// An owned lane with its next events.
 #[derive(Debug)]
 pub struct Work {
     /// Proves the ownership.
@@ -47,6 +75,8 @@ pub struct Event {
     pub state: Option<State>,
     /// People have the conversation: its flow is silent.
     pub handed_off: bool,
+    /// When the contact wrote last, as far as it is written down.
+    pub last_inbound_at: Option<DateTime<Utc>>,
     /// The contact.
     pub contact_id: Uuid,
     /// The channel it came by.
@@ -158,6 +188,15 @@ pub struct Handled {
     pub tags: Option<Vec<String>>,
     /// Why people shall take over.
     pub hand_off: Option<String>,
+}
+
+/// What became of a batch of lanes' runs.
+#[derive(Debug)]
+pub struct Committed {
+    /// For each lane: whether it was still owned; if not, nothing of it was written.
+    pub owned: Vec<bool>,
+    /// Messages whose lanes belong to this process from birth; they are marked `sending`.
+    pub born: Vec<Delivery>,
 }
 
 /// The runs of one claimed lane, to be committed together.

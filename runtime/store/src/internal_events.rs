@@ -1,10 +1,10 @@
 //! Events that Hoopoe itself adds to the journal: timers that are due, answers to HTTP calls.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::lanes::{self, LaneKey, Stage};
+use crate::lanes::{self, LaneKey, Opening, Stage};
 
 /// An event for a conversation's flow.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) async fn append(
         return Ok(());
     }
     let keys = events.iter().map(|event| LaneKey { tenant_id: event.tenant_id, contact_id: event.contact_id });
-    lanes::open(db, Stage::Flow, keys, now).await?;
+    lanes::open(db, Stage::Flow, keys.map(Opening::of), now, TimeDelta::zero()).await?;
     sqlx::query!(
         "insert into events (tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw, occurred_at,
                              received_at)

@@ -1,7 +1,8 @@
 //! The journal: items of webhooks, appended once, before the webhook is answered.
 //!
-//! In: arrivals, each already routed. Out: whether each was new. One transaction takes many: contacts, lanes, events,
-//! inbound messages and the progress of outbound ones, each with one statement for all.
+//! In: arrivals, each already routed. Out: whether each was new, and the lanes that belong to this process from birth.
+//! One transaction takes many: contacts, lanes, events, inbound messages and the progress of outbound ones, each with
+//! one statement for all.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::contacts::{self, Party, Place, Profile, Sighting};
-use crate::lanes::{self, LaneKey, Stage};
+use crate::flow_work::{Born, BornEvent, EVENTS_AT_ONCE};
+use crate::lanes::{self, Births, LaneKey, Lease, Opening, Stage};
 use crate::statuses::{self, Target};
 use crate::unrouted::{self, Unrouted};
 use crate::{Store, ambient::Ambient};
@@ -93,6 +95,15 @@ pub enum Kept {
     Unrouted,
 }
 
+/// What became of a batch.
+#[derive(Debug)]
+pub struct Appended {
+    /// In the order of the arrivals.
+    pub kept: Vec<Kept>,
+    /// Lanes that this process owns, with their events. Those of all others wait for a claim.
+    pub born: Vec<Born>,
+}
+
 /// A row of `events` in the making.
 struct Row<'a> {
     item: &'a Item,
@@ -102,10 +113,15 @@ struct Row<'a> {
     message: Option<&'a Inbound>,
 }
 
+impl Row<'_> {
+    fn lane(&self) -> Option<LaneKey> {
+        self.place.map(|place| LaneKey { tenant_id: self.item.tenant_id, contact_id: place.contact_id })
+    }
+}
+
 impl Store {
-    /// Appends the arrivals in one transaction and wakes the stages that have work now. Results are in the order of
-    /// the arrivals.
-    pub async fn append(&self, arrivals: &[Arc<Arrival>]) -> Result<Vec<Kept>, sqlx::Error> {
+    /// Appends the arrivals in one transaction and wakes the stages that have work now. `births` is by arrival.
+    pub async fn append(&self, arrivals: &[Arc<Arrival>], births: Births<'_>) -> Result<Appended, sqlx::Error> {
         let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;
         let progress: Vec<(usize, &Progress)> = arrivals.iter().enumerate().filter_map(|(n, a)| a.status(n)).collect();
@@ -120,13 +136,10 @@ impl Store {
             .collect();
         let (places, learned) = contacts::resolve(&mut tx, &self.contacts, &self.ambient, &sightings).await?;
 
-        let mut kept = vec![Kept::Repeated; arrivals.len()];
         let rows = rows(arrivals, &places, &targets);
-        let waiting = rows.iter().filter_map(|row| {
-            row.place.map(|place| LaneKey { tenant_id: row.item.tenant_id, contact_id: place.contact_id })
-        });
-        lanes::open(&mut tx, Stage::Flow, waiting, now).await?;
+        let leases = lanes::open(&mut tx, Stage::Flow, openings(&rows, births), now, births.lease).await?;
         let stored = insert_events(&mut tx, &rows).await?;
+        let mut kept = vec![Kept::Repeated; arrivals.len()];
         let mut fresh = Vec::new();
         for row in &rows {
             if let Some(event_id) = stored.get(&row.arrival) {
@@ -146,7 +159,7 @@ impl Store {
         tx.commit().await?;
 
         self.contacts.learn(learned);
-        if rows.iter().any(|row| row.place.is_some()) {
+        if rows.iter().filter_map(Row::lane).any(|lane| !leases.contains_key(&lane)) {
             self.wakes.flow.notify_one();
         }
         if hastened {
@@ -157,8 +170,43 @@ impl Store {
                 *kept = Kept::Unrouted;
             }
         }
-        Ok(kept)
+        Ok(Appended { kept, born: born(&rows, &stored, leases, arrivals) })
     }
+}
+
+/// The lanes of the rows. One with more events than a claim would load is left to claims.
+fn openings(rows: &[Row<'_>], births: Births<'_>) -> Vec<Opening> {
+    let mut events: HashMap<LaneKey, usize> = HashMap::new();
+    for lane in rows.iter().filter_map(Row::lane) {
+        *events.entry(lane).or_default() += 1;
+    }
+    let opening = |row: &Row<'_>| {
+        let key = row.lane()?;
+        Some(Opening { key, own: births.own(row.arrival) && events[&key] <= EVENTS_AT_ONCE, priority: 0 })
+    };
+    rows.iter().filter_map(opening).collect()
+}
+
+/// The owned lanes with their events. One in which everything was a repeat has none, and is to be closed all the same.
+fn born(
+    rows: &[Row<'_>],
+    stored: &HashMap<usize, i64>,
+    leases: HashMap<LaneKey, Lease>,
+    arrivals: &[Arc<Arrival>],
+) -> Vec<Born> {
+    let mut born: HashMap<LaneKey, Born> =
+        leases.into_iter().map(|(lane, lease)| (lane, Born { lease, events: Vec::new() })).collect();
+    for row in rows {
+        let Some((lane, place)) = row.lane().zip(row.place) else { continue };
+        if let (Some(born), Some(id)) = (born.get_mut(&lane), stored.get(&row.arrival)) {
+            let (conversation_id, arrival) = (place.conversation_id, arrivals[row.arrival].clone());
+            born.events.push(BornEvent { id: *id, conversation_id, arrival });
+        }
+    }
+    for born in born.values_mut() {
+        born.events.sort_unstable_by_key(|event| event.id);
+    }
+    born.into_values().collect()
 }
 
 impl Arrival {
@@ -173,6 +221,30 @@ impl Arrival {
         match self {
             Arrival::Status(progress) => Some((place, progress)),
             _ => None,
+        }
+    }
+
+    /// What an item of a channel has; nothing for one that belongs to nobody.
+    pub(crate) fn item(&self) -> Option<&Item> {
+        match self {
+            Arrival::Message(inbound) => Some(&inbound.item),
+            Arrival::Status(progress) => Some(&progress.item),
+            Arrival::Other(item) => Some(item),
+            Arrival::Unrouted(_) => None,
+        }
+    }
+
+    /// Whose it is.
+    pub fn tenant_id(&self) -> Option<Uuid> {
+        self.item().map(|item| item.tenant_id)
+    }
+
+    /// Whether it may become work for the flow stage.
+    pub fn is_for_flow(&self) -> bool {
+        match self {
+            Arrival::Message(_) => true,
+            Arrival::Status(progress) => progress.for_flow,
+            Arrival::Other(_) | Arrival::Unrouted(_) => false,
         }
     }
 

@@ -1,15 +1,23 @@
-//! Lanes: one per contact and stage while work waits there. Claimed in batches with SKIP LOCKED, fenced by a token
-//! that only grows.
+//! Lanes: one per contact and stage while work waits there. Fenced by a token that only grows.
 //!
-//! The protocol: who adds work locks or creates the lane first ([`open`]); who claims moves `ready_at` to the end of
-//! its lease and draws a token; who finishes locks its lanes by token ([`hold`]) and deletes them when nothing is
-//! left. An owner whose lease ran out and was taken over holds nothing any more: its results are refused.
+//! The protocol: who adds work locks or creates the lane first ([`open`]), and may own a lane that it creates; who
+//! claims ([`claim`]) moves `ready_at` to the end of its lease and draws a token; who works for long puts that end off
+//! ([`extend`]); who finishes locks its lanes by token ([`hold`]) and closes them ([`close`]): a lane to which nothing
+//! was added meanwhile is deleted. An owner whose lease ran out and was taken over holds nothing any more: its results
+//! are refused.
 
-use std::collections::HashSet;
+mod claim;
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
+
+pub use claim::Claim;
+pub(crate) use claim::{Claimed, Rotation, claim, next_ready};
+
+use crate::{Error, Store};
 
 /// Where work waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,108 +37,117 @@ pub struct LaneKey {
     pub contact_id: Uuid,
 }
 
-/// A claimed lane.
+/// An owned lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// The lane.
     pub lane: LaneKey,
     /// Proves the ownership.
     pub token: i64,
+    /// How often work had been added when the owner looked.
+    pub touched: i32,
+    /// More work waits in the lane than the owner took.
+    pub more: bool,
 }
 
-/// Two parallel arrays, sorted by key and without repeats: what the statements below take.
-pub(crate) fn columns(keys: impl IntoIterator<Item = LaneKey>) -> (Vec<Uuid>, Vec<Uuid>) {
-    let mut keys: Vec<_> = keys.into_iter().collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys.into_iter().map(|key| (key.tenant_id, key.contact_id)).unzip()
+/// Which lanes of a batch shall belong to this process when they are created by it: their work then needs no claim.
+#[derive(Debug, Clone, Copy)]
+pub struct Births<'a> {
+    /// For each member of the batch; what is missing here shall not.
+    pub own: &'a [bool],
+    /// For how long.
+    pub lease: TimeDelta,
 }
 
-/// Locks the lanes of `keys` until the transaction ends, creating those that are missing.
+impl Births<'_> {
+    /// All work is left to claims.
+    pub const NONE: Births<'static> = Births { own: &[], lease: TimeDelta::zero() };
+
+    pub(crate) fn own(&self, place: usize) -> bool {
+        self.own.get(place).copied().unwrap_or(false)
+    }
+}
+
+/// A lane that is about to get work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening {
+    pub key: LaneKey,
+    /// It shall belong to this process if it does not exist yet.
+    pub own: bool,
+    /// The smaller, the sooner.
+    pub priority: i16,
+}
+
+impl Opening {
+    /// For work that is left to claims.
+    pub fn of(key: LaneKey) -> Self {
+        Self { key, own: false, priority: 0 }
+    }
+}
+
+/// Locks the lanes until the transaction ends, creating those that are missing. Gives the leases of those that belong
+/// to this process now. A lane that is named several times is owned only when all of them want it.
 pub(crate) async fn open(
     db: &mut PgConnection,
     stage: Stage,
-    keys: impl IntoIterator<Item = LaneKey>,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    let (tenants, contacts) = columns(keys);
-    if tenants.is_empty() {
-        return Ok(());
-    }
-    // The events' sequence moves past all events that the lane has had: they were added under its lock. Only who has to
-    // wait for that lock drew its number before, and events may have come and gone since: the claim looks which are
-    // done. The update changes nothing; it is there for the lock.
-    sqlx::query!(
-        "insert into lanes (tenant_id, contact_id, stage, ready_at, done_event)
-         select tenant_id, contact_id, $3, $4, nextval('events_id_seq')
-         from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, contact_id)
-         on conflict (tenant_id, contact_id, stage) do update set ready_at = lanes.ready_at",
-        &tenants,
-        &contacts,
-        stage as i16,
-        now
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// A lane as a claim finds it.
-pub(crate) struct Claimed {
-    pub lease: Lease,
-    pub done_event: i64,
-    pub attempts: i32,
-}
-
-/// Claims up to `limit` lanes that are ready, the longest waiting first.
-pub(crate) async fn claim(
-    db: &mut PgConnection,
-    stage: Stage,
-    limit: i64,
+    openings: impl IntoIterator<Item = Opening>,
     now: DateTime<Utc>,
     lease: TimeDelta,
-) -> Result<Vec<Claimed>, sqlx::Error> {
-    // Index lanes_ready.
+) -> Result<HashMap<LaneKey, Lease>, sqlx::Error> {
+    let mut openings: Vec<Opening> = openings.into_iter().collect();
+    if openings.is_empty() {
+        return Ok(HashMap::new());
+    }
+    openings.sort_unstable_by_key(|opening| opening.key);
+    openings.dedup_by(|next, kept| {
+        let same = next.key == kept.key;
+        if same {
+            kept.own &= next.own;
+            kept.priority = kept.priority.min(next.priority);
+        }
+        same
+    });
+    // The events' sequence moves past all events that the lane has had: they were added under its lock. Only who has to
+    // wait for that lock drew its number before, and events may have come and gone since: the claim looks which are
+    // done.
     let rows = sqlx::query!(
-        "with ready as (
-             select tenant_id, contact_id from lanes
-             where stage::integer = $1 and ready_at <= $2
-             order by ready_at limit $3
-             for update skip locked
-         )
-         update lanes l set ready_at = $4, lease_token = nextval('lease_tokens')
-         from ready r
-         where l.tenant_id = r.tenant_id and l.contact_id = r.contact_id and l.stage = $5
-         returning l.tenant_id, l.contact_id, l.lease_token, l.done_event, l.attempts",
-        stage as i32,
+        "insert into lanes (tenant_id, contact_id, stage, ready_at, lease_token, done_event, priority)
+         select tenant_id, contact_id, $5, case when own then $7::timestamptz else $6 end,
+                case when own then nextval('lease_tokens') else 0 end, nextval('events_id_seq'), priority
+         from unnest($1::uuid[], $2::uuid[], $3::bool[], $4::smallint[]) as k (tenant_id, contact_id, own, priority)
+         on conflict (tenant_id, contact_id, stage)
+         do update set touched = lanes.touched + 1, priority = least(lanes.priority, excluded.priority)
+         returning tenant_id, contact_id, lease_token, touched",
+        &openings.iter().map(|opening| opening.key.tenant_id).collect::<Vec<_>>(),
+        &openings.iter().map(|opening| opening.key.contact_id).collect::<Vec<_>>(),
+        &openings.iter().map(|opening| opening.own).collect::<Vec<_>>(),
+        &openings.iter().map(|opening| opening.priority).collect::<Vec<_>>(),
+        stage as i16,
         now,
-        limit,
-        now + lease,
-        stage as i16
+        now + lease
     )
     .fetch_all(db)
     .await?;
-    let claimed = rows.into_iter().map(|row| Claimed {
-        lease: Lease { lane: LaneKey { tenant_id: row.tenant_id, contact_id: row.contact_id }, token: row.lease_token },
-        done_event: row.done_event,
-        attempts: row.attempts,
+    let own: HashMap<LaneKey, bool> = openings.iter().map(|opening| (opening.key, opening.own)).collect();
+    // A lane that existed has been touched.
+    let born = rows.into_iter().filter(|row| row.touched == 0).filter_map(|row| {
+        let lane = LaneKey { tenant_id: row.tenant_id, contact_id: row.contact_id };
+        let lease = Lease { lane, token: row.lease_token, touched: 0, more: false };
+        own.get(&lane).is_some_and(|own| *own).then_some((lane, lease))
     });
-    Ok(claimed.collect())
+    Ok(born.collect())
 }
 
-/// Locks the lanes that are still owned by these leases until the transaction ends, and tells which they are.
+/// Locks the lanes that are still owned by these leases until the transaction ends. Gives, for each of those, how
+/// often work has been added to it.
 pub(crate) async fn hold(
     db: &mut PgConnection,
     stage: Stage,
     leases: impl IntoIterator<Item = Lease>,
-) -> Result<HashSet<LaneKey>, sqlx::Error> {
-    let mut leases: Vec<_> = leases.into_iter().collect();
-    leases.sort_unstable_by_key(|lease| lease.lane);
-    let tenants: Vec<_> = leases.iter().map(|lease| lease.lane.tenant_id).collect();
-    let contacts: Vec<_> = leases.iter().map(|lease| lease.lane.contact_id).collect();
-    let tokens: Vec<_> = leases.iter().map(|lease| lease.token).collect();
+) -> Result<HashMap<LaneKey, i32>, sqlx::Error> {
+    let (tenants, contacts, tokens) = columns(leases);
     let rows = sqlx::query!(
-        "select l.tenant_id, l.contact_id
+        "select l.tenant_id, l.contact_id, l.touched
          from unnest($1::uuid[], $2::uuid[], $3::bigint[]) with ordinality as k (tenant_id, contact_id, token, place)
          join lanes l on l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = $4
                      and l.lease_token = k.token
@@ -143,12 +160,104 @@ pub(crate) async fn hold(
     )
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().map(|row| LaneKey { tenant_id: row.tenant_id, contact_id: row.contact_id }).collect())
+    let held = rows.into_iter().map(|row| {
+        let lane = LaneKey { tenant_id: row.tenant_id, contact_id: row.contact_id };
+        (lane, row.touched)
+    });
+    Ok(held.collect())
 }
 
-/// When the next lane of a stage is ready, if any waits.
-pub(crate) async fn next_ready(db: &mut PgConnection, stage: Stage) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    sqlx::query_scalar!("select ready_at from lanes where stage::integer = $1 order by ready_at limit 1", stage as i32)
-        .fetch_optional(db)
-        .await
+/// What an owner leaves behind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Closing {
+    pub lease: Lease,
+    /// Flow stage: events up to this id are done.
+    pub done_event: Option<i64>,
+    /// When the first work that is left is to be tried again, and how often it was tried.
+    pub again: Option<(DateTime<Utc>, i32)>,
+}
+
+/// Deletes the lanes that have nothing left, and gives the others back. They are [held](hold): nothing can be added
+/// between the look and the deletion. Tells whether a lane has work at once.
+pub(crate) async fn close(
+    db: &mut PgConnection,
+    stage: Stage,
+    closings: &[Closing],
+    held: &HashMap<LaneKey, i32>,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let (done, left): (Vec<&Closing>, Vec<&Closing>) = closings.iter().partition(|closing| {
+        let Lease { lane, touched, more, .. } = closing.lease;
+        closing.again.is_none() && !more && held.get(&lane) == Some(&touched)
+    });
+    if !done.is_empty() {
+        let (tenants, contacts, _) = columns(done.iter().map(|closing| closing.lease));
+        sqlx::query!(
+            "delete from lanes l using unnest($1::uuid[], $2::uuid[]) as k (tenant_id, contact_id)
+             where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = $3",
+            &tenants,
+            &contacts,
+            stage as i16
+        )
+        .execute(&mut *db)
+        .await?;
+    }
+    if left.is_empty() {
+        return Ok(false);
+    }
+    // Without an owner, so that a late heartbeat does not hold it.
+    sqlx::query!(
+        "update lanes l set ready_at = k.ready_at, attempts = k.attempts, lease_token = 0,
+                            done_event = coalesce(k.done_event, l.done_event)
+         from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::int[], $5::bigint[])
+              as k (tenant_id, contact_id, ready_at, attempts, done_event)
+         where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = $6",
+        &left.iter().map(|closing| closing.lease.lane.tenant_id).collect::<Vec<_>>(),
+        &left.iter().map(|closing| closing.lease.lane.contact_id).collect::<Vec<_>>(),
+        &left.iter().map(|closing| closing.again.map_or(now, |(at, _)| at)).collect::<Vec<_>>(),
+        &left.iter().map(|closing| closing.again.map_or(0, |(_, attempts)| attempts)).collect::<Vec<_>>(),
+        &left.iter().map(|closing| closing.done_event).collect::<Vec<_>>() as &[Option<i64>],
+        stage as i16
+    )
+    .execute(db)
+    .await?;
+    Ok(left.iter().any(|closing| closing.again.is_none_or(|(at, _)| at <= now)))
+}
+
+impl Store {
+    /// Puts off the end of these leases to `lease` from now, where they still hold. The heartbeat of long work.
+    pub async fn extend_leases(&self, stage: Stage, leases: &[Lease], lease: TimeDelta) -> Result<(), Error> {
+        let (tenants, contacts, tokens) = columns(leases.iter().copied());
+        // Locked in the order of their keys, as everywhere.
+        sqlx::query!(
+            "with held as (
+                 select l.tenant_id, l.contact_id
+                 from unnest($1::uuid[], $2::uuid[], $3::bigint[])
+                      with ordinality as k (tenant_id, contact_id, token, place)
+                 join lanes l on l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = $4
+                             and l.lease_token = k.token
+                 order by k.place
+                 for update of l
+             )
+             update lanes l set ready_at = greatest(l.ready_at, $5) from held h
+             where l.tenant_id = h.tenant_id and l.contact_id = h.contact_id and l.stage = $4",
+            &tenants,
+            &contacts,
+            &tokens,
+            stage as i16,
+            self.ambient.now() + lease
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Parallel arrays, sorted by lane: tenants, contacts, tokens.
+fn columns(leases: impl IntoIterator<Item = Lease>) -> (Vec<Uuid>, Vec<Uuid>, Vec<i64>) {
+    let mut leases: Vec<Lease> = leases.into_iter().collect();
+    leases.sort_unstable_by_key(|lease| lease.lane);
+    let tenants = leases.iter().map(|lease| lease.lane.tenant_id).collect();
+    let contacts = leases.iter().map(|lease| lease.lane.contact_id).collect();
+    (tenants, contacts, leases.iter().map(|lease| lease.token).collect())
 }

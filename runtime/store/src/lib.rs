@@ -4,10 +4,12 @@
 //! structs. What can fail: see [`Error`]; a caller learns whether to come back later or that the data was refused.
 //!
 //! Order of locks, the same in every transaction, so that they do not wait for each other in a ring: lanes of the
-//! flow stage, lanes of the delivery stage, then messages; within a table by key. What still meets in a ring is
+//! flow stage, lanes of the delivery stage, then messages that exist; within a table by key. (Messages that are new come
+//! before the delivery stage's lanes: only their idempotency keys can make others wait.) What still meets in a ring is
 //! tried again by [`group::GroupCommit`].
 
 pub mod ambient;
+pub mod channels;
 pub mod contacts;
 pub mod conversations;
 pub mod deliveries;
@@ -35,4 +37,6 @@ pub mod unrouted;
 
 pub use error::Error;
 pub use pool::{Settings, Store, Wakes};
+/// What a batch's transaction fails with; [`group::GroupCommit`] judges it.
+pub use sqlx::Error as SqlError;
 pub use sqlx::PgPool;

@@ -75,8 +75,18 @@ impl Store {
         let Some(message) = self.select(tenant_id, id, &filter).await?.pop() else { return Ok(None) };
         let steps = sqlx::query_as!(
             Step,
-            r#"select status, occurred_at, recorded_at, detail as "detail: Value" from message_statuses
-               where tenant_id = $1 and message_id = $2 order by id"#,
+            // Primary keys.
+            r#"select status as "status!", occurred_at as "occurred_at!", recorded_at as "recorded_at!",
+                      detail as "detail: Value"
+               from (
+                   select status, occurred_at, recorded_at, detail from message_statuses
+                   where tenant_id = $1 and message_id = $2
+                   union all
+                   select 'accepted', accepted_at, accepted_at, null from messages
+                   where tenant_id = $1 and id = $2 and accepted_at is not null
+               ) as step
+               order by recorded_at, occurred_at,
+                        array_position(array['accepted', 'sent', 'delivered', 'read', 'played', 'failed'], status)"#,
             tenant_id,
             id
         )

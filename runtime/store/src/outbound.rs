@@ -1,18 +1,19 @@
 //! Messages on their way out, from the send API or from a flow, into the outbox and their contact's lane.
 //!
 //! The partial unique index on tenant and idempotency key decides, in the same statement that inserts, whether a
-//! message is new.
+//! message is new. A message that opens its lane may belong to this process at once: it is committed as `sending`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::Store;
 use crate::contacts::{self, Party, Place, Sighting};
-use crate::lanes::{self, LaneKey, Stage};
+use crate::deliveries::Delivery;
+use crate::lanes::{self, Births, LaneKey, Lease, Opening, Stage};
 
 /// A message to send.
 #[derive(Debug, Clone)]
@@ -37,7 +38,24 @@ pub(crate) struct Addressed<'a> {
     pub tenant_id: Uuid,
     pub channel_id: Uuid,
     pub place: Place,
+    pub wa_id: Option<&'a str>,
+    pub user_id: Option<&'a str>,
     pub message: &'a Outbound,
+    /// The smaller, the sooner.
+    pub priority: i16,
+    /// This process is to send it, when nothing waits before it.
+    pub own: bool,
+}
+
+/// What became of messages that were to be queued.
+#[derive(Debug, Default)]
+pub(crate) struct Inserted {
+    /// Those that were new.
+    pub new: HashSet<Uuid>,
+    /// Those that this process sends now.
+    pub born: Vec<Delivery>,
+    /// Some wait for a claim.
+    pub waits: bool,
 }
 
 /// A request of the send API.
@@ -47,6 +65,17 @@ pub struct SendRequest {
     pub party: Party,
     /// What.
     pub message: Outbound,
+    /// 1 for a single send, 2 for one of many.
+    pub priority: i16,
+}
+
+/// What became of a batch of requests.
+#[derive(Debug)]
+pub struct Enqueued {
+    /// In the order of the requests.
+    pub queued: Vec<Queued>,
+    /// Messages whose lanes belong to this process from birth; they are marked `sending`.
+    pub born: Vec<Delivery>,
 }
 
 /// What became of a request.
@@ -65,49 +94,58 @@ pub enum Queued {
 }
 
 impl Store {
-    /// Queues the requests in one transaction; results in their order.
-    pub async fn enqueue(&self, requests: &[Arc<SendRequest>]) -> Result<Vec<Queued>, sqlx::Error> {
+    /// Queues the requests in one transaction. `births` is by request.
+    pub async fn enqueue(&self, requests: &[Arc<SendRequest>], births: Births<'_>) -> Result<Enqueued, sqlx::Error> {
         let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;
         let sightings: Vec<_> = requests.iter().map(|request| Sighting { party: &request.party, seen: None }).collect();
         let (places, learned) = contacts::resolve(&mut tx, &self.contacts, &self.ambient, &sightings).await?;
         let addressed: Vec<Addressed<'_>> = requests
             .iter()
-            .filter_map(|request| {
+            .enumerate()
+            .filter_map(|(number, request)| {
                 let place = *places.get(&request.party)?;
-                let Party { tenant_id, channel_id, .. } = request.party;
-                Some(Addressed { tenant_id, channel_id, place, message: &request.message })
+                let Party { tenant_id, channel_id, wa_id, user_id } = &request.party;
+                Some(Addressed {
+                    tenant_id: *tenant_id,
+                    channel_id: *channel_id,
+                    place,
+                    wa_id: wa_id.as_deref(),
+                    user_id: user_id.as_deref(),
+                    message: &request.message,
+                    priority: request.priority,
+                    own: births.own(number),
+                })
             })
             .collect();
-        let new = insert(&mut tx, &addressed, now).await?;
+        let Inserted { new, born, waits } = insert(&mut tx, &addressed, now, births.lease).await?;
         let taken = first_with(&mut tx, addressed.iter().filter(|one| !new.contains(&one.message.id))).await?;
         tx.commit().await?;
         self.contacts.learn(learned);
-        self.wakes.delivery.notify_one();
-        Ok(requests
-            .iter()
-            .map(|request| {
-                let key = (request.party.tenant_id, request.message.idempotency_key.clone().unwrap_or_default());
-                match taken.get(&key) {
-                    Some(first) if !new.contains(&request.message.id) => Queued::Repeated { first: *first },
-                    _ => Queued::New { created_at: now },
-                }
-            })
-            .collect())
+        if waits {
+            self.wakes.delivery.notify_one();
+        }
+        let queued = requests.iter().map(|request| {
+            let key = (request.party.tenant_id, request.message.idempotency_key.clone().unwrap_or_default());
+            match taken.get(&key) {
+                Some(first) if !new.contains(&request.message.id) => Queued::Repeated { first: *first },
+                _ => Queued::New { created_at: now },
+            }
+        });
+        Ok(Enqueued { queued: queued.collect(), born })
     }
 }
 
-/// Inserts messages, outbox rows and lanes; gives the ids of those that were new.
+/// Inserts messages that are new, with their outbox rows and lanes.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     messages: &[Addressed<'_>],
     now: DateTime<Utc>,
-) -> Result<HashSet<Uuid>, sqlx::Error> {
+    lease: TimeDelta,
+) -> Result<Inserted, sqlx::Error> {
     if messages.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(Inserted::default());
     }
-    let lane = |one: &Addressed<'_>| LaneKey { tenant_id: one.tenant_id, contact_id: one.place.contact_id };
-    lanes::open(db, Stage::Delivery, messages.iter().map(lane), now).await?;
     let ids = sqlx::query_scalar!(
         "insert into messages (tenant_id, id, conversation_id, direction, status, kind, body, payload,
                                idempotency_key, event_id, created_at, updated_at)
@@ -131,17 +169,59 @@ pub(crate) async fn insert(
     .await?;
     let new: HashSet<Uuid> = ids.into_iter().collect();
     let out: Vec<&Addressed<'_>> = messages.iter().filter(|one| new.contains(&one.message.id)).collect();
+    let openings = out.iter().map(|one| Opening { key: one.lane(), own: one.own, priority: one.priority });
+    let leases = lanes::open(db, Stage::Delivery, openings, now, lease).await?;
+    let born = first_of_lanes(&out, &leases);
+    let now_sending: HashSet<Uuid> = born.iter().map(|delivery| delivery.message_id).collect();
+    let sending: Vec<bool> = out.iter().map(|one| now_sending.contains(&one.message.id)).collect();
     sqlx::query!(
-        "insert into outbox (tenant_id, contact_id, message_id, channel_id)
-         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[])",
+        "insert into outbox (tenant_id, contact_id, message_id, channel_id, state, attempts, sending_at)
+         select tenant_id, contact_id, message_id, channel_id, case when sending then 'sending' else 'queued' end,
+                case when sending then 1 else 0 end, case when sending then $6::timestamptz end
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bool[])
+              with ordinality as k (tenant_id, contact_id, message_id, channel_id, sending, place)
+         order by place",
         &out.iter().map(|one| one.tenant_id).collect::<Vec<_>>(),
         &out.iter().map(|one| one.place.contact_id).collect::<Vec<_>>(),
         &out.iter().map(|one| one.message.id).collect::<Vec<_>>(),
-        &out.iter().map(|one| one.channel_id).collect::<Vec<_>>()
+        &out.iter().map(|one| one.channel_id).collect::<Vec<_>>(),
+        &sending,
+        now
     )
     .execute(db)
     .await?;
-    Ok(new)
+    let waits = out.iter().any(|one| !leases.contains_key(&one.lane()));
+    Ok(Inserted { new, born, waits })
+}
+
+impl Addressed<'_> {
+    fn lane(&self) -> LaneKey {
+        LaneKey { tenant_id: self.tenant_id, contact_id: self.place.contact_id }
+    }
+}
+
+/// The first message of each owned lane; the lease remembers whether there are more.
+fn first_of_lanes(out: &[&Addressed<'_>], leases: &HashMap<LaneKey, Lease>) -> Vec<Delivery> {
+    let mut born: Vec<Delivery> = Vec::with_capacity(leases.len());
+    let mut places: HashMap<LaneKey, usize> = HashMap::with_capacity(leases.len());
+    for one in out {
+        let Some(lease) = leases.get(&one.lane()) else { continue };
+        if let Some(place) = places.get(&one.lane()) {
+            born[*place].lease.more = true;
+            continue;
+        }
+        places.insert(one.lane(), born.len());
+        born.push(Delivery {
+            lease: *lease,
+            message_id: one.message.id,
+            channel_id: one.channel_id,
+            wa_id: one.wa_id.map(str::to_owned),
+            user_id: one.user_id.map(str::to_owned),
+            payload: one.message.payload.clone(),
+            attempt: 1,
+        });
+    }
+    born
 }
 
 /// The messages that hold the keys of these, by tenant and key.

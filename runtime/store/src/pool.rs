@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::ambient::Ambient;
 use crate::contacts;
+use crate::lanes::Rotation;
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -45,6 +46,7 @@ pub struct Store {
     /// Signals to the stages of this process.
     pub wakes: Arc<Wakes>,
     pub(crate) contacts: Arc<contacts::Cache>,
+    pub(crate) rotation: Arc<Rotation>,
 }
 
 impl Store {
@@ -74,7 +76,7 @@ impl Store {
             // cost a round trip per transaction.
             .test_before_acquire(false)
             .connect_lazy_with(options);
-        Ok(Self { pool, ambient, wakes: Arc::default(), contacts: Arc::default() })
+        Ok(Self { pool, ambient, wakes: Arc::default(), contacts: Arc::default(), rotation: Arc::default() })
     }
 
     /// Applies the migrations that are missing, under an advisory lock, so that several processes may start at once.

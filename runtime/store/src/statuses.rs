@@ -17,6 +17,8 @@ pub(crate) struct Target {
     pub tenant_id: Uuid,
     pub message_id: Uuid,
     pub place: Place,
+    /// Its lane may wait for news of it.
+    pub waits: bool,
 }
 
 /// The messages of these statuses, by place in the batch; those of messages that are not ours are missing.
@@ -24,26 +26,60 @@ pub(crate) async fn find(
     db: &mut PgConnection,
     statuses: &[(usize, &Progress)],
 ) -> Result<HashMap<usize, Target>, sqlx::Error> {
+    let (ours, others): (Vec<_>, Vec<_>) =
+        statuses.iter().copied().partition(|(_, status)| status.message_id.is_some());
+    let mut found = by_our_id(db, &ours).await?;
+    // What came back to us as callback data may be another system's.
+    let rest: Vec<_> = ours.into_iter().filter(|(place, _)| !found.contains_key(place)).chain(others).collect();
+    found.extend(by_metas_id(db, &rest).await?);
+    Ok(found)
+}
+
+async fn by_our_id(
+    db: &mut PgConnection,
+    statuses: &[(usize, &Progress)],
+) -> Result<HashMap<usize, Target>, sqlx::Error> {
     if statuses.is_empty() {
         return Ok(HashMap::new());
     }
-    // Primary key, else index messages_wa_message_id.
+    // Primary keys.
+    let rows = sqlx::query!(
+        r#"select k.place as "place!", m.tenant_id, m.id, m.conversation_id, m.status < 'sent' as "waits!", c.contact_id
+           from unnest($1::uuid[], $2::uuid[]) with ordinality as k (tenant_id, id, place)
+           join messages m on m.tenant_id = k.tenant_id and m.id = k.id
+           join conversations c on c.tenant_id = m.tenant_id and c.id = m.conversation_id
+           where m.direction = 'OUT'"#,
+        &statuses.iter().map(|(_, status)| status.item.tenant_id).collect::<Vec<_>>(),
+        &statuses.iter().map(|(_, status)| status.message_id.unwrap_or_default()).collect::<Vec<_>>()
+    )
+    .fetch_all(db)
+    .await?;
+    let found = rows.into_iter().filter_map(|row| {
+        let (arrival, _) = statuses.get(usize::try_from(row.place).ok()? - 1)?;
+        let place = Place { contact_id: row.contact_id, conversation_id: row.conversation_id };
+        Some((*arrival, Target { tenant_id: row.tenant_id, message_id: row.id, place, waits: row.waits }))
+    });
+    Ok(found.collect())
+}
+
+async fn by_metas_id(
+    db: &mut PgConnection,
+    statuses: &[(usize, &Progress)],
+) -> Result<HashMap<usize, Target>, sqlx::Error> {
+    if statuses.is_empty() {
+        return Ok(HashMap::new());
+    }
+    // Index messages_wa_message_id, then primary keys.
     let rows = sqlx::query!(
         r#"select k.place as "place!", m.tenant_id as "tenant_id!", m.id as "id!",
-                  m.conversation_id as "conversation_id!", c.contact_id
-           from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as k (tenant_id, id, wa_message_id, place)
+                  m.conversation_id as "conversation_id!", m.waits as "waits!", c.contact_id
+           from unnest($1::uuid[], $2::text[]) with ordinality as k (tenant_id, wa_message_id, place)
            cross join lateral (
-               select tenant_id, id, conversation_id from (
-                   select tenant_id, id, conversation_id from messages
-                   where tenant_id = k.tenant_id and id = k.id and direction = 'OUT'
-                   union all
-                   select tenant_id, id, conversation_id from messages
-                   where tenant_id = k.tenant_id and wa_message_id = k.wa_message_id and direction = 'OUT'
-               ) as either limit 1
+               select tenant_id, id, conversation_id, status < 'sent' as waits from messages
+               where tenant_id = k.tenant_id and wa_message_id = k.wa_message_id and direction = 'OUT' limit 1
            ) as m
            join conversations c on c.tenant_id = m.tenant_id and c.id = m.conversation_id"#,
         &statuses.iter().map(|(_, status)| status.item.tenant_id).collect::<Vec<_>>(),
-        &statuses.iter().map(|(_, status)| status.message_id).collect::<Vec<_>>() as &[Option<Uuid>],
         &statuses.iter().map(|(_, status)| status.wa_message_id.clone()).collect::<Vec<_>>()
     )
     .fetch_all(db)
@@ -51,7 +87,7 @@ pub(crate) async fn find(
     let found = rows.into_iter().filter_map(|row| {
         let (arrival, _) = statuses.get(usize::try_from(row.place).ok()? - 1)?;
         let place = Place { contact_id: row.contact_id, conversation_id: row.conversation_id };
-        Some((*arrival, Target { tenant_id: row.tenant_id, message_id: row.id, place }))
+        Some((*arrival, Target { tenant_id: row.tenant_id, message_id: row.id, place, waits: row.waits }))
     });
     Ok(found.collect())
 }
@@ -72,6 +108,8 @@ pub(crate) async fn advance(
     found.sort_by_key(|(_, _, target)| (target.tenant_id, target.message_id));
     let steps = record(db, &found, now).await?;
     raise(db, &found, now).await?;
+    // Read before the messages moved up: who waits now was among those who waited then, or waits for no status yet.
+    found.retain(|(_, _, target)| target.waits);
     let hastened = hasten(db, &found, now).await?;
     Ok((steps, hastened))
 }
@@ -154,6 +192,9 @@ async fn hasten(
     found: &[(usize, &Progress, Target)],
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
+    if found.is_empty() {
+        return Ok(false);
+    }
     let hastened = sqlx::query!(
         "update lanes l set ready_at = $4
          from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k (tenant_id, contact_id, message_id)

@@ -69,6 +69,13 @@ pub enum RegisterError {
 }
 
 impl Store {
+    /// The ids of all tenants behind `after`, in their order, at most `limit`.
+    pub async fn tenant_ids(&self, after: Uuid, limit: i64) -> Result<Vec<Uuid>, Error> {
+        // Primary key.
+        let ids = sqlx::query_scalar!("select id from tenants where id > $1 order by id limit $2", after, limit);
+        Ok(ids.fetch_all(&self.pool).await?)
+    }
+
     /// Registers tenant, channel and API key in one transaction.
     pub async fn register(&self, new: &Registration) -> Result<Tenant, RegisterError> {
         let now = self.ambient.now();

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::internal_events::{self, InternalEvent};
-use crate::lanes::{self, LaneKey, Stage};
+use crate::lanes::{self, LaneKey, Opening, Stage};
 use crate::{Error, Store};
 
 /// What a run wants of its conversation's timers.
@@ -138,7 +138,7 @@ impl Store {
             return Ok(0);
         }
         let keys = due.iter().map(|row| LaneKey { tenant_id: row.tenant_id, contact_id: row.contact_id });
-        lanes::open(&mut tx, Stage::Flow, keys, now).await?;
+        lanes::open(&mut tx, Stage::Flow, keys.map(Opening::of), now, TimeDelta::zero()).await?;
         // By primary key. What was set again, cancelled or fired by another process meanwhile is left out.
         let mut fired = sqlx::query!(
             "delete from timers t

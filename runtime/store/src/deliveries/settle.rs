@@ -1,13 +1,14 @@
 //! The settlement of claimed messages, fenced by their lanes' leases.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::{Settlement, Verdict, finish};
+use super::{Settlement, Verdict, take_out};
 use crate::Store;
-use crate::lanes::{self, Stage};
+use crate::lanes::{self, Closing, LaneKey, Stage};
 
 impl Store {
     /// Writes the verdicts down in one transaction. For each: whether its lane was still owned; if not, nothing of it
@@ -16,64 +17,60 @@ impl Store {
         let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;
         let held = lanes::hold(&mut tx, Stage::Delivery, settlements.iter().map(|one| one.lease)).await?;
-        let mut written: Vec<&Arc<Settlement>> = settlements
-            .iter()
-            .filter(|one| held.contains(&one.lease.lane) || matches!(one.verdict, Verdict::Sent { .. }))
-            .collect();
+        let is_held = |one: &Settlement| held.contains_key(&one.lease.lane);
+        let mut written: Vec<&Arc<Settlement>> =
+            settlements.iter().filter(|one| is_held(one) || matches!(one.verdict, Verdict::Sent { .. })).collect();
         written.sort_by_key(|one| (one.lease.lane.tenant_id, one.message_id));
-        write_messages(&mut tx, &written, now).await?;
+        let accepted_before = write_messages(&mut tx, &written, now).await?;
         write_steps(&mut tx, &written, now).await?;
-        let owned: Vec<&Arc<Settlement>> = settlements.iter().filter(|one| held.contains(&one.lease.lane)).collect();
-        let finished: Vec<_> = owned
+        let owned: Vec<&Arc<Settlement>> = settlements.iter().filter(|one| is_held(one)).collect();
+        put_back(&mut tx, &owned).await?;
+        let settled: Vec<_> =
+            owned.iter().filter(|one| one.verdict.is_final()).map(|one| (one.lease.lane, one.message_id)).collect();
+        take_out(&mut tx, &settled).await?;
+        let closings: Vec<Closing> = owned
             .iter()
-            .filter(|one| matches!(one.verdict, Verdict::Sent { .. } | Verdict::Dead { .. }))
-            .map(|one| (one.lease.lane, Some(one.message_id)))
+            .map(|one| {
+                // A status was faster than the answer: the next claim only takes the message out.
+                let known = accepted_before.get(&one.lease.lane).copied().unwrap_or(false);
+                let again = one.verdict.again().map(|at| (if known { now } else { at }, 0));
+                Closing { lease: one.lease, done_event: None, again }
+            })
             .collect();
-        let more = finish(&mut tx, &finished, now).await?;
-        let back = put_back(&mut tx, &owned, now).await?;
+        let more = lanes::close(&mut tx, Stage::Delivery, &closings, &held, now).await?;
         tx.commit().await?;
-        if more || back {
+        if more || closings.iter().any(|closing| closing.again.is_some()) {
             self.wakes.delivery.notify_one();
         }
-        Ok(settlements.iter().map(|one| held.contains(&one.lease.lane)).collect())
+        Ok(settlements.iter().map(|one| is_held(one)).collect())
     }
 }
 
-/// Back into the outbox, with the time of the next try: at once when a status was faster than the answer, since the
-/// next claim then only takes the message out. Tells whether there was any.
-async fn put_back(db: &mut PgConnection, owned: &[&Arc<Settlement>], now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
-    let back: Vec<(&Arc<Settlement>, &str, DateTime<Utc>)> = owned
+/// Messages that are not done go back into the outbox.
+async fn put_back(db: &mut PgConnection, owned: &[&Arc<Settlement>]) -> Result<(), sqlx::Error> {
+    let back: Vec<(&Arc<Settlement>, &str)> = owned
         .iter()
         .filter_map(|one| match &one.verdict {
-            Verdict::Retry { at, .. } => Some((*one, "queued", *at)),
-            Verdict::Unknown { until, .. } => Some((*one, "unknown", *until)),
+            Verdict::Retry { .. } => Some((*one, "queued")),
+            Verdict::Unknown { .. } => Some((*one, "unknown")),
             Verdict::Sent { .. } | Verdict::Dead { .. } => None,
         })
         .collect();
     if back.is_empty() {
-        return Ok(false);
+        return Ok(());
     }
     sqlx::query!(
-        "with k as (
-             select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])
-                 as k (tenant_id, contact_id, message_id, state, ready_at)
-         ), back as (
-             update outbox o set state = k.state from k
-             where o.tenant_id = k.tenant_id and o.contact_id = k.contact_id and o.message_id = k.message_id
-         )
-         update lanes l set ready_at = case when m.status >= 'sent' then $6 else k.ready_at end
-         from k join messages m on m.tenant_id = k.tenant_id and m.id = k.message_id
-         where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = 1",
-        &back.iter().map(|(one, _, _)| one.lease.lane.tenant_id).collect::<Vec<_>>(),
-        &back.iter().map(|(one, _, _)| one.lease.lane.contact_id).collect::<Vec<_>>(),
-        &back.iter().map(|(one, _, _)| one.message_id).collect::<Vec<_>>(),
-        &back.iter().map(|(_, state, _)| (*state).to_owned()).collect::<Vec<_>>(),
-        &back.iter().map(|(_, _, at)| *at).collect::<Vec<_>>(),
-        now
+        "update outbox o set state = k.state
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) as k (tenant_id, contact_id, message_id, state)
+         where o.tenant_id = k.tenant_id and o.contact_id = k.contact_id and o.message_id = k.message_id",
+        &back.iter().map(|(one, _)| one.lease.lane.tenant_id).collect::<Vec<_>>(),
+        &back.iter().map(|(one, _)| one.lease.lane.contact_id).collect::<Vec<_>>(),
+        &back.iter().map(|(one, _)| one.message_id).collect::<Vec<_>>(),
+        &back.iter().map(|(_, state)| (*state).to_owned()).collect::<Vec<_>>()
     )
     .execute(db)
     .await?;
-    Ok(true)
+    Ok(())
 }
 
 impl Verdict {
@@ -86,7 +83,21 @@ impl Verdict {
         }
     }
 
-    /// The word in the timeline.
+    /// Nothing is left to do for the message.
+    fn is_final(&self) -> bool {
+        matches!(self, Verdict::Sent { .. } | Verdict::Dead { .. })
+    }
+
+    /// When to go on with the message.
+    fn again(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Verdict::Retry { at, .. } => Some(*at),
+            Verdict::Unknown { until, .. } => Some(*until),
+            Verdict::Sent { .. } | Verdict::Dead { .. } => None,
+        }
+    }
+
+    /// The word in the timeline. An acceptance is a column of the message.
     fn step(&self) -> &'static str {
         match self {
             Verdict::Sent { .. } => "accepted",
@@ -113,22 +124,25 @@ impl Verdict {
     }
 }
 
+/// Gives, by lane, whether Meta was known to have the message already.
 async fn write_messages(
     db: &mut PgConnection,
     written: &[&Arc<Settlement>],
     now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "update messages m set
+) -> Result<HashMap<LaneKey, bool>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"update messages m set
              status = greatest(m.status, k.status::message_status),
              wa_message_id = coalesce(m.wa_message_id, k.wa_message_id),
              attempts = greatest(m.attempts, k.attempts),
              error = case when k.status = 'sent' and m.status < 'failed' then null else coalesce(k.error::json, m.error) end,
+             accepted_at = case when k.status = 'sent' then coalesce(m.accepted_at, $7) else m.accepted_at end,
              dead_at = case when k.status = 'failed' then $7 else m.dead_at end,
              updated_at = $7
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[])
-              as k (tenant_id, id, status, wa_message_id, attempts, error)
-         where m.tenant_id = k.tenant_id and m.id = k.id",
+              with ordinality as k (tenant_id, id, status, wa_message_id, attempts, error, place)
+         where m.tenant_id = k.tenant_id and m.id = k.id
+         returning k.place as "place!", m.status >= 'sent' as "accepted!""#,
         &written.iter().map(|one| one.lease.lane.tenant_id).collect::<Vec<_>>(),
         &written.iter().map(|one| one.message_id).collect::<Vec<_>>(),
         &written.iter().map(|one| one.verdict.status().to_owned()).collect::<Vec<_>>(),
@@ -137,9 +151,13 @@ async fn write_messages(
         &written.iter().map(|one| one.verdict.error()).collect::<Vec<_>>() as &[Option<String>],
         now
     )
-    .execute(db)
+    .fetch_all(db)
     .await?;
-    Ok(())
+    let known = rows.into_iter().filter_map(|row| {
+        let one = written.get(usize::try_from(row.place).ok()? - 1)?;
+        Some((one.lease.lane, row.accepted))
+    });
+    Ok(known.collect())
 }
 
 async fn write_steps(
@@ -147,15 +165,19 @@ async fn write_steps(
     written: &[&Arc<Settlement>],
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
+    let steps: Vec<_> = written.iter().filter(|one| !matches!(one.verdict, Verdict::Sent { .. })).collect();
+    if steps.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "insert into message_statuses (tenant_id, message_id, status, occurred_at, recorded_at, detail)
          select tenant_id, message_id, status, $5, $5, detail::json
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) as k (tenant_id, message_id, status, detail)
          on conflict (tenant_id, message_id, status, occurred_at) do nothing",
-        &written.iter().map(|one| one.lease.lane.tenant_id).collect::<Vec<_>>(),
-        &written.iter().map(|one| one.message_id).collect::<Vec<_>>(),
-        &written.iter().map(|one| one.verdict.step().to_owned()).collect::<Vec<_>>(),
-        &written.iter().map(|one| one.verdict.error()).collect::<Vec<_>>() as &[Option<String>],
+        &steps.iter().map(|one| one.lease.lane.tenant_id).collect::<Vec<_>>(),
+        &steps.iter().map(|one| one.message_id).collect::<Vec<_>>(),
+        &steps.iter().map(|one| one.verdict.step().to_owned()).collect::<Vec<_>>(),
+        &steps.iter().map(|one| one.verdict.error()).collect::<Vec<_>>() as &[Option<String>],
         now
     )
     .execute(db)

@@ -1,46 +1,123 @@
-//! The claim of lanes with their events, and all that the flows may know of them.
+//! The claim of lanes with their events, and the adoption of lanes that were born here.
 
-use chrono::TimeDelta;
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
-use super::{Event, Flow, State, Work};
+use super::context::{self, Context};
+use super::{Born, EVENTS_AT_ONCE, Event, Work};
 use crate::Store;
-use crate::lanes::{self, Stage};
+use crate::lanes::{self, Claim, Claimed, LaneKey, Stage};
 
-/// Events of one lane that a claim loads at the most; the rest comes with the next claim.
-const EVENTS_PER_CLAIM: i64 = 16;
+/// A row of the journal.
+struct Entry {
+    id: i64,
+    kind: String,
+    raw: String,
+    conversation_id: Uuid,
+    occurred_at: DateTime<Utc>,
+    received_at: DateTime<Utc>,
+}
+
 impl Store {
-    /// Claims up to `limit` lanes with events, for `lease`.
-    pub async fn claim_events(&self, limit: i64, lease: TimeDelta) -> Result<Vec<Work>, crate::Error> {
+    /// Claims lanes with events.
+    pub async fn claim_events(&self, ask: &Claim) -> Result<Vec<Work>, crate::Error> {
         let mut tx = self.pool.begin().await?;
-        let claimed = lanes::claim(&mut tx, Stage::Flow, limit, self.ambient.now(), lease).await?;
-        let mut work: Vec<Work> = claimed
+        let claimed = lanes::claim(&mut tx, Stage::Flow, &self.rotation, ask, self.ambient.now()).await?;
+        let mut work: Vec<(Work, Vec<Entry>)> = claimed
             .into_iter()
-            .map(|lane| Work {
-                lease: lane.lease,
-                done_event: lane.done_event,
-                attempts: lane.attempts,
-                events: Vec::new(),
+            .map(|lane| {
+                let Claimed { lease, done_event, attempts } = lane;
+                (Work { lease, done_event, attempts, events: Vec::new() }, Vec::new())
             })
             .collect();
         if !work.is_empty() {
             load(&mut tx, &mut work).await?;
         }
+        let work = surround(&mut tx, work).await?;
         tx.commit().await?;
         Ok(work)
     }
+
+    /// Loads what the flows may know around the events of lanes that were born here.
+    pub async fn adopt(&self, born: Vec<Born>) -> Result<Vec<Work>, crate::Error> {
+        let work = born.into_iter().map(|Born { lease, events }| {
+            let entries: Vec<Entry> = events
+                .into_iter()
+                .filter_map(|event| {
+                    let item = event.arrival.item()?;
+                    Some(Entry {
+                        id: event.id,
+                        kind: item.kind.clone(),
+                        raw: item.raw.clone(),
+                        conversation_id: event.conversation_id,
+                        occurred_at: item.occurred_at,
+                        received_at: item.received_at,
+                    })
+                })
+                .collect();
+            let done_event = entries.first().map_or(0, |entry| entry.id - 1);
+            (Work { lease, done_event, attempts: 0, events: Vec::new() }, entries)
+        });
+        Ok(surround(&mut *self.pool.acquire().await?, work.collect()).await?)
+    }
 }
 
-async fn load(db: &mut PgConnection, work: &mut [Work]) -> Result<(), sqlx::Error> {
-    // Index events_lane, then primary keys: by the event's tenant, not the lane's, where the event is needed first.
+/// Entries become events.
+async fn surround(db: &mut PgConnection, work: Vec<(Work, Vec<Entry>)>) -> Result<Vec<Work>, sqlx::Error> {
+    let mut conversations: Vec<(Uuid, Uuid)> = Vec::new();
+    for (work, entries) in &work {
+        conversations.extend(entries.iter().map(|entry| (work.lease.lane.tenant_id, entry.conversation_id)));
+    }
+    let contexts: HashMap<Uuid, Context> = context::load(db, conversations).await?;
+    let whole = work.into_iter().map(|(mut work, entries)| {
+        let LaneKey { contact_id, .. } = work.lease.lane;
+        work.events = entries
+            .into_iter()
+            .filter_map(|entry| {
+                let context = contexts.get(&entry.conversation_id)?.clone();
+                Some(event(entry, context, contact_id))
+            })
+            .collect();
+        work
+    });
+    Ok(whole.collect())
+}
+
+fn event(entry: Entry, context: Context, contact_id: Uuid) -> Event {
+    let Entry { id, kind, raw, conversation_id, occurred_at, received_at } = entry;
+    Event {
+        id,
+        kind,
+        raw,
+        occurred_at,
+        received_at,
+        conversation_id,
+        state: context.state,
+        handed_off: context.handed_off,
+        last_inbound_at: context.last_inbound_at,
+        contact_id,
+        channel_id: context.channel_id,
+        phone_number_id: context.phone_number_id,
+        display_phone_number: context.display_phone_number,
+        wa_id: context.wa_id,
+        user_id: context.user_id,
+        name: context.name,
+        username: context.username,
+        tags: context.tags,
+        tenant_name: context.tenant_name,
+        flow: context.flow,
+    }
+}
+
+/// The next entries of each lane.
+async fn load(db: &mut PgConnection, work: &mut [(Work, Vec<Entry>)]) -> Result<(), sqlx::Error> {
+    // Index events_lane; of flow_runs the primary key.
     let rows = sqlx::query!(
         r#"select k.place as "place!", e.id, e.kind, e.raw::text as "raw!", e.occurred_at, e.received_at,
-                  cv.id as conversation_id, cv.state, cv.state_plugin, cv.state_digest,
-                  cv.handed_off_at is not null as "handed_off!", cv.channel_id, ch.phone_number_id,
-                  ch.display_phone_number, ct.wa_id, ct.user_id, ct.name, ct.username, ct.tags,
-                  t.name as tenant_name, t.flow, t.flow_digest, t.flow_config_id, t.flow_canary_digest,
-                  t.flow_canary_percent, t.flow_paused_at is not null as "paused!",
-                  run.result is not null as "done!"
+                  e.conversation_id as "conversation_id!", run.result is not null as "done!"
            from unnest($1::uuid[], $2::uuid[], $3::bigint[])
                 with ordinality as k (tenant_id, contact_id, done_event, place)
            cross join lateral (
@@ -48,62 +125,37 @@ async fn load(db: &mut PgConnection, work: &mut [Work]) -> Result<(), sqlx::Erro
                where tenant_id = k.tenant_id and contact_id = k.contact_id and id > k.done_event
                order by id limit $4
            ) as e
-           join conversations cv on cv.tenant_id = e.tenant_id and cv.id = e.conversation_id
-           join channels ch on ch.tenant_id = e.tenant_id and ch.id = cv.channel_id
-           join contacts ct on ct.tenant_id = k.tenant_id and ct.id = k.contact_id
-           join tenants t on t.id = k.tenant_id
            left join lateral (
                select result from flow_runs
                where tenant_id = e.tenant_id and event_id = e.id and result not in ('retry', 'canary-failed', 'paused')
                limit 1
            ) as run on true
            order by k.place, e.id"#,
-        &work.iter().map(|lane| lane.lease.lane.tenant_id).collect::<Vec<_>>(),
-        &work.iter().map(|lane| lane.lease.lane.contact_id).collect::<Vec<_>>(),
-        &work.iter().map(|lane| lane.done_event).collect::<Vec<_>>(),
-        EVENTS_PER_CLAIM
+        &work.iter().map(|(lane, _)| lane.lease.lane.tenant_id).collect::<Vec<_>>(),
+        &work.iter().map(|(lane, _)| lane.lease.lane.contact_id).collect::<Vec<_>>(),
+        &work.iter().map(|(lane, _)| lane.done_event).collect::<Vec<_>>(),
+        EVENTS_AT_ONCE as i64
     )
     .fetch_all(db)
     .await?;
+    let mut seen = vec![0; work.len()];
     for row in rows {
-        let Some(lane) = usize::try_from(row.place).ok().and_then(|place| work.get_mut(place - 1)) else { continue };
+        let Some(place) = usize::try_from(row.place).ok().map(|place| place - 1) else { continue };
+        let Some((lane, entries)) = work.get_mut(place) else { continue };
+        seen[place] += 1;
+        lane.lease.more = seen[place] == EVENTS_AT_ONCE;
         if row.done {
             // The lane was opened by somebody who had waited while these were done.
             lane.done_event = row.id;
             continue;
         }
-        lane.events.push(Event {
+        entries.push(Entry {
             id: row.id,
             kind: row.kind,
             raw: row.raw,
+            conversation_id: row.conversation_id,
             occurred_at: row.occurred_at,
             received_at: row.received_at,
-            conversation_id: row.conversation_id,
-            state: row.state.map(|bytes| State {
-                bytes,
-                plugin: row.state_plugin.unwrap_or_default(),
-                digest: row.state_digest.unwrap_or_default(),
-            }),
-            handed_off: row.handed_off,
-            contact_id: lane.lease.lane.contact_id,
-            channel_id: row.channel_id,
-            phone_number_id: row.phone_number_id,
-            display_phone_number: row.display_phone_number,
-            wa_id: row.wa_id,
-            user_id: row.user_id,
-            name: row.name,
-            username: row.username,
-            tags: row.tags,
-            tenant_name: row.tenant_name,
-            flow: Flow {
-                name: row.flow,
-                digest: row.flow_digest,
-                config_id: row.flow_config_id,
-                canary: row
-                    .flow_canary_digest
-                    .map(|digest| (digest, u8::try_from(row.flow_canary_percent).unwrap_or(0))),
-                paused: row.paused,
-            },
         });
     }
     Ok(())

@@ -2,39 +2,53 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Advance, Event, NextState, RunRecord, State};
+use super::{Advance, Committed, Event, NextState, RunRecord, State};
 use crate::Store;
 use crate::contacts::Place;
 use crate::http_calls::{self, NewCall};
-use crate::lanes::{self, LaneKey, Stage};
+use crate::lanes::{self, Births, Closing, LaneKey, Stage};
 use crate::outbound::{self, Addressed};
 use crate::timers::{self, Placed};
 
+/// Priority of what flows answer: a contact waits for it.
+const ANSWER: i16 = 0;
+/// `last_inbound_at` is kept to this precision, so that not every message rewrites its conversation.
+const INBOUND_PRECISION: TimeDelta = TimeDelta::seconds(60);
+
 impl Store {
-    /// Commits lanes' runs in one transaction. For each lane: whether it was still owned; if not, nothing of it was
-    /// written.
-    pub async fn commit_runs(&self, lanes: &[Arc<Advance>]) -> Result<Vec<bool>, sqlx::Error> {
+    /// Commits lanes' runs in one transaction. `births` is by lane, for the messages that it sends.
+    pub async fn commit_runs(&self, lanes: &[Arc<Advance>], births: Births<'_>) -> Result<Committed, sqlx::Error> {
         let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;
         let held = lanes::hold(&mut tx, Stage::Flow, lanes.iter().map(|advance| advance.lease)).await?;
-        let owned: Vec<&Arc<Advance>> = lanes.iter().filter(|advance| held.contains(&advance.lease.lane)).collect();
+        let is_held = |advance: &Advance| held.contains_key(&advance.lease.lane);
+        let owned: Vec<&Arc<Advance>> = lanes.iter().filter(|advance| is_held(advance)).collect();
         record(&mut tx, &owned, now).await?;
         keep_states(&mut tx, &owned, now).await?;
-        let outbound: Vec<Addressed<'_>> = owned.iter().flat_map(|advance| advance.outbound()).collect();
-        outbound::insert(&mut tx, &outbound, now).await?;
+        let outbound: Vec<Addressed<'_>> = lanes
+            .iter()
+            .enumerate()
+            .filter(|(_, advance)| is_held(advance))
+            .flat_map(|(place, advance)| advance.outbound(births.own(place)))
+            .collect();
+        let queued = outbound::insert(&mut tx, &outbound, now, births.lease).await?;
         let timers = timers(&owned);
         timers::apply(&mut tx, &timers).await?;
         let calls: Vec<NewCall> =
             owned.iter().flat_map(|lane| &lane.handled).flat_map(|handled| &handled.calls).cloned().collect();
         http_calls::insert(&mut tx, &calls, now).await?;
         tag(&mut tx, &owned).await?;
-        advance(&mut tx, &owned, now).await?;
+        let closings: Vec<Closing> = owned.iter().map(|lane| lane.closing()).collect();
+        let more = lanes::close(&mut tx, Stage::Flow, &closings, &held, now).await?;
         tx.commit().await?;
-        if !outbound.is_empty() {
+        if more {
+            self.wakes.flow.notify_one();
+        }
+        if queued.waits {
             self.wakes.delivery.notify_one();
         }
         if !timers.is_empty() {
@@ -43,18 +57,31 @@ impl Store {
         if !calls.is_empty() {
             self.wakes.calls.notify_one();
         }
-        Ok(lanes.iter().map(|advance| held.contains(&advance.lease.lane)).collect())
+        Ok(Committed { owned: lanes.iter().map(|advance| is_held(advance)).collect(), born: queued.born })
     }
 }
 
 impl Advance {
-    fn outbound(&self) -> impl Iterator<Item = Addressed<'_>> {
+    fn outbound(&self, own: bool) -> impl Iterator<Item = Addressed<'_>> {
         let LaneKey { tenant_id, contact_id } = self.lease.lane;
         self.handled.iter().flat_map(move |handled| {
-            let place = Place { contact_id, conversation_id: handled.event.conversation_id };
-            let channel_id = handled.event.channel_id;
-            handled.messages.iter().map(move |message| Addressed { tenant_id, channel_id, place, message })
+            let event = &handled.event;
+            let place = Place { contact_id, conversation_id: event.conversation_id };
+            handled.messages.iter().map(move |message| Addressed {
+                tenant_id,
+                channel_id: event.channel_id,
+                place,
+                wa_id: event.wa_id.as_deref(),
+                user_id: event.user_id.as_deref(),
+                message,
+                priority: ANSWER,
+                own,
+            })
         })
+    }
+
+    fn closing(&self) -> Closing {
+        Closing { lease: self.lease, done_event: Some(self.done_event), again: self.again }
     }
 }
 
@@ -142,8 +169,10 @@ async fn keep_states(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTi
                 last.state = Some(state);
             }
             last.hand_off = last.hand_off.or(handled.hand_off.as_deref());
-            if handled.event.kind == "message" {
-                last.inbound_at = last.inbound_at.max(Some(handled.event.occurred_at));
+            let at = handled.event.occurred_at;
+            let is_news = handled.event.last_inbound_at.is_none_or(|last| at - last >= INBOUND_PRECISION);
+            if handled.event.kind == "message" && is_news {
+                last.inbound_at = last.inbound_at.max(Some(at));
             }
         }
     }
@@ -202,38 +231,6 @@ async fn tag(db: &mut PgConnection, lanes: &[&Arc<Advance>]) -> Result<(), sqlx:
         &changed.iter().map(|(lane, _)| lane.tenant_id).collect::<Vec<_>>(),
         &changed.iter().map(|(lane, _)| lane.contact_id).collect::<Vec<_>>(),
         &changed.iter().map(|(_, tags)| tags.clone()).collect::<Vec<_>>()
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// Deletes the lanes that have nothing left, and gives the others back. They are locked: nothing can be added to them
-/// between the look and the deletion.
-async fn advance(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "with done as (
-             select l.tenant_id, l.contact_id, k.done_event, k.ready_at, k.attempts,
-                    k.ready_at is null and not exists (
-                        select from events e
-                        where e.tenant_id = l.tenant_id and e.contact_id = l.contact_id and e.id > k.done_event
-                    ) as empty
-             from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::int[])
-                  as k (tenant_id, contact_id, done_event, ready_at, attempts)
-             join lanes l on l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = 0
-         ), gone as (
-             delete from lanes l using done d
-             where l.tenant_id = d.tenant_id and l.contact_id = d.contact_id and l.stage = 0 and d.empty
-         )
-         update lanes l set done_event = d.done_event, ready_at = coalesce(d.ready_at, $6), attempts = d.attempts
-         from done d
-         where l.tenant_id = d.tenant_id and l.contact_id = d.contact_id and l.stage = 0 and not d.empty",
-        &lanes.iter().map(|lane| lane.lease.lane.tenant_id).collect::<Vec<_>>(),
-        &lanes.iter().map(|lane| lane.lease.lane.contact_id).collect::<Vec<_>>(),
-        &lanes.iter().map(|lane| lane.done_event).collect::<Vec<_>>(),
-        &lanes.iter().map(|lane| lane.again.map(|(at, _)| at)).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
-        &lanes.iter().map(|lane| lane.again.map_or(0, |(_, attempts)| attempts)).collect::<Vec<_>>(),
-        now
     )
     .execute(db)
     .await?;

@@ -10,6 +10,7 @@ use hoopoe_store::contacts::{Party, Profile};
 use hoopoe_store::flow_work::{Advance, Event, Handled, NextState, RunRecord, Work};
 use hoopoe_store::group::{GroupCommit, Sizes};
 use hoopoe_store::journal::{Arrival, Inbound, Item, Kept};
+use hoopoe_store::lanes::Births;
 use hoopoe_store::outbound::Outbound;
 use hoopoe_store::tenants::Registration;
 use hoopoe_store::{Settings, Store};
@@ -136,6 +137,6 @@ pub fn journal(store: &Store, batch: usize) -> GroupCommit<Arrival, Kept> {
     let store = store.clone();
     GroupCommit::start(Sizes { batch, queue: 10_000, writers: 1 }, move |arrivals: Vec<_>| {
         let store = store.clone();
-        Box::pin(async move { store.append(&arrivals).await })
+        Box::pin(async move { Ok(store.append(&arrivals, Births::NONE).await?.kept) })
     })
 }

@@ -9,6 +9,7 @@ use hoopoe_store::http_calls::{Answered, Call, NewCall, Share};
 use uuid::Uuid;
 
 use crate::ground::Ground;
+use hoopoe_store::lanes::{Births, Claim};
 
 const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// What the requests below may take.
@@ -29,8 +30,8 @@ fn answer(call: &Call, body: &str) -> Arc<Answered> {
 
 /// A contact writes, and the flow asks for calls of these names.
 async fn ask(ground: &Ground, store: &Store, message: &str, names: &[&str]) {
-    store.append(&[ground.message("16505551234", message)]).await.unwrap();
-    let work = store.claim_events(1, LEASE).await.unwrap().remove(0);
+    store.append(&[ground.message("16505551234", message)], Births::NONE).await.unwrap();
+    let work = store.claim_events(&Claim::of(1, LEASE)).await.unwrap().remove(0);
     let mut advance = ground.answered(work);
     let handled = Arc::get_mut(&mut advance).unwrap().handled.last_mut().unwrap();
     handled.calls = names
@@ -46,7 +47,7 @@ async fn ask(ground: &Ground, store: &Store, message: &str, names: &[&str]) {
             request: REQUEST.to_owned(),
         })
         .collect();
-    assert_eq!(store.commit_runs(&[advance]).await.unwrap(), [true]);
+    assert_eq!(store.commit_runs(&[advance], Births::NONE).await.unwrap().owned, [true]);
 }
 
 async fn names_of(ground: &Ground) -> Vec<String> {
@@ -80,7 +81,7 @@ async fn a_call_has_one_owner_and_one_answer() {
     named.sort();
     assert_eq!(named, ["first", "second", "third"]);
     assert_eq!(ground.db.count("select count(*) from http_calls").await, 0);
-    let work = one.claim_events(1, LEASE).await.unwrap().remove(0);
+    let work = one.claim_events(&Claim::of(1, LEASE)).await.unwrap().remove(0);
     assert!(work.events.iter().all(|event| event.kind == "http-response") && work.events.len() == 3);
 }
 

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::ground::Ground;
+use hoopoe_store::lanes::{Births, Claim};
 
 const LEASE: TimeDelta = TimeDelta::seconds(30);
 
@@ -10,18 +11,18 @@ const LEASE: TimeDelta = TimeDelta::seconds(30);
 async fn a_claimed_lane_is_nobody_elses_until_its_lease_ends() {
     let ground = Ground::new().await;
     let (one, other) = (ground.process(), ground.process());
-    one.append(&[ground.message("16505551234", "a"), ground.message("16505551235", "b")]).await.unwrap();
+    one.append(&[ground.message("16505551234", "a"), ground.message("16505551235", "b")], Births::NONE).await.unwrap();
 
-    let first = one.claim_events(1, LEASE).await.unwrap();
-    let second = other.claim_events(10, LEASE).await.unwrap();
+    let first = one.claim_events(&Claim::of(1, LEASE)).await.unwrap();
+    let second = other.claim_events(&Claim::of(10, LEASE)).await.unwrap();
     assert_eq!((first.len(), second.len()), (1, 1));
     assert_ne!(first[0].lease.lane, second[0].lease.lane);
-    assert!(one.claim_events(10, LEASE).await.unwrap().is_empty());
+    assert!(one.claim_events(&Claim::of(10, LEASE)).await.unwrap().is_empty());
 
     ground.ambient.advance(LEASE - TimeDelta::microseconds(1));
-    assert!(one.claim_events(10, LEASE).await.unwrap().is_empty());
+    assert!(one.claim_events(&Claim::of(10, LEASE)).await.unwrap().is_empty());
     ground.ambient.advance(TimeDelta::microseconds(1));
-    let again = one.claim_events(10, LEASE).await.unwrap();
+    let again = one.claim_events(&Claim::of(10, LEASE)).await.unwrap();
     assert_eq!(again.len(), 2);
     assert!(again.iter().all(|work| work.events.len() == 1), "nothing was done, so everything is there again");
 }
@@ -30,21 +31,21 @@ async fn a_claimed_lane_is_nobody_elses_until_its_lease_ends() {
 async fn a_former_owner_changes_nothing() {
     let ground = Ground::new().await;
     let (former, present) = (ground.process(), ground.process());
-    former.append(&[ground.message("16505551234", "a")]).await.unwrap();
-    let late = former.claim_events(1, LEASE).await.unwrap().remove(0);
+    former.append(&[ground.message("16505551234", "a")], Births::NONE).await.unwrap();
+    let late = former.claim_events(&Claim::of(1, LEASE)).await.unwrap().remove(0);
     ground.ambient.advance(LEASE);
-    let work = present.claim_events(1, LEASE).await.unwrap().remove(0);
+    let work = present.claim_events(&Claim::of(1, LEASE)).await.unwrap().remove(0);
     assert_eq!(work.lease.lane, late.lease.lane);
     assert!(work.lease.token > late.lease.token, "tokens grow");
 
     let late = ground.answered(late);
-    assert_eq!(former.commit_runs(std::slice::from_ref(&late)).await.unwrap(), [false]);
+    assert_eq!(former.commit_runs(std::slice::from_ref(&late), Births::NONE).await.unwrap().owned, [false]);
     for table in ["select count(*) from flow_runs", "select count(*) from outbox"] {
         assert_eq!(ground.db.count(table).await, 0, "{table}");
     }
-    assert_eq!(present.commit_runs(&[ground.answered(work)]).await.unwrap(), [true]);
+    assert_eq!(present.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap().owned, [true]);
     // Nor when the lane is gone.
-    assert_eq!(former.commit_runs(&[late]).await.unwrap(), [false]);
+    assert_eq!(former.commit_runs(&[late], Births::NONE).await.unwrap().owned, [false]);
     for (table, expected) in [
         ("select count(*) from flow_runs", 1),
         ("select count(*) from outbox", 1),
@@ -59,18 +60,21 @@ async fn a_former_owner_changes_nothing() {
 async fn what_comes_while_a_lane_is_worked_on_is_next() {
     let ground = Ground::new().await;
     let store = ground.process();
-    store.append(&[ground.message("16505551234", "a")]).await.unwrap();
-    let work = store.claim_events(1, LEASE).await.unwrap().remove(0);
-    store.append(&[ground.message("16505551234", "b"), ground.message("16505551234", "c")]).await.unwrap();
-    assert!(store.claim_events(1, LEASE).await.unwrap().is_empty(), "the lane has an owner");
+    store.append(&[ground.message("16505551234", "a")], Births::NONE).await.unwrap();
+    let work = store.claim_events(&Claim::of(1, LEASE)).await.unwrap().remove(0);
+    store
+        .append(&[ground.message("16505551234", "b"), ground.message("16505551234", "c")], Births::NONE)
+        .await
+        .unwrap();
+    assert!(store.claim_events(&Claim::of(1, LEASE)).await.unwrap().is_empty(), "the lane has an owner");
     assert_eq!(store.next_event().await.unwrap(), Some(ground.ambient.now() + LEASE));
 
-    assert_eq!(store.commit_runs(&[ground.answered(work)]).await.unwrap(), [true]);
+    assert_eq!(store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap().owned, [true]);
     assert_eq!(store.next_event().await.unwrap(), Some(ground.ambient.now()), "ready at once");
-    let work = store.claim_events(1, LEASE).await.unwrap().remove(0);
+    let work = store.claim_events(&Claim::of(1, LEASE)).await.unwrap().remove(0);
     assert_eq!(work.events.len(), 2);
     assert!(work.events[0].id < work.events[1].id);
-    assert_eq!(store.commit_runs(&[ground.answered(work)]).await.unwrap(), [true]);
+    assert_eq!(store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap().owned, [true]);
     assert_eq!(store.next_event().await.unwrap(), None);
     assert_eq!(ground.db.count("select count(*) from lanes where stage = 0").await, 0);
 }
@@ -79,14 +83,14 @@ async fn what_comes_while_a_lane_is_worked_on_is_next() {
 async fn a_repeat_leaves_no_work() {
     let ground = Ground::new().await;
     let store = ground.process();
-    store.append(&[ground.message("16505551234", "a")]).await.unwrap();
-    let work = store.claim_events(1, LEASE).await.unwrap().remove(0);
-    store.commit_runs(&[ground.answered(work)]).await.unwrap();
+    store.append(&[ground.message("16505551234", "a")], Births::NONE).await.unwrap();
+    let work = store.claim_events(&Claim::of(1, LEASE)).await.unwrap().remove(0);
+    store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap().owned;
 
-    store.append(&[ground.message("16505551234", "a")]).await.unwrap();
-    for work in store.claim_events(1, LEASE).await.unwrap() {
+    store.append(&[ground.message("16505551234", "a")], Births::NONE).await.unwrap();
+    for work in store.claim_events(&Claim::of(1, LEASE)).await.unwrap() {
         assert!(work.events.is_empty(), "the event is done");
-        assert_eq!(store.commit_runs(&[ground.answered(work)]).await.unwrap(), [true]);
+        assert_eq!(store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap().owned, [true]);
     }
     assert_eq!(ground.db.count("select count(*) from lanes where stage = 0").await, 0);
     assert_eq!(ground.db.count("select count(*) from flow_runs").await, 1);
@@ -97,15 +101,15 @@ async fn a_long_lane_is_taken_in_pieces_and_in_order() {
     let ground = Ground::new().await;
     let store = ground.process();
     let arrivals: Vec<_> = (0..50).map(|n| ground.message("16505551234", &format!("{n:02}"))).collect();
-    store.append(&arrivals).await.unwrap();
+    store.append(&arrivals, Births::NONE).await.unwrap();
     let (mut claims, mut events) = (0, Vec::new());
     loop {
-        let mut work = store.claim_events(10, LEASE).await.unwrap();
+        let mut work = store.claim_events(&Claim::of(10, LEASE)).await.unwrap();
         let Some(work) = work.pop() else { break };
         assert!(!work.events.is_empty());
         claims += 1;
         events.extend(work.events.iter().map(|event| event.id));
-        assert_eq!(store.commit_runs(&[ground.answered(work)]).await.unwrap(), [true]);
+        assert_eq!(store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap().owned, [true]);
     }
     assert!(claims > 1, "a lane does not load without bound");
     assert!(events.is_sorted() && events.len() == 50, "{events:?}");
@@ -123,18 +127,18 @@ async fn a_lane_that_was_opened_late_repeats_nothing() {
     let ground = Ground::new().await;
     let store = ground.process();
     let done: Vec<_> = (0..20).map(|n| ground.message("16505551234", &format!("{n:02}"))).collect();
-    store.append(&done).await.unwrap();
-    while let Some(work) = store.claim_events(1, LEASE).await.unwrap().pop() {
-        store.commit_runs(&[ground.answered(work)]).await.unwrap();
+    store.append(&done, Births::NONE).await.unwrap();
+    while let Some(work) = store.claim_events(&Claim::of(1, LEASE)).await.unwrap().pop() {
+        store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap().owned;
     }
     // With a new event, and with a repeat only.
     for (id, expected) in [("new", 1), ("00", 0)] {
-        store.append(&[ground.message("16505551234", id)]).await.unwrap();
+        store.append(&[ground.message("16505551234", id)], Births::NONE).await.unwrap();
         ground.db.execute("update lanes set done_event = 0 where stage = 0").await;
         let mut events = 0;
-        while let Some(work) = store.claim_events(1, LEASE).await.unwrap().pop() {
+        while let Some(work) = store.claim_events(&Claim::of(1, LEASE)).await.unwrap().pop() {
             events += work.events.len();
-            assert_eq!(store.commit_runs(&[ground.answered(work)]).await.unwrap(), [true]);
+            assert_eq!(store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap().owned, [true]);
         }
         assert_eq!(events, expected, "{id}");
         assert_eq!(ground.db.count("select count(*) from lanes where stage = 0").await, 0, "{id}");

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use hoopoe_store::Store;
 use hoopoe_store::deliveries::{Settlement, Verdict};
 use hoopoe_store::group::{GroupCommit, Sizes};
-use hoopoe_store::lanes::LaneKey;
+use hoopoe_store::lanes::{Births, Claim, LaneKey};
 use tokio::task::JoinSet;
 
 use crate::ground::{Ground, journal};
@@ -103,7 +103,7 @@ async fn work(story: Arc<Story>, n: usize) {
     let writer = store.clone();
     let commits = GroupCommit::start(sizes(), move |batch: Vec<_>| {
         let store = writer.clone();
-        Box::pin(async move { store.commit_runs(&batch).await })
+        Box::pin(async move { Ok(store.commit_runs(&batch, Births::NONE).await?.owned) })
     });
     let mut claims = 0;
     while story.handled.load(Ordering::SeqCst) < EVENTS {
@@ -131,7 +131,7 @@ async fn work(story: Arc<Story>, n: usize) {
 }
 
 async fn claim(store: &Store) -> Vec<hoopoe_store::flow_work::Work> {
-    store.claim_events(3, LEASE).await.unwrap()
+    store.claim_events(&Claim::of(3, LEASE)).await.unwrap()
 }
 
 /// A process that delivers; Meta takes everything at once.
@@ -144,7 +144,7 @@ async fn deliver(story: Arc<Story>) {
     });
     while story.settled.load(Ordering::SeqCst) < EVENTS {
         // Nothing dies here: a lease that outlives the story, and no doubt.
-        let claimed = store.claim_deliveries(3, TimeDelta::days(300), TimeDelta::zero()).await.unwrap();
+        let claimed = store.claim_deliveries(&Claim::of(3, TimeDelta::days(300)), TimeDelta::zero()).await.unwrap();
         for one in &claimed {
             story.take(1, one.lease.lane);
         }
@@ -206,7 +206,7 @@ impl Story {
             ("answers", "select count(*) from messages where direction = 'OUT'"),
             ("events that were answered", "select count(distinct event_id) from messages where direction = 'OUT'"),
             ("answers that were sent once", "select count(*) from messages where status = 'sent' and attempts = 1"),
-            ("acceptances", "select count(*) from message_statuses where status = 'accepted'"),
+            ("acceptances", "select count(*) from messages where accepted_at is not null"),
         ] {
             assert_eq!(self.ground.db.count(query).await, expected, "{what}");
         }

@@ -251,8 +251,8 @@ async fn every_run_leaves_a_record() {
 
     let store = world.store();
     let end = world.now() + chrono::TimeDelta::days(1);
-    assert_eq!(store.delete_runs_before(world.now() - chrono::TimeDelta::days(1), 100).await.unwrap(), 0);
-    assert_eq!(store.delete_runs_before(end, 2).await.unwrap(), 2, "no more than asked");
+    assert_eq!(store.delete_runs_before(acme.id, world.now() - chrono::TimeDelta::days(1), 100).await.unwrap(), 0);
+    assert_eq!(store.delete_runs_before(acme.id, end, 2).await.unwrap(), 2, "no more than asked");
     assert_eq!(get("?limit=200").await.1["runs"].as_array().unwrap().len(), paged.len() - 2);
     world.end().await;
 }

@@ -1,0 +1,231 @@
+//! The gate of a stage: how much it works on at once, and whose.
+//!
+//! Work comes in two ways. What is *born* here was committed together with the lease of its lane: it enters through
+//! the gate at once and needs no claim. Everything else waits in the database until the stage claims it. The gate keeps
+//! both within the stage's capacity, and keeps any tenant from taking all of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
+use uuid::Uuid;
+
+/// A gate. Cheap to clone.
+pub struct Gate<B> {
+    slots: Arc<Slots>,
+    births: mpsc::UnboundedSender<(B, Permit)>,
+    entering: Arc<Mutex<Option<mpsc::UnboundedReceiver<(B, Permit)>>>>,
+}
+
+impl<B> Clone for Gate<B> {
+    fn clone(&self) -> Self {
+        let (slots, births, entering) = (self.slots.clone(), self.births.clone(), self.entering.clone());
+        Self { slots, births, entering }
+    }
+}
+
+impl<B> Gate<B> {
+    /// A gate for `capacity` pieces of work at once. It is closed until the stage runs.
+    pub fn new(capacity: usize) -> Self {
+        let (births, entering) = mpsc::unbounded_channel();
+        let slots = Slots { capacity, state: Mutex::default(), freed: Notify::new() };
+        Self { slots: Arc::new(slots), births, entering: Arc::new(Mutex::new(Some(entering))) }
+    }
+
+    /// A place for work of this tenant that is about to be committed. `None` when the stage does not run here, has no
+    /// room, or has other work of the tenant waiting in the database: then this work waits there too.
+    pub fn admit(&self, tenant: Uuid) -> Option<Permit> {
+        self.slots.admit(tenant)
+    }
+
+    /// Hands over work that was committed as this process' own.
+    pub fn enter(&self, born: B, permit: Permit) {
+        // Nobody listens when the stage has ended: the lease runs out, and another process takes the work.
+        let _ = self.births.send((born, permit));
+    }
+
+    /// Opens the gate. Only the first call gets the receiver.
+    pub(crate) fn open(&self) -> Option<mpsc::UnboundedReceiver<(B, Permit)>> {
+        self.slots.state().open = true;
+        self.entering.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn slots(&self) -> &Arc<Slots> {
+        &self.slots
+    }
+}
+
+pub(crate) struct Slots {
+    capacity: usize,
+    state: Mutex<State>,
+    freed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    open: bool,
+    running: usize,
+    /// The last claim left something behind for want of room.
+    hungry: bool,
+    tenants: HashMap<Uuid, Tenant>,
+}
+
+#[derive(Default)]
+struct Tenant {
+    running: usize,
+    /// Work of it was refused here and waits in the database.
+    waits: bool,
+}
+
+impl State {
+    /// What one tenant may have at once: an equal part among those at work and one more, so that whoever comes next
+    /// finds room.
+    fn share(&self, capacity: usize) -> usize {
+        (capacity / (self.tenants.len() + 1)).max(1)
+    }
+}
+
+impl Slots {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn admit(self: &Arc<Self>, tenant: Uuid) -> Option<Permit> {
+        let mut state = self.state();
+        if !state.open {
+            return None;
+        }
+        let room = state.running < self.capacity;
+        let entry = state.tenants.entry(tenant).or_default();
+        let waits = entry.waits;
+        let running = entry.running;
+        if !room || waits || running >= state.share(self.capacity) {
+            state.hungry = true;
+            state.tenants.entry(tenant).or_default().waits = true;
+            return None;
+        }
+        drop(state);
+        Some(self.take(tenant))
+    }
+
+    /// A place for claimed work.
+    pub(crate) fn take(self: &Arc<Self>, tenant: Uuid) -> Permit {
+        let mut state = self.state();
+        state.running += 1;
+        state.tenants.entry(tenant).or_default().running += 1;
+        Permit { slots: self.clone(), tenant }
+    }
+
+    /// How much may be claimed, and which tenants have their share. `None` when there is no room.
+    pub(crate) fn room(&self) -> Option<(usize, Vec<Uuid>)> {
+        let mut state = self.state();
+        let room = self.capacity.saturating_sub(state.running);
+        if room == 0 {
+            state.hungry = true;
+            return None;
+        }
+        let share = state.share(self.capacity);
+        let full = state.tenants.iter().filter(|(_, tenant)| tenant.running >= share).map(|(id, _)| *id).collect();
+        Some((room, full))
+    }
+
+    /// Notes what a claim found: whether it may have left something behind for want of room.
+    pub(crate) fn claimed(&self, full: &[Uuid], left_behind: bool) {
+        let mut state = self.state();
+        state.hungry = left_behind || !full.is_empty();
+        if !left_behind {
+            state.tenants.retain(|id, tenant| {
+                tenant.waits &= full.contains(id);
+                tenant.running > 0 || tenant.waits
+            });
+        }
+    }
+
+    /// Nobody is admitted any more.
+    pub(crate) fn close(&self) {
+        self.state().open = false;
+        self.freed.notify_one();
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state().running == 0
+    }
+
+    /// Waits until a place is free again, if that is of interest.
+    pub(crate) async fn freed(&self) {
+        self.freed.notified().await;
+    }
+}
+
+/// A place in a stage; free again when this is dropped.
+pub struct Permit {
+    slots: Arc<Slots>,
+    tenant: Uuid,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut state = self.slots.state();
+        state.running -= 1;
+        if let Some(tenant) = state.tenants.get_mut(&self.tenant) {
+            tenant.running -= 1;
+            if tenant.running == 0 && !tenant.waits {
+                state.tenants.remove(&self.tenant);
+            }
+        }
+        if state.hungry || !state.open {
+            self.slots.freed.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOISY: Uuid = Uuid::from_u128(1);
+    const QUIET: Uuid = Uuid::from_u128(2);
+
+    fn open(capacity: usize) -> Gate<()> {
+        let gate = Gate::new(capacity);
+        assert!(gate.admit(NOISY).is_none(), "it is closed");
+        let _ = gate.open();
+        gate
+    }
+
+    #[test]
+    fn a_tenant_leaves_room_for_others() {
+        let gate = open(8);
+        let noisy: Vec<Permit> = std::iter::from_fn(|| gate.admit(NOISY)).collect();
+        assert_eq!(noisy.len(), 4, "half of it, as the only one at work");
+        let quiet = gate.admit(QUIET);
+        assert!(quiet.is_some());
+        assert_eq!(gate.slots().room(), Some((3, vec![NOISY])));
+    }
+
+    #[test]
+    fn who_has_work_waiting_in_the_database_takes_its_turn_there() {
+        let gate = open(4);
+        let both = (gate.admit(NOISY), gate.admit(NOISY));
+        assert!(gate.admit(NOISY).is_none());
+        drop(both);
+        assert!(gate.admit(NOISY).is_none(), "what was refused is first");
+        gate.slots().claimed(&[], true);
+        assert!(gate.admit(NOISY).is_none(), "the claim left some behind");
+        gate.slots().claimed(&[], false);
+        assert!(gate.admit(NOISY).is_some());
+    }
+
+    #[test]
+    fn places_are_given_back() {
+        let gate = open(2);
+        for _ in 0..10 {
+            assert!(gate.admit(QUIET).is_some());
+        }
+        assert!(gate.slots().is_idle());
+        let permit = gate.slots().take(NOISY);
+        assert!(!gate.slots().is_idle());
+        drop(permit);
+        assert!(gate.slots().is_idle() && gate.slots().state().tenants.is_empty());
+    }
+}

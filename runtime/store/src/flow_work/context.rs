@@ -1,0 +1,87 @@
+//! What a flow may know around an event: tenant, channel, contact, conversation.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Flow, State};
+
+/// The surroundings of a conversation's events.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub state: Option<State>,
+    pub handed_off: bool,
+    pub last_inbound_at: Option<DateTime<Utc>>,
+    pub channel_id: Uuid,
+    pub phone_number_id: String,
+    pub display_phone_number: Option<String>,
+    pub wa_id: Option<String>,
+    pub user_id: Option<String>,
+    pub name: Option<String>,
+    pub username: Option<String>,
+    pub tags: Vec<String>,
+    pub tenant_name: String,
+    pub flow: Flow,
+}
+
+/// The contexts of these conversations, given as tenant and conversation, by conversation.
+pub(super) async fn load(
+    db: &mut PgConnection,
+    mut conversations: Vec<(Uuid, Uuid)>,
+) -> Result<HashMap<Uuid, Context>, sqlx::Error> {
+    conversations.sort_unstable();
+    conversations.dedup();
+    if conversations.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let (tenants, conversations): (Vec<Uuid>, Vec<Uuid>) = conversations.into_iter().unzip();
+    // Primary keys throughout.
+    let rows = sqlx::query!(
+        r#"select cv.id, cv.state, cv.state_plugin, cv.state_digest, cv.handed_off_at is not null as "handed_off!",
+                  cv.last_inbound_at, cv.channel_id, ch.phone_number_id, ch.display_phone_number, ct.wa_id, ct.user_id,
+                  ct.name, ct.username, ct.tags, t.name as tenant_name, t.flow, t.flow_digest, t.flow_config_id,
+                  t.flow_canary_digest, t.flow_canary_percent, t.flow_paused_at is not null as "paused!"
+           from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, id)
+           join conversations cv on cv.tenant_id = k.tenant_id and cv.id = k.id
+           join contacts ct on ct.tenant_id = k.tenant_id and ct.id = cv.contact_id
+           join channels ch on ch.tenant_id = k.tenant_id and ch.id = cv.channel_id
+           join tenants t on t.id = k.tenant_id"#,
+        &tenants,
+        &conversations
+    )
+    .fetch_all(db)
+    .await?;
+    let contexts = rows.into_iter().map(|row| {
+        let context = Context {
+            state: row.state.map(|bytes| State {
+                bytes,
+                plugin: row.state_plugin.unwrap_or_default(),
+                digest: row.state_digest.unwrap_or_default(),
+            }),
+            handed_off: row.handed_off,
+            last_inbound_at: row.last_inbound_at,
+            channel_id: row.channel_id,
+            phone_number_id: row.phone_number_id,
+            display_phone_number: row.display_phone_number,
+            wa_id: row.wa_id,
+            user_id: row.user_id,
+            name: row.name,
+            username: row.username,
+            tags: row.tags,
+            tenant_name: row.tenant_name,
+            flow: Flow {
+                name: row.flow,
+                digest: row.flow_digest,
+                config_id: row.flow_config_id,
+                canary: row
+                    .flow_canary_digest
+                    .map(|digest| (digest, u8::try_from(row.flow_canary_percent).unwrap_or(0))),
+                paused: row.paused,
+            },
+        };
+        (row.id, context)
+    });
+    Ok(contexts.collect())
+}

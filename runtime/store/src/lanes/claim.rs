@@ -1,0 +1,190 @@
+//! The claim of lanes that are ready, fair between tenants.
+//!
+//! Tenants take turns: a claim goes round those that have lanes ready, from where the last one ended, and gives each
+//! the same number of places. So who has a hundred thousand lanes waiting delays nobody. Within a tenant the urgent
+//! lanes come first, then those that wait longest.
+
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{LaneKey, Lease, Stage};
+
+/// Tenants that one claim serves at the most; the next goes on with those behind them.
+const TENANTS: i64 = 64;
+
+/// What a process asks for.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Lanes at the most.
+    pub limit: usize,
+    /// For how long.
+    pub lease: TimeDelta,
+    /// Tenants that have their share of this process already.
+    pub full: Vec<Uuid>,
+}
+
+impl Claim {
+    /// Of all tenants.
+    pub fn of(limit: usize, lease: TimeDelta) -> Self {
+        Self { limit, lease, full: Vec::new() }
+    }
+}
+
+/// Where this process is in its round of the tenants, by stage.
+#[derive(Default)]
+pub(crate) struct Rotation([Mutex<Uuid>; 2]);
+
+impl Rotation {
+    fn place(&self, stage: Stage) -> Uuid {
+        *self.0[stage as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self, stage: Stage, to: Uuid) {
+        *self.0[stage as usize].lock().unwrap_or_else(PoisonError::into_inner) = to;
+    }
+}
+
+/// A lane as a claim finds it.
+pub(crate) struct Claimed {
+    pub lease: Lease,
+    pub done_event: i64,
+    pub attempts: i32,
+}
+
+/// Claims lanes that are ready.
+pub(crate) async fn claim(
+    db: &mut PgConnection,
+    stage: Stage,
+    rotation: &Rotation,
+    ask: &Claim,
+    now: DateTime<Utc>,
+) -> Result<Vec<Claimed>, sqlx::Error> {
+    let start = rotation.place(stage);
+    let mut tenants = waiting(db, stage, start, &ask.full, now).await?;
+    if tenants.len() < TENANTS as usize && !start.is_nil() {
+        // Once round: those before the start, and then those behind it, which are there already.
+        let before = waiting(db, stage, Uuid::nil(), &ask.full, now).await?;
+        tenants.extend(before.into_iter().take_while(|tenant| *tenant <= start));
+        tenants.truncate(TENANTS as usize);
+    }
+    let Some(last) = tenants.last() else {
+        rotation.turn(stage, Uuid::nil());
+        return Ok(Vec::new());
+    };
+    // Whoever does not fit is first next time.
+    let served = tenants.len().min(ask.limit);
+    rotation.turn(stage, *tenants.get(served - 1).unwrap_or(last));
+    tenants.truncate(served);
+    let quantum = ask.limit.div_ceil(tenants.len());
+    take(db, stage, &tenants, quantum, ask.limit, now, now + ask.lease).await
+}
+
+/// Tenants behind `start` with a lane that is ready, in the order of their ids.
+async fn waiting(
+    db: &mut PgConnection,
+    stage: Stage,
+    start: Uuid,
+    full: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    // Index lanes_fair: one step per tenant that has lanes, and one look at each of its priorities.
+    sqlx::query_scalar!(
+        r#"with recursive tenants (id) as (
+               (select tenant_id from lanes where stage::integer = $1 and tenant_id > $2 order by tenant_id limit 1)
+               union all
+               select (select l.tenant_id from lanes l where l.stage::integer = $1 and l.tenant_id > t.id
+                       order by l.tenant_id limit 1)
+               from tenants t where t.id is not null
+           )
+           select t.id as "id!" from tenants t
+           where t.id is not null and t.id <> all ($3)
+             and exists (select from generate_series(0, 2) as p (priority)
+                         where exists (select from lanes l where l.stage::integer = $1 and l.tenant_id = t.id
+                                       and l.priority = p.priority and l.ready_at <= $4))
+           limit $5"#,
+        stage as i32,
+        start,
+        full,
+        now,
+        TENANTS
+    )
+    .fetch_all(db)
+    .await
+}
+
+async fn take(
+    db: &mut PgConnection,
+    stage: Stage,
+    tenants: &[Uuid],
+    quantum: usize,
+    limit: usize,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Vec<Claimed>, sqlx::Error> {
+    // Index lanes_fair.
+    let rows = sqlx::query!(
+        "with ready as (
+             select l.tenant_id, l.contact_id
+             from unnest($1::uuid[]) as t (id)
+             cross join lateral (
+                 select tenant_id, contact_id from lanes
+                 where stage::integer = $2 and tenant_id = t.id and ready_at <= $3
+                 order by priority, ready_at limit $4
+                 for update skip locked
+             ) as l
+             limit $5
+         )
+         update lanes l set ready_at = $6, lease_token = nextval('lease_tokens')
+         from ready r
+         where l.tenant_id = r.tenant_id and l.contact_id = r.contact_id and l.stage = $7
+         returning l.tenant_id, l.contact_id, l.lease_token, l.touched, l.done_event, l.attempts",
+        tenants,
+        stage as i32,
+        now,
+        i64::try_from(quantum).unwrap_or(i64::MAX),
+        i64::try_from(limit).unwrap_or(i64::MAX),
+        until,
+        stage as i16
+    )
+    .fetch_all(db)
+    .await?;
+    let claimed = rows.into_iter().map(|row| Claimed {
+        lease: Lease {
+            lane: LaneKey { tenant_id: row.tenant_id, contact_id: row.contact_id },
+            token: row.lease_token,
+            touched: row.touched,
+            more: false,
+        },
+        done_event: row.done_event,
+        attempts: row.attempts,
+    });
+    Ok(claimed.collect())
+}
+
+/// When the next lane of a stage is ready, if any waits.
+pub(crate) async fn next_ready(db: &mut PgConnection, stage: Stage) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    // Index lanes_fair, tenant by tenant.
+    sqlx::query_scalar!(
+        "with recursive tenants (id) as (
+             (select tenant_id from lanes where stage::integer = $1 order by tenant_id limit 1)
+             union all
+             select (select l.tenant_id from lanes l where l.stage::integer = $1 and l.tenant_id > t.id
+                     order by l.tenant_id limit 1)
+             from tenants t where t.id is not null
+         )
+         select min(first.ready_at)
+         from tenants t
+         cross join generate_series(0, 2) as p (priority)
+         cross join lateral (
+             select ready_at from lanes l
+             where l.stage::integer = $1 and l.tenant_id = t.id and l.priority = p.priority
+             order by ready_at limit 1
+         ) as first",
+        stage as i32
+    )
+    .fetch_one(db)
+    .await
+}
