@@ -57,7 +57,8 @@ fn runs(pid: u32, program: &str) -> bool {
     process::command_line(pid).is_some_and(|line| line.starts_with(program))
 }
 
-fn end(pid: u32, program: &str) -> Result<()> {
+/// End a program, unless its number belongs to another one by now.
+pub fn end(pid: u32, program: &str) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     let mut signal = Signal::SIGTERM;
     while runs(pid, program) {

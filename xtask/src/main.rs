@@ -11,9 +11,11 @@ mod http;
 mod interrupt;
 mod leftovers;
 mod lock;
+mod packages;
 mod places;
 mod postgres;
 mod process;
+mod redis;
 mod runtime;
 mod settings;
 mod setup;
@@ -27,9 +29,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Hoopoe's commands. Each sets up first what is missing: the Wasm target and Postgres.
+/// Hoopoe's commands. Each sets up first what is missing: the Wasm target, Postgres, and Redis if that is possible.
 ///
-/// With DATABASE_URL set in the environment that database is used and no Postgres is started.
+/// With DATABASE_URL set in the environment that database is used and no Postgres is started; REDIS_URL likewise.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", arg_required_else_help = true)]
 struct Arguments {
@@ -39,13 +41,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Install what is missing: the Wasm target and Postgres
+    /// Install what is missing: the Wasm target, Postgres and Redis
     Setup,
-    /// Run everything until Ctrl-C: Postgres, Meta's simulator, the runtime, a demo tenant and one message
+    /// Run everything until Ctrl-C: Postgres, Redis, Meta's simulator, the runtime, a demo tenant and one message
     Dev(dev::Options),
     /// Run everything once; succeeds only if the demo message was answered and its statuses came back
     Demo(dev::Options),
-    /// Check format and lints and run all tests, against a Postgres of their own
+    /// Check format and lints and run all tests, against a Postgres and a Redis of their own
     Test(test::Options),
     /// Measure, against a Postgres with default durability (release build)
     Bench(bench::Options),

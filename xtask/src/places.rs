@@ -21,6 +21,7 @@ pub fn print(instance: &Instance, tenant: &Tenant) {
     let Instance { url, simulator_url, master_key, app_secret, .. } = instance;
     let Tenant { id, key, phone_number_id } = tenant;
     let database = instance.database_url();
+    let redis = instance.redis_url().unwrap_or("none");
     println!(
         "\
 API             {url}
@@ -31,6 +32,7 @@ tenant          {id} (phone number id {phone_number_id})
 tenant's key    {key}
 simulator       {simulator_url}
 database        {database}
+Redis           {redis}
 
 For the examples of the README
   export API={url} MASTER_KEY={master_key} TENANT={id} KEY={key} APP_SECRET={app_secret}

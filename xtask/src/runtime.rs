@@ -1,4 +1,4 @@
-//! The development instance: Postgres, Meta's simulator and the runtime, started in this order and stopped in the
+//! The development instance: Postgres, Redis, Meta's simulator and the runtime, started in this order and stopped in the
 //! reverse one.
 
 use std::fs::{self, File};
@@ -14,6 +14,7 @@ use crate::interrupt;
 use crate::leftovers::Started;
 use crate::postgres::{self, Database, Kind};
 use crate::process::{self, Running, describe};
+use crate::redis::Redis;
 use crate::settings::Settings;
 use crate::step::step;
 use crate::workspace;
@@ -36,6 +37,7 @@ pub struct Instance {
     hoopoe: Running,
     simulator: Running,
     database: Database,
+    redis: Redis,
     log: Option<PathBuf>,
     /// The runtime's address.
     pub url: String,
@@ -60,6 +62,7 @@ impl Instance {
         if let Database::Embedded(cluster) = &database {
             postgres::create_database(cluster.binaries(), &cluster.url("postgres"), "hoopoe")?;
         }
+        let redis = Redis::start(settings.given("REDIS_URL").map(str::to_owned))?;
         let port = choose_port(port, settings)?;
         let url = format!("http://127.0.0.1:{port}");
         let app_secret = settings.secret("APP_SECRET")?;
@@ -90,6 +93,8 @@ impl Instance {
             .env("PLUGIN_CACHE", workspace::state_dir()?.join("plugins"))
             // A developer's flows may call services of this machine.
             .env("HTTP_ALLOW_PRIVATE", "true");
+        // Empty is not set, whatever `.env` says.
+        command.env("REDIS_URL", redis.url().unwrap_or_default());
         for (name, default) in [("WHATSAPP_API_VERSION", "v23.0"), ("SHUTDOWN_GRACE", "5")] {
             command.env(name, settings.given(name).unwrap_or(default));
         }
@@ -104,7 +109,7 @@ impl Instance {
         started.add(runtime.id(), hoopoe)?;
 
         let mut instance =
-            Self { hoopoe: runtime, simulator, database, log, url, simulator_url, master_key, app_secret };
+            Self { hoopoe: runtime, simulator, database, redis, log, url, simulator_url, master_key, app_secret };
         step("starting meta-sim and hoopoe", || instance.become_ready()).inspect_err(|_| instance.show_log())?;
         Ok(instance)
     }
@@ -153,6 +158,11 @@ impl Instance {
             let text = fs::read_to_string(path).unwrap_or_default();
             eprintln!("--- {}\n{text}---", path.display());
         }
+    }
+
+    /// The URL of the runtime's Redis, if it has one.
+    pub fn redis_url(&self) -> Option<&str> {
+        self.redis.url()
     }
 
     /// The URL of the runtime's database.

@@ -6,15 +6,19 @@ use anyhow::{Context, Result};
 use hoopoe_plugin_build::Toolchain;
 
 use crate::step::step;
-use crate::{interrupt, postgres, workspace};
+use crate::{interrupt, postgres, redis, workspace};
 
 /// `cargo xtask setup`: all of it, and say what is there.
 pub fn command() -> Result<()> {
     wasm()?;
     let found = postgres::find_or_install()?;
+    let redis = redis::find_or_install()?;
     println!("plugins can be built for {}", hoopoe_plugin_build::TARGET);
     for binaries in found {
         println!("Postgres {} in {}", binaries.major, binaries.dir().display());
+    }
+    if let Some(redis) = redis {
+        println!("Redis is {}", redis.display());
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use clap::Args;
 
 use crate::interrupt::Interrupted;
 use crate::postgres::{Database, Kind};
+use crate::redis::{self, Redis};
 use crate::step::{seconds, step};
 use crate::{process, setup};
 
@@ -86,8 +87,13 @@ pub fn run(options: &Options) -> Result<()> {
     checks.add("building tests", || call("building the tests", runner().arg("--no-run")))?;
     checks.add("tests", || {
         let database = Database::start(Kind::Test)?;
+        let redis = Redis::start(redis::given())?;
         let mut tests = runner();
-        call("the tests", tests.args(&options.filter).env("DATABASE_URL", database.url("postgres")))
+        tests.args(&options.filter).env("DATABASE_URL", database.url("postgres"));
+        if let Some(url) = redis.url() {
+            tests.env("REDIS_URL", url);
+        }
+        call("the tests", &mut tests)
     })?;
     if all {
         checks.add("examples in documentation", || {
