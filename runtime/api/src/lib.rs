@@ -29,6 +29,8 @@ use hoopoe_flows::DeliveryGate;
 use hoopoe_ingest::Ingest;
 use hoopoe_plugins::Library;
 use hoopoe_secrets::MasterKey;
+use hoopoe_shared::Shared;
+use hoopoe_shared::forget::{Cache, Forget};
 use hoopoe_store::group::{GroupCommit, Sizes};
 use hoopoe_store::lanes::Births;
 use hoopoe_store::outbound::{Queued, SendRequest};
@@ -45,6 +47,7 @@ pub struct Api {
     store: Store,
     ingest: Ingest,
     library: Library,
+    shared: Shared,
     sends: GroupCommit<SendRequest, Queued>,
     master_key: MasterKey,
     verify_token: Arc<SecretString>,
@@ -58,6 +61,8 @@ pub struct Ground {
     pub ingest: Ingest,
     /// Plugins.
     pub library: Library,
+    /// Tells other processes what has changed; what it says has to reach `ingest`.
+    pub shared: Shared,
     /// Seals tokens and secrets, and is the operator's key.
     pub master_key: MasterKey,
     /// What Meta repeats when it verifies the webhook's address.
@@ -71,14 +76,19 @@ pub struct Ground {
 impl Api {
     /// Starts the writer of sends.
     pub fn new(ground: Ground) -> Self {
-        let Ground { store, ingest, library, master_key, verify_token, delivery, lease } = ground;
+        let Ground { store, ingest, library, shared, master_key, verify_token, delivery, lease } = ground;
         let sizes = Sizes { batch: 256, queue: 10_000, writers: 1 };
         let writer = store.clone();
         let sends = GroupCommit::start(sizes, move |requests: Vec<_>| {
             let (store, delivery) = (writer.clone(), delivery.clone());
             Box::pin(async move { enqueue(&store, &delivery, &requests, lease).await })
         });
-        Self { store, ingest, library, sends, master_key, verify_token: verify_token.into() }
+        Self { store, ingest, library, shared, sends, master_key, verify_token: verify_token.into() }
+    }
+
+    /// A number was registered, or what a tenant's flow wants has changed: every process looks anew.
+    fn forget_routes(&self) {
+        self.shared.forget(Forget::All(Cache::Routes));
     }
 }
 
@@ -109,7 +119,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .merge(routes.clone())
         .nest("/api", routes)
-        .merge(health_only(api.store))
+        .merge(health_only(api.store, api.shared))
         .merge(docs::router(document))
         .layer(DefaultBodyLimit::max(webhook::LARGEST))
         .fallback(error::no_such_route)
@@ -117,13 +127,13 @@ pub fn router(api: Api) -> Router {
 }
 
 /// The routes of a process without the role `api`: for probes.
-pub fn health_only(store: Store) -> Router {
+pub fn health_only(store: Store, shared: Shared) -> Router {
     let (routes, _) = probed().split_for_parts();
-    let routes = routes.with_state(store);
+    let routes = routes.with_state(health::Probed { store, shared });
     Router::new().merge(routes.clone()).nest("/api", routes)
 }
 
-fn probed() -> OpenApiRouter<Store> {
+fn probed() -> OpenApiRouter<health::Probed> {
     OpenApiRouter::new().routes(routes!(health::health)).routes(routes!(health::ready))
 }
 

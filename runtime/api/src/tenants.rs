@@ -113,7 +113,7 @@ pub async fn register(
             .with("phone_number_taken", serde_json::json!({ "phoneNumberId": registration.phone_number_id })),
         RegisterError::Store(error) => error.into(),
     })?;
-    api.ingest.forget_routes();
+    api.forget_routes();
     tracing::info!(tenant = %tenant.id, "tenant registered");
     let api_key = key.secret.expose_secret().to_owned();
     Ok((StatusCode::CREATED, axum::Json(Registered { tenant: tenant.into(), api_key })))

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use hoopoe_secrets::MasterKey;
+use hoopoe_shared::Address;
 use secrecy::SecretString;
 
 mod values;
@@ -60,6 +61,8 @@ pub struct Config {
     pub database_url: SecretString,
     /// `DATABASE_CONNECTIONS`.
     pub database_connections: u32,
+    /// `REDIS_URL`; absent when this is the only process, or may find others' work by polling.
+    pub redis: Option<Address>,
     /// `APP_SECRET`; absent in development only.
     pub app_secret: Option<SecretString>,
     /// `VERIFY_TOKEN`.
@@ -150,6 +153,7 @@ impl Config {
             listen: SocketAddr::new(host, port),
             database_url: values.database_url()?,
             database_connections: values.at_least_one("DATABASE_CONNECTIONS", "16")?,
+            redis: values.redis()?,
             app_secret,
             verify_token: values.secret("VERIFY_TOKEN", "set it to the verify token that you give Meta")?,
             master_key,
@@ -224,6 +228,7 @@ mod tests {
         assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
         assert_eq!(config.unknown_outcome_wait, TimeDelta::seconds(30));
         assert_eq!(config.delivery_retries, 5);
+        assert!(config.redis.is_none());
     }
 
     #[test]
@@ -234,6 +239,8 @@ mod tests {
             ("HOST", "localhost", "IP address"),
             ("DATABASE_URL", "", "DATABASE_URL is not set"),
             ("DATABASE_URL", "mysql://short@localhost/hoopoe", "postgres://"),
+            ("REDIS_URL", "localhost:short", "redis://host:6379"),
+            ("REDIS_URL", "http://short@localhost", "redis://host:6379"),
             ("VERIFY_TOKEN", " ", "VERIFY_TOKEN is not set"),
             ("MASTER_KEY", "short", "at least 32"),
             ("GRAPH_BASE_URL", "graph", "GRAPH_BASE_URL is \"graph\""),

@@ -6,6 +6,7 @@ pub mod config;
 mod retention;
 mod roles;
 mod running;
+mod sharing;
 pub mod telemetry;
 
 pub use config::Config;

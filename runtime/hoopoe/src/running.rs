@@ -8,6 +8,7 @@ use hoopoe_ingest::Ingest;
 use hoopoe_lanes::Gate;
 use hoopoe_plugins::Library;
 use hoopoe_sandbox::{Cache, Compiler, Sandbox};
+use hoopoe_shared::Shared;
 use hoopoe_store::ambient::Ambient;
 use hoopoe_store::{Settings as StoreSettings, Store};
 use secrecy::ExposeSecret;
@@ -15,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Config, Role, Roles, retention};
+use crate::{Config, Role, Roles, retention, sharing};
 
 /// How long the start waits for the database.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
@@ -63,6 +64,8 @@ pub struct Running {
     pub address: SocketAddr,
     /// The store, with the clock and the wake-ups.
     pub store: Store,
+    /// What the processes share.
+    pub shared: Shared,
     stop: CancellationToken,
     roles: JoinSet<Result<(), String>>,
     grace: Duration,
@@ -78,10 +81,13 @@ impl Running {
             connections: config.database_connections,
             acquire_timeout: CONNECTION_PATIENCE,
         };
+        let given_time = options.ambient.is_some();
         let ambient = options.ambient.unwrap_or_else(Ambient::system);
         let store = Store::connect(&settings, ambient).map_err(StartError::DatabaseUrl)?;
         migrate(&store).await?;
 
+        let shared = sharing::start(config.redis.clone(), &store.ambient, given_time);
+        sharing::connect_wakes(&shared, &store);
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
         let sandbox = Sandbox::new(sandbox_settings(&config, options.compiler))?;
@@ -121,17 +127,19 @@ impl Running {
                 tracing::warn!("APP_SECRET IS NOT SET: anybody can post webhooks; for development only");
             }
             let ingest = Ingest::start(store.clone(), config.app_secret.clone(), events, config.lease);
+            sharing::connect_routes(&shared, ingest.clone());
             hoopoe_api::router(Api::new(hoopoe_api::Ground {
                 store: store.clone(),
                 ingest,
                 library,
+                shared: shared.clone(),
                 master_key: config.master_key.clone(),
                 verify_token: config.verify_token.clone(),
                 delivery: messages,
                 lease: config.lease,
             }))
         } else {
-            hoopoe_api::health_only(store.clone())
+            hoopoe_api::health_only(store.clone(), shared.clone())
         };
         let stopped = stop.clone().cancelled_owned();
         running.spawn(async move {
@@ -139,7 +147,7 @@ impl Running {
             server.await.map_err(|error| error.to_string())
         });
         tracing::info!(%address, %roles, "hoopoe is up");
-        Ok(Self { address, store, stop, roles: running, grace: config.shutdown_grace })
+        Ok(Self { address, store, shared, stop, roles: running, grace: config.shutdown_grace })
     }
 
     /// Waits until a role ends by itself: that is a fault.
@@ -160,6 +168,7 @@ impl Running {
             tracing::warn!("SHUTDOWN_GRACE is over; what still runs is left to the next process");
             self.roles.shutdown().await;
         }
+        self.shared.stop().await;
         self.store.pool.close().await;
         finished.is_ok()
     }

@@ -120,10 +120,11 @@ async fn a_wrong_configuration_ends_the_start_with_a_sentence_that_names_it() {
     let environment = settings(&db, &sim);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap().port().to_string();
-    let cases: [(&[(&str, &str)], &str); 9] = [
+    let cases: [(&[(&str, &str)], &str); 10] = [
         (&[("MASTER_KEY", "")], "MASTER_KEY is not set"),
         (&[("DATABASE_URL", "")], "DATABASE_URL is not set"),
         (&[("DATABASE_URL", "mysql://localhost/x")], "DATABASE_URL"),
+        (&[("REDIS_URL", "localhost")], "REDIS_URL is \"<hidden>\"; set it to redis://"),
         (&[("PORT", "99999")], "PORT is \"99999\""),
         (&[("PORT", &taken)], "PORT"),
         (&[("LEASE_DEADLINE", "1s")], "LEASE_DEADLINE is \"1s\""),

@@ -34,9 +34,11 @@ pub mod templates;
 pub mod tenants;
 pub mod timers;
 pub mod unrouted;
+mod wakes;
 
 pub use error::Error;
-pub use pool::{Settings, Store, Wakes};
+pub use pool::{Settings, Store};
 /// What a batch's transaction fails with; [`group::GroupCommit`] judges it.
 pub use sqlx::Error as SqlError;
 pub use sqlx::PgPool;
+pub use wakes::{Wake, Wakes};

@@ -1,4 +1,4 @@
-//! The connection pool, the migrations, and what a commit wakes.
+//! The connection pool and the migrations.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, PgPool};
-use tokio::sync::Notify;
 
 use crate::ambient::Ambient;
 use crate::contacts;
@@ -23,19 +22,6 @@ pub struct Settings {
     pub acquire_timeout: Duration,
 }
 
-/// Wake-ups within this process: who adds work tells who does it. Other processes find it by polling.
-#[derive(Default)]
-pub struct Wakes {
-    /// An event waits for its flow.
-    pub flow: Notify,
-    /// A message waits for delivery.
-    pub delivery: Notify,
-    /// A timer was set.
-    pub timers: Notify,
-    /// An HTTP call waits.
-    pub calls: Notify,
-}
-
 /// The database and what goes with every use of it. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -43,8 +29,8 @@ pub struct Store {
     pub pool: PgPool,
     /// Time, ids and chance.
     pub ambient: Ambient,
-    /// Signals to the stages of this process.
-    pub wakes: Arc<Wakes>,
+    /// Signals to the stages.
+    pub wakes: Arc<crate::Wakes>,
     pub(crate) contacts: Arc<contacts::Cache>,
     pub(crate) rotation: Arc<Rotation>,
 }

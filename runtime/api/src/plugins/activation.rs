@@ -109,7 +109,7 @@ pub async fn activate(
     let activation = Activation { plugin: name.clone(), version: body.digest, percent, config, force: body.force };
     let (version, tried) = api.library.activate(tenant_id, &activation).await?;
     // What the tenant's flow wants is remembered with the routes.
-    api.ingest.forget_routes();
+    api.forget_routes();
     Ok(Answer(ActivatedBody {
         plugin: name,
         digest: version.digest,
@@ -133,7 +133,7 @@ pub async fn rollback(
     Json(Nothing {}): Json<Nothing>,
 ) -> Result<Answer<RolledBackBody>, ApiError> {
     let rolled = api.library.roll_back(tenant_id, &name).await?;
-    api.ingest.forget_routes();
+    api.forget_routes();
     Ok(Answer(RolledBackBody { plugin: name, digest: rolled.digest, from: rolled.from }))
 }
 
@@ -149,7 +149,7 @@ pub async fn deactivate(
     Json(Nothing {}): Json<Nothing>,
 ) -> Result<Answer<DeactivatedBody>, ApiError> {
     let instead = api.store.deactivate_plugin(tenant_id, &name).await?;
-    api.ingest.forget_routes();
+    api.forget_routes();
     tracing::info!(tenant = %tenant_id, plugin = name, instead, "plugin deactivated");
     Ok(Answer(DeactivatedBody { plugin: name, instead }))
 }

@@ -79,7 +79,7 @@ pub async fn upload(
         let activation = Activation { plugin: name.clone(), version, percent: None, config: None, force: false };
         api.library.activate(tenant_id, &activation).await?;
         // What the tenant's flow wants is remembered with the routes.
-        api.ingest.forget_routes();
+        api.forget_routes();
     }
     let status = if uploaded.known { StatusCode::OK } else { StatusCode::CREATED };
     let version = uploaded.version.into();

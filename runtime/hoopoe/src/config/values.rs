@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use hoopoe_shared::Address;
 use secrecy::SecretString;
 
 use super::Error;
@@ -33,6 +34,13 @@ impl<'a> Values<'a> {
             return Ok(url.to_owned().into());
         }
         Err(wrong(NAME, "<hidden>", ADVICE))
+    }
+
+    pub(super) fn redis(&self) -> Result<Option<Address>, Error> {
+        const ADVICE: &str = "set it to redis://host:6379, rediss://user:password@host:6379 or unix:///path/to/socket, \
+                              or leave it empty";
+        let read = |url| Address::parse(url).map_err(|_| wrong("REDIS_URL", "<hidden>", ADVICE));
+        self.get("REDIS_URL").map(read).transpose()
     }
 
     pub(super) fn parse<T: FromStr>(&self, name: &'static str, default: &str, expected: &str) -> Result<T, Error> {
