@@ -14,7 +14,7 @@ const AGAIN: &str = "run cargo xtask sqlx and look at the difference";
 const MACROS: [&str; 3] = ["sqlx::query!(", "sqlx::query_as!(", "sqlx::query_scalar!("];
 
 /// Name and content of every description.
-fn descriptions() -> Vec<(String, Value)> {
+pub fn descriptions() -> Vec<(String, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.sqlx");
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();

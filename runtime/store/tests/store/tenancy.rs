@@ -1,6 +1,11 @@
-//! No row of one tenant can refer to another's: the schema itself forbids it.
+//! No row of one tenant can refer to another's: the schema itself forbids it. And no query reads or writes a tenant's
+//! rows without naming the tenant, but for a few that find out whose something is, or whose turn it is.
+
+use std::collections::HashSet;
 
 use hoopoe_testing::Database;
+
+use crate::queries::descriptions;
 
 /// Tables that no tenant owns.
 const COMMON: [&str; 3] = ["_sqlx_migrations", "tenants", "unrouted_items"];
@@ -66,5 +71,76 @@ async fn every_tenant_column_is_filled() {
     let columns: Vec<(String, String, String)> = sqlx::query_as(query).fetch_all(&db.pool).await.unwrap();
     for (table, nullable, kind) in columns {
         assert_eq!((nullable.as_str(), kind.as_str()), ("NO", "uuid"), "{table}");
+    }
+}
+
+/// The beginnings of the queries that look across tenants, each with its reason.
+const ACROSS: [(&str, &str); 8] = [
+    ("select tenant_id from api_keys where sha256 =", "whose key it is"),
+    ("select k.place as \"place!\", c.tenant_id as \"tenant_id!\", c.id as \"id!\",", "whose number it is"),
+    ("with recursive tenants (id) as (", "whose turn it is, and when the next is"),
+    ("with ready as (", "the claim of lanes, of tenants whose turn it is"),
+    ("select due_at from timers order by due_at", "when the next timer is due"),
+    ("select tenant_id, contact_id, conversation_id, name, id from timers where due_at", "timers that are due"),
+    ("select tenant_id, id from http_calls where ready_at", "the claim of HTTP calls"),
+    ("select ready_at from http_calls", "when the next HTTP call is ready"),
+];
+
+/// A query's uses of tenants' tables, and how many of them it ties to a tenant.
+fn tied(query: &str, owned: &HashSet<String>) -> (usize, usize) {
+    let words: Vec<&str> = query.split_whitespace().collect();
+    let is_owned = |word: &str| owned.contains(word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let mut uses = 0;
+    let mut inserts = 0;
+    for pair in words.windows(2) {
+        if ["from", "join", "update", "into", "using"].contains(&pair[0]) && is_owned(pair[1]) {
+            uses += 1;
+            inserts += usize::from(pair[0] == "into");
+        }
+    }
+    let text = words.join(" ");
+    (uses, inserts + text.matches("tenant_id = ").count())
+}
+
+#[tokio::test]
+async fn every_query_names_the_tenant() {
+    let db = Database::create().await;
+    let owned: HashSet<String> = sqlx::query_scalar(
+        "select table_name::text from information_schema.columns
+         where table_schema = 'public' and column_name = 'tenant_id'",
+    )
+    .fetch_all(&db.pool)
+    .await
+    .unwrap()
+    .into_iter()
+    .collect();
+    let (mut checked, mut across) = (0, HashSet::new());
+    for (file, description) in descriptions() {
+        let query = description["query"].as_str().unwrap().trim_start();
+        if let Some(place) = ACROSS.iter().position(|(beginning, _)| query.starts_with(beginning)) {
+            across.insert(place);
+            continue;
+        }
+        let (uses, ties) = tied(query, &owned);
+        assert!(ties >= uses, "{file} uses tenants' tables {uses} times and ties {ties} of them to a tenant:\n{query}");
+        checked += usize::from(uses > 0);
+    }
+    assert!(checked >= 80, "{checked} queries");
+    let unused: Vec<_> =
+        (0..ACROSS.len()).filter(|place| !across.contains(place)).map(|place| ACROSS[place].0).collect();
+    assert!(unused.is_empty(), "no query begins so any more: {unused:?}");
+}
+
+#[test]
+fn a_query_that_forgets_the_tenant_is_found() {
+    let owned = HashSet::from(["messages".to_owned(), "contacts".to_owned()]);
+    for (query, expected) in [
+        ("select 1 from messages where id = $1", (1, 0)),
+        ("select 1 from messages m join contacts c on c.id = m.contact_id where m.tenant_id = $1", (2, 1)),
+        ("select 1 from messages m join contacts c on c.tenant_id = m.tenant_id where m.tenant_id = $1", (2, 2)),
+        ("insert into messages (tenant_id, id) values ($1, $2)", (1, 1)),
+        ("select 1 from tenants", (0, 0)),
+    ] {
+        assert_eq!(tied(query, &owned), expected, "{query}");
     }
 }
