@@ -25,8 +25,8 @@ pub use error::{EXIT_CODES, Error};
 pub use settings::{Connection, DevFile, Settings};
 
 use commands::{
-    activate, build, completions, config, deactivate, dev, hosts, logs, new, push, replay, resume, rollback, runs, say,
-    secret, simulate, test, versions,
+    activate, build, completions, config, deactivate, dead_letters, dev, hosts, logs, new, push, replay, resume,
+    rollback, runs, say, secret, simulate, test, versions,
 };
 use output::Output;
 
@@ -75,6 +75,7 @@ pub enum Command {
     Config(config::Options),
     Secret(Box<secret::Options>),
     Hosts(Box<hosts::Options>),
+    DeadLetters(dead_letters::Options),
     Completions(completions::Options),
 }
 
@@ -99,6 +100,7 @@ pub fn run(command: &Command, host: &Host) -> ExitCode {
         Command::Config(options) => (config::run(options), options.output()),
         Command::Secret(options) => (secret::run(options), options.output()),
         Command::Hosts(options) => (hosts::run(options), options.output()),
+        Command::DeadLetters(options) => (dead_letters::run(options), options.output()),
         Command::Completions(options) => (completions::run(options, host), Output::default()),
     };
     match done {

@@ -5,6 +5,7 @@ pub mod build;
 pub mod completions;
 pub mod config;
 pub mod deactivate;
+pub mod dead_letters;
 pub mod dev;
 pub mod hosts;
 pub mod logs;

@@ -41,6 +41,11 @@ impl ApiError {
         Self { status, body: ErrorBody { error, message: message.into(), code: None, details: None } }
     }
 
+    /// The status and the body, for an answer that has several.
+    pub fn into_parts(self) -> (StatusCode, ErrorBody) {
+        (self.status, self.body)
+    }
+
     /// With a stable word for programs and more details.
     pub fn with(mut self, code: &'static str, details: Value) -> Self {
         self.body.code = Some(code);

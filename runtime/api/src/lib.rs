@@ -4,7 +4,9 @@
 //! All routes answer at `/` and under `/api`. The OpenAPI document is generated from the handlers.
 
 mod auth;
+mod channels;
 mod conversations;
+mod dead_letters;
 mod docs;
 mod error;
 mod flows;
@@ -14,6 +16,7 @@ mod messages;
 mod plugins;
 mod runs;
 mod send;
+mod send_batch;
 mod send_template;
 mod templates;
 mod tenants;
@@ -61,12 +64,12 @@ pub struct Ground {
     pub ingest: Ingest,
     /// Plugins.
     pub library: Library,
-    /// Tells other processes what has changed; what it says has to reach `ingest`.
-    pub shared: Shared,
     /// Seals tokens and secrets, and is the operator's key.
     pub master_key: MasterKey,
     /// What Meta repeats when it verifies the webhook's address.
     pub verify_token: SecretString,
+    /// Tells other processes what has changed. What is told to it has to reach `ingest`.
+    pub shared: Shared,
     /// Where sends go when this process delivers too.
     pub delivery: DeliveryGate,
     /// For how long such sends belong to this process.
@@ -142,7 +145,12 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(tenants::register))
         .routes(routes!(tenants::show))
         .routes(routes!(send::send))
+        .routes(routes!(send_batch::send_batch))
         .routes(routes!(send_template::send_template))
+        .routes(routes!(channels::update))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::redrive))
+        .routes(routes!(dead_letters::purge))
         .routes(routes!(templates::list, templates::create))
         .routes(routes!(templates::show, templates::update, templates::delete))
         .routes(routes!(flows::save, flows::show))
@@ -154,6 +162,7 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(conversations::release))
         .routes(routes!(messages::list))
         .routes(routes!(messages::show))
+        .routes(routes!(messages::cancel))
         .routes(routes!(plugins::show::list))
         // The handler reads up to the sandbox's limit by itself.
         .routes(routes!(plugins::upload::upload, plugins::show::show, plugins::removal::plugin))

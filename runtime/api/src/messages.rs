@@ -11,11 +11,15 @@ use uuid::Uuid;
 
 use crate::Api;
 use crate::auth::ForTenant;
-use crate::error::{ApiError, ErrorBody, bad_request, invalid_field, not_found};
+use crate::error::{ApiError, ErrorBody, bad_request, conflict, invalid_field, not_found};
 
 /// Messages on a page, unless asked otherwise, and at the most.
-const PAGE: i64 = 50;
-const LARGEST_PAGE: i64 = 200;
+pub const PAGE: i64 = 50;
+/// The largest page.
+pub const LARGEST_PAGE: i64 = 200;
+
+/// Statuses to filter by.
+const STATUSES: [&str; 8] = ["received", "queued", "sent", "delivered", "read", "played", "canceled", "failed"];
 
 /// What to list.
 #[derive(Deserialize, IntoParams)]
@@ -24,7 +28,7 @@ const LARGEST_PAGE: i64 = 200;
 pub struct ListQuery {
     /// `IN` or `OUT`.
     direction: Option<String>,
-    /// `received`, `queued`, `sent`, `delivered`, `read`, `played` or `failed`.
+    /// `received`, `queued`, `sent`, `delivered`, `read`, `played`, `canceled` or `failed`.
     status: Option<String>,
     /// Only messages older than this one: the page before gave it as `next`.
     before: Option<Uuid>,
@@ -40,7 +44,7 @@ pub struct MessageBody {
     id: Uuid,
     /// `IN` or `OUT`.
     direction: String,
-    /// `received`, or `queued`, `sending`, `sent`, `delivered`, `read`, `played`, `failed`.
+    /// `received`, or `queued`, `sending`, `sent`, `delivered`, `read`, `played`, `canceled`, `failed`.
     status: String,
     /// Meta's type.
     #[serde(rename = "type")]
@@ -122,12 +126,50 @@ pub async fn list(
         _ => Ok(()),
     };
     known("direction", &query.direction, &["IN", "OUT"])?;
-    known("status", &query.status, &["received", "queued", "sent", "delivered", "read", "played", "failed"])?;
-    let filter = Filter { direction: query.direction, status: query.status, before: query.before, limit };
-    let messages = api.store.messages(tenant_id, &filter).await?;
-    let full = i64::try_from(messages.len()).is_ok_and(|found| found == limit);
-    let next = messages.last().filter(|_| full).map(|message| message.id);
-    Ok(Json(MessagePage { messages: messages.into_iter().map(MessageBody::from).collect(), next }))
+    known("status", &query.status, &STATUSES)?;
+    let ListQuery { direction, status, before, .. } = query;
+    let filter = Filter { direction, status, before, limit, dead: false };
+    Ok(Json(MessagePage::of(api.store.messages(tenant_id, &filter).await?, limit)))
+}
+
+impl MessagePage {
+    /// Of what was found for a page of `limit`.
+    pub fn of(messages: Vec<Message>, limit: i64) -> Self {
+        let full = i64::try_from(messages.len()).is_ok_and(|found| found == limit);
+        let next = messages.last().filter(|_| full).map(|message| message.id);
+        Self { messages: messages.into_iter().map(MessageBody::from).collect(), next }
+    }
+}
+
+/// Take a message back that Meta does not have. 409 when it is too late: it was sent, or a request is under way, or
+/// nobody knows whether Meta has it.
+#[utoipa::path(post, path = "/tenants/{id}/messages/{message}/cancel", tag = "messages",
+    params(("id" = Uuid, Path, description = "The tenant"), ("message" = Uuid, Path, description = "The message")),
+    security(("bearer" = [])),
+    responses((status = 200, body = MessageWithTimeline), (status = 401, body = ErrorBody),
+        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub async fn cancel(
+    ForTenant(tenant_id): ForTenant,
+    State(api): State<Api>,
+    Path(ids): Path<(String, String)>,
+) -> Result<Json<MessageWithTimeline>, ApiError> {
+    let missing = || not_found(format!("the tenant has no outgoing message {}", ids.1));
+    let id = Uuid::parse_str(&ids.1).map_err(|_| missing())?;
+    let canceled = api.store.cancel(tenant_id, id).await?.ok_or_else(missing)?;
+    if !canceled {
+        let why = "it cannot be taken back: it was sent or given up, or a request for it is under way";
+        return Err(conflict(why).with("too_late", serde_json::json!({ "messageId": id })));
+    }
+    tracing::info!(tenant = %tenant_id, message = %id, "message canceled");
+    whole(&api, tenant_id, id).await?.ok_or_else(missing)
+}
+
+async fn whole(api: &Api, tenant_id: Uuid, id: Uuid) -> Result<Option<Json<MessageWithTimeline>>, ApiError> {
+    let found = api.store.message(tenant_id, id).await?;
+    Ok(found.map(|(message, steps)| {
+        let timeline = steps.into_iter().map(StepBody::from).collect();
+        Json(MessageWithTimeline { message: message.into(), timeline })
+    }))
 }
 
 /// A message with its timeline.
@@ -144,9 +186,7 @@ pub async fn show(
     let id = ids.1;
     let missing = || not_found(format!("the tenant has no message {id}"));
     let uuid = Uuid::parse_str(&id).map_err(|_| missing())?;
-    let (message, steps) = api.store.message(tenant_id, uuid).await?.ok_or_else(missing)?;
-    let timeline = steps.into_iter().map(StepBody::from).collect();
-    Ok(Json(MessageWithTimeline { message: message.into(), timeline }))
+    whole(&api, tenant_id, uuid).await?.ok_or_else(missing)
 }
 
 impl From<Message> for MessageBody {

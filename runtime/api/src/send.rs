@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_protocol::outbound::{self, Content};
 use hoopoe_protocol::phone;
 use hoopoe_store::contacts::Party;
+use hoopoe_store::group::Answer;
 use hoopoe_store::outbound::{Outbound, Queued, SendRequest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -18,7 +19,11 @@ use crate::error::{ApiError, ErrorBody, bad_request, conflict, invalid_field};
 use crate::json::Json;
 
 /// Priority of a single send: behind what flows answer, before bulk.
-const SINGLE: i16 = 1;
+pub const SINGLE: i16 = 1;
+/// Longest validity of a message, in seconds: 30 days.
+const LONGEST_VALIDITY: u32 = 30 * 24 * 60 * 60;
+/// Most requests that a sender may ask for.
+const MOST_ATTEMPTS: i32 = 20;
 /// Longest idempotency key, in characters.
 const LONGEST_KEY: usize = 256;
 
@@ -44,6 +49,12 @@ pub struct SendBody {
     /// The number to send from, by Meta's id; the tenant's first number when absent.
     #[serde(default)]
     from: Option<String>,
+    /// Seconds after which it is not worth sending any more, 1 to 2,592,000; the host's MESSAGE_VALIDITY when absent.
+    #[serde(default, alias = "expiresIn")]
+    expires_in: Option<u32>,
+    /// Requests to Meta at the most, 1 to 20; the host's DELIVERY_RETRIES and one when absent.
+    #[serde(default, alias = "maxAttempts")]
+    max_attempts: Option<i32>,
 }
 
 /// A queued message.
@@ -79,40 +90,71 @@ pub async fn send(
     State(api): State<Api>,
     Json(body): Json<SendBody>,
 ) -> Result<(StatusCode, axum::Json<Accepted>), ApiError> {
-    let payload = payload(body.text, body.payload)?;
-    let address = Addressed::check(&body.to, body.from, body.idempotency_key)?;
-    queue(&api, tenant_id, address, payload).await
+    let (address, payload) = body.checked()?;
+    let channel_id = channel(&api, tenant_id, address.from.as_deref()).await?;
+    let accepted = submit(&api, (tenant_id, channel_id), address, payload, SINGLE)?.committed().await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(accepted)))
+}
+
+impl SendBody {
+    /// Whom it goes to, and the Graph API message.
+    pub fn checked(self) -> Result<(Addressed, Value), ApiError> {
+        let payload = payload(self.text, self.payload)?;
+        let mut address = Addressed::check(&self.to, self.from, self.idempotency_key)?;
+        if self.expires_in.is_some_and(|seconds| !(1..=LONGEST_VALIDITY).contains(&seconds)) {
+            return Err(invalid_field("expires_in", format!("give it 1 to {LONGEST_VALIDITY} seconds")));
+        }
+        if self.max_attempts.is_some_and(|attempts| !(1..=MOST_ATTEMPTS).contains(&attempts)) {
+            return Err(invalid_field("max_attempts", format!("give it 1 to {MOST_ATTEMPTS}")));
+        }
+        (address.expires_in, address.max_attempts) = (self.expires_in, self.max_attempts);
+        Ok((address, payload))
+    }
 }
 
 /// To whom, by which number, under which key: what every send has.
 pub struct Addressed {
     wa_id: Option<String>,
     user_id: Option<String>,
-    from: Option<String>,
+    /// Meta's id of the number to send from, if one is named.
+    pub from: Option<String>,
     idempotency_key: Option<String>,
+    expires_in: Option<u32>,
+    max_attempts: Option<i32>,
 }
 
 impl Addressed {
-    /// Checks the fields `to` and `idempotency_key`; `from` is looked up by [`queue`].
+    /// Checks the fields `to` and `idempotency_key`; `from` is looked up by [`channel`].
     pub fn check(to: &str, from: Option<String>, idempotency_key: Option<String>) -> Result<Self, ApiError> {
         let (wa_id, user_id) = recipient(to)?;
-        Ok(Self { wa_id, user_id, from, idempotency_key: idempotency_key.map(checked_key).transpose()? })
+        let idempotency_key = idempotency_key.map(checked_key).transpose()?;
+        Ok(Self { wa_id, user_id, from, idempotency_key, expires_in: None, max_attempts: None })
     }
 }
 
-/// Queues a checked payload. 409 when the key was used before.
-pub async fn queue(
-    api: &Api,
+/// The channel to send from: that of the number, or the tenant's first.
+pub async fn channel(api: &Api, tenant_id: Uuid, from: Option<&str>) -> Result<Uuid, ApiError> {
+    let missing = || invalid_field("from", "the tenant has no such number; give Meta's id of one of its numbers");
+    api.store.channel(tenant_id, from).await?.ok_or_else(missing)
+}
+
+/// A send on its way into the database.
+pub struct Submitted {
+    answer: Answer<Queued>,
+    accepted: Accepted,
     tenant_id: Uuid,
+}
+
+/// Submits a checked payload from this tenant's channel.
+pub fn submit(
+    api: &Api,
+    (tenant_id, channel_id): (Uuid, Uuid),
     address: Addressed,
     payload: Value,
-) -> Result<(StatusCode, axum::Json<Accepted>), ApiError> {
-    let Addressed { wa_id, user_id, from, idempotency_key } = address;
-    let channel_id =
-        api.store.channel(tenant_id, from.as_deref()).await?.ok_or_else(|| {
-            invalid_field("from", "the tenant has no such number; give Meta's id of one of its numbers")
-        })?;
-    let id = api.store.ambient.id();
+    priority: i16,
+) -> Result<Submitted, ApiError> {
+    let Addressed { wa_id, user_id, from: _, idempotency_key, expires_in, max_attempts } = address;
+    let (id, now) = (api.store.ambient.id(), api.store.ambient.now());
     let kind = payload.get("type").and_then(Value::as_str).unwrap_or("unknown").to_owned();
     let to = wa_id.clone().or(user_id.clone()).unwrap_or_default();
     let request = SendRequest {
@@ -124,17 +166,27 @@ pub async fn queue(
             payload: payload.to_string(),
             idempotency_key: idempotency_key.clone(),
             event_id: None,
+            expires_at: expires_in.map(|seconds| now + TimeDelta::seconds(seconds.into())),
+            max_attempts,
         },
-        priority: SINGLE,
+        priority,
     };
-    match api.sends.submit(request)?.committed().await? {
-        Queued::New { created_at } => {
-            tracing::debug!(tenant = %tenant_id, message = %id, "message queued");
-            let accepted = Accepted { id, status: "queued", to, kind, idempotency_key, created_at };
-            Ok((StatusCode::ACCEPTED, axum::Json(accepted)))
+    let accepted = Accepted { id, status: "queued", to, kind, idempotency_key, created_at: now };
+    Ok(Submitted { answer: api.sends.submit(request)?, accepted, tenant_id })
+}
+
+impl Submitted {
+    /// Waits until it is queued. 409 when its key was used before.
+    pub async fn committed(self) -> Result<Accepted, ApiError> {
+        let Submitted { answer, accepted, tenant_id } = self;
+        match answer.committed().await? {
+            Queued::New { created_at } => {
+                tracing::debug!(tenant = %tenant_id, message = %accepted.id, "message queued");
+                Ok(Accepted { created_at, ..accepted })
+            }
+            Queued::Repeated { first } => Err(conflict("Request with the given idempotency_key already processed")
+                .with("idempotency_key_used", json!({ "messageId": first }))),
         }
-        Queued::Repeated { first } => Err(conflict("Request with the given idempotency_key already processed")
-            .with("idempotency_key_used", json!({ "messageId": first }))),
     }
 }
 

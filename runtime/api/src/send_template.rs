@@ -11,7 +11,7 @@ use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, bad_request, busy, invalid_field, tenant_not_found, unprocessable};
 use crate::json::Json;
-use crate::send::{Accepted, Addressed, queue};
+use crate::send::{Accepted, Addressed, SINGLE, channel, submit};
 use crate::templates::no_template;
 
 /// A template to send.
@@ -69,7 +69,9 @@ pub async fn send_template(
     let content = api.library.render((tenant_id, &tenant.name), key, language, &variables, now).await?;
     // Rendering has checked it already.
     let payload = content.payload(None).map_err(|invalid| bad_request(invalid.to_string()))?;
-    queue(&api, tenant_id, address, payload).await
+    let channel_id = channel(&api, tenant_id, address.from.as_deref()).await?;
+    let accepted = submit(&api, (tenant_id, channel_id), address, payload, SINGLE)?.committed().await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(accepted)))
 }
 
 /// Names and values. The elements of a list have the names `1`, `2` and so on.

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use hoopoe_secrets::ApiKey;
+use hoopoe_store::channels::TemplateSuspension;
 use hoopoe_store::tenants::{Channel, RegisterError, Registration, Tenant};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -51,8 +52,24 @@ pub struct TenantBody {
     flow: String,
     /// Its numbers; sends go out by the first unless they name another.
     channels: Vec<ChannelBody>,
+    /// Approved templates that Meta has paused or disabled and that are not tried at present.
+    suspended_templates: Vec<SuspendedTemplateBody>,
     /// When it was registered.
     created_at: DateTime<Utc>,
+}
+
+/// A template that is not tried at present.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SuspendedTemplateBody {
+    /// As Meta knows it.
+    name: String,
+    /// Its language.
+    language: String,
+    /// What Meta said.
+    reason: String,
+    /// When it is tried again.
+    until: DateTime<Utc>,
 }
 
 /// A number.
@@ -140,14 +157,24 @@ impl RegisterRequest {
         if let Some(waba_id) = &self.waba_id {
             digits("wabaId", waba_id)?;
         }
-        let token = self.access_token.expose_secret();
-        if token.trim().is_empty() || token.len() > LONGEST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic())
-        {
-            let expected = format!("give it the number's access token: 1 to {LONGEST_TOKEN} visible ASCII characters");
-            return Err(invalid_field("accessToken", expected));
-        }
+        checked_token(&self.access_token)?;
         Ok(Self { name, ..self })
     }
+}
+
+/// An access token as Meta's are.
+pub fn checked_token(token: &SecretString) -> Result<(), ApiError> {
+    let token = token.expose_secret();
+    if token.trim().is_empty() || token.len() > LONGEST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let expected = format!("give it the number's access token: 1 to {LONGEST_TOKEN} visible ASCII characters");
+        return Err(invalid_field("accessToken", expected));
+    }
+    Ok(())
+}
+
+/// Reads a text that may be missing as a secret.
+pub fn optional_secret<'de, D: serde::Deserializer<'de>>(json: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(Option::<String>::deserialize(json)?.map(SecretString::from))
 }
 
 fn secret<'de, D: serde::Deserializer<'de>>(json: D) -> Result<SecretString, D::Error> {
@@ -164,7 +191,16 @@ fn digits(field: &str, value: &str) -> Result<(), ApiError> {
 impl From<Tenant> for TenantBody {
     fn from(tenant: Tenant) -> Self {
         let channels = tenant.channels.into_iter().map(ChannelBody::from).collect();
-        Self { id: tenant.id, name: tenant.name, flow: tenant.flow, channels, created_at: tenant.created_at }
+        let suspended_templates = tenant.suspended_templates.into_iter().map(SuspendedTemplateBody::from).collect();
+        let Tenant { id, name, flow, created_at, .. } = tenant;
+        Self { id, name, flow, channels, suspended_templates, created_at }
+    }
+}
+
+impl From<TemplateSuspension> for SuspendedTemplateBody {
+    fn from(suspension: TemplateSuspension) -> Self {
+        let TemplateSuspension { name, language, reason, until } = suspension;
+        Self { name, language, reason, until }
     }
 }
 

@@ -30,19 +30,6 @@ pub struct Settings {
 #[error("the HTTP client cannot be built: {0}")]
 pub struct Error(#[from] reqwest::Error);
 
-/// What came of an attempt.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// Meta has the message.
-    Accepted { wa_message_id: String },
-    /// Meta refused it, or did not answer.
-    Failed(Failure),
-    /// The token cannot be opened.
-    Unreadable(hoopoe_secrets::Error),
-    /// All attempts are used up.
-    Exhausted,
-}
-
 pub(crate) struct Graph {
     client: reqwest::Client,
     base_url: String,
@@ -62,16 +49,15 @@ impl Graph {
         Ok(Self { client, base_url: settings.base_url.clone(), version: settings.version.clone() })
     }
 
-    pub(crate) async fn send(&self, delivery: &Delivery, sender: &Sender) -> Answer {
+    /// Posts the message. Gives Meta's id of it.
+    pub(crate) async fn send(&self, delivery: &Delivery, sender: &Sender) -> Result<String, Failure> {
         let recipient = match (&delivery.wa_id, &delivery.user_id) {
             (Some(wa_id), _) => Recipient::WaId(wa_id.clone()),
             (None, Some(user_id)) => Recipient::UserId(user_id.clone()),
-            (None, None) => return Answer::Failed(broken("the contact has neither a WhatsApp id nor a user id")),
+            (None, None) => return Err(broken("the contact has neither a WhatsApp id nor a user id")),
         };
-        let payload = match serde_json::from_str(&delivery.payload) {
-            Ok(payload) => payload,
-            Err(error) => return Answer::Failed(broken(&format!("the stored payload is not JSON: {error}"))),
-        };
+        let payload = serde_json::from_str(&delivery.payload)
+            .map_err(|error| broken(&format!("the stored payload is not JSON: {error}")))?;
         let url = graph::messages_url(&self.base_url, &self.version, &sender.phone_number_id);
         let sent = self
             .client
@@ -81,10 +67,7 @@ impl Graph {
             .body(graph::request_body(&payload, &recipient, &delivery.message_id.to_string()))
             .send()
             .await;
-        match answer(sent).await {
-            Ok(accepted) => Answer::Accepted { wa_message_id: accepted.message_id },
-            Err(failure) => Answer::Failed(failure),
-        }
+        Ok(answer(sent).await?.message_id)
     }
 }
 
@@ -119,10 +102,4 @@ fn unanswered(error: reqwest::Error) -> Failure {
 fn broken(reason: &str) -> Failure {
     let message = reason.to_owned();
     Failure { class: graph::Class::Permanent, http_status: None, code: None, subcode: None, message }
-}
-
-/// No request was made, for a reason of our own that passes.
-pub(crate) fn not_tried(reason: &str) -> Failure {
-    let message = reason.to_owned();
-    Failure { class: graph::Class::Transient, http_status: None, code: None, subcode: None, message }
 }

@@ -4,7 +4,9 @@
 //! unknown, or given up. What can fail: Meta, as its error table says; the network; this process. A request that may
 //! have reached Meta is never simply repeated: its message waits for a status first.
 
+mod checks;
 mod graph;
+mod pace;
 mod senders;
 mod verdict;
 
@@ -13,7 +15,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_lanes::{Ask, Gate, Options, Stage};
+use hoopoe_protocol::graph::Class;
 use hoopoe_secrets::MasterKey;
+use hoopoe_shared::Shared;
+use hoopoe_shared::forget::Cache;
 use hoopoe_store::Store;
 use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
 use hoopoe_store::fault::crash_point;
@@ -23,9 +28,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::graph::Graph;
 pub use crate::graph::Settings as GraphSettings;
-use crate::graph::{Answer, Graph};
-use crate::senders::{Senders, Unusable};
+use crate::pace::Pace;
+pub use crate::pace::Rates;
+use crate::senders::{Sender, Senders};
 
 /// Messages whose verdicts share a transaction.
 const BATCH: usize = 256;
@@ -41,6 +48,10 @@ pub struct Settings {
     pub lease: TimeDelta,
     /// How long a message may be under way; longer than a request can take.
     pub deadline: Duration,
+    /// How fast messages go out.
+    pub rates: Rates,
+    /// How long after it was queued a message is still sent, unless it says otherwise.
+    pub validity: TimeDelta,
     /// How long a message with an unknown outcome waits for a status.
     pub doubt: TimeDelta,
     /// Longest time between two looks at the outbox.
@@ -53,6 +64,7 @@ pub async fn run(
     store: Store,
     master_key: MasterKey,
     settings: Settings,
+    shared: Shared,
     gate: Gate<Delivery>,
     stop: CancellationToken,
 ) -> Result<(), graph::Error> {
@@ -66,15 +78,23 @@ pub async fn run(
     let options = Options { poll: settings.poll, lease, deadline: settings.deadline };
     let graph = Graph::new(&settings.graph)?;
     let ambient = store.ambient.clone();
-    let senders = Senders::new(store.clone(), master_key);
-    let stage = Deliveries { store, senders, settings, graph, settlements };
+    let senders = Arc::new(Senders::new(store.clone(), master_key));
+    let remembered = Arc::downgrade(&senders);
+    shared.on_forget(move |forget| {
+        if let Some(senders) = remembered.upgrade().filter(|_| forget.concerns(Cache::Channels)) {
+            senders.forget_all();
+        }
+    });
+    let pace = Pace::start(shared, settings.rates);
+    let stage = Deliveries { store, senders, pace, settings, graph, settlements };
     hoopoe_lanes::drive(Arc::new(stage), gate, options, ambient, stop).await;
     Ok(())
 }
 
 struct Deliveries {
     store: Store,
-    senders: Senders,
+    senders: Arc<Senders>,
+    pace: Pace,
     settings: Settings,
     graph: Graph,
     settlements: GroupCommit<Settlement, bool>,
@@ -120,44 +140,55 @@ impl Stage for Deliveries {
     }
 
     async fn work(&self, delivery: Delivery) {
-        let tenant = delivery.lease.lane.tenant_id;
-        let (message, attempt) = (delivery.message_id, delivery.attempt);
-        let answer = self.attempt(&delivery).await;
-        crash_point("delivery.called");
-        if let Answer::Failed(failure) = &answer {
-            tracing::warn!(%tenant, %message, attempt, class = failure.class.as_str(), code = failure.code,
-                reason = failure.message, "Meta did not take a message");
-            if failure.class == hoopoe_protocol::graph::Class::SuspendChannel {
-                let suspended = self.store.suspend_channel(tenant, delivery.channel_id, &failure.message).await;
-                if let Err(error) = suspended {
-                    tracing::warn!(%tenant, %error, "could not mark the channel as suspended");
-                }
-            }
-        }
-        let chance = |below| self.store.ambient.below(below);
-        let verdict = verdict::of(answer, attempt, &self.settings, self.store.ambient.now(), chance);
+        let (tenant, message) = (delivery.lease.lane.tenant_id, delivery.message_id);
+        let verdict = match self.check(&delivery, self.store.ambient.now()).await {
+            Ok(sender) => self.attempt(&delivery, &sender).await,
+            Err(verdict) => verdict,
+        };
         if let Verdict::Dead { error } = &verdict {
-            tracing::error!(%tenant, %message, attempt, error, "a message was given up");
+            tracing::error!(%tenant, %message, attempt = delivery.attempt, error, "a message was given up");
         }
-        let settlement = Settlement { lease: delivery.lease, message_id: message, attempts: attempt, verdict };
-        self.settle(settlement.into()).await;
+        let attempts = delivery.attempt;
+        self.settle(Settlement { lease: delivery.lease, message_id: message, attempts, verdict }.into()).await;
         crash_point("delivery.settled");
     }
 }
 
 impl Deliveries {
-    async fn attempt(&self, delivery: &Delivery) -> Answer {
-        if delivery.attempt > self.settings.retries + 1 {
-            return Answer::Exhausted;
-        }
-        match self.senders.get(delivery.lease.lane.tenant_id, delivery.channel_id).await {
-            Ok(sender) if sender.is_mock() => {
-                Answer::Accepted { wa_message_id: format!("wamid.mock.{}", delivery.message_id) }
+    /// Makes one request and judges its outcome.
+    async fn attempt(&self, delivery: &Delivery, sender: &Sender) -> Verdict {
+        let answer = if sender.is_mock() {
+            Ok(format!("wamid.mock.{}", delivery.message_id))
+        } else {
+            self.graph.send(delivery, sender).await
+        };
+        crash_point("delivery.called");
+        let now = self.store.ambient.now();
+        let failure = match answer {
+            Ok(wa_message_id) => {
+                if sender.suspended.is_some() {
+                    self.resume_channel(delivery, sender).await;
+                }
+                return Verdict::Sent { wa_message_id };
             }
-            Ok(sender) => self.graph.send(delivery, &sender).await,
-            Err(Unusable::Now(error)) => Answer::Failed(graph::not_tried(&error.to_string())),
-            Err(Unusable::Token(error)) => Answer::Unreadable(error),
+            Err(failure) => failure,
+        };
+        let (tenant, message, attempt) = (delivery.lease.lane.tenant_id, delivery.message_id, delivery.attempt);
+        tracing::warn!(%tenant, %message, attempt, class = failure.class.as_str(), code = failure.code,
+            reason = failure.message, "Meta did not take a message");
+        match failure.class {
+            Class::SuspendChannel => self.suspend_channel(delivery, &failure.message).await,
+            Class::SuspendTemplate => self.suspend_template(delivery, &failure.message, now).await,
+            _ => {}
         }
+        let chance = |below| self.store.ambient.below(below);
+        let verdict = verdict::of(&failure, (attempt, self.most(delivery)), self.settings.doubt, now, chance);
+        match (failure.class, &verdict) {
+            (Class::PauseNumber, _) => self.pace.number_is_too_fast(delivery, sender, now).await,
+            (Class::PausePair, Verdict::Retry { at, .. }) => self.pace.pair_rests(delivery, sender, *at).await,
+            _ => {}
+        }
+        verdict
     }
 
     /// Writes the verdict down, however long the database is away within the lease: an acceptance that is not written

@@ -1,18 +1,24 @@
 //! The numbers to send from, with their tokens open, remembered for some seconds.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_secrets::MasterKey;
 use hoopoe_store::Store;
+use hoopoe_store::channels::TemplateSuspension;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-/// A new token is used after this time at the latest.
+/// A new token is used, and a suspension seen, after this time at the latest.
 const LIFETIME: Duration = Duration::from_secs(5);
+/// So long a suspension is believed without a look.
+const SURE: Duration = Duration::from_secs(1);
 /// Numbers remembered at the most; beyond that all are forgotten.
 const REMEMBERED: usize = 100_000;
+/// A suspended number is tried with one message, so often.
+const PROBE: TimeDelta = TimeDelta::minutes(5);
 /// Tokens that begin so are for trying things out: the send is simulated and never leaves the process.
 const MOCK: &str = "mock_";
 
@@ -22,6 +28,13 @@ pub(crate) struct Sender {
     pub phone_number_id: String,
     /// Its access token.
     pub token: SecretString,
+    /// Messages per second, when it has a rate of its own.
+    pub rate: Option<f64>,
+    /// Since when Meta refuses it, and why.
+    pub suspended: Option<(DateTime<Utc>, String)>,
+    /// The next message that may try a suspended number.
+    probe_at: Mutex<DateTime<Utc>>,
+    templates: Vec<TemplateSuspension>,
 }
 
 impl Sender {
@@ -29,12 +42,32 @@ impl Sender {
     pub(crate) fn is_mock(&self) -> bool {
         self.token.expose_secret().starts_with(MOCK)
     }
+
+    /// Until when a message has to wait because Meta refuses the number, and why. One message at a time is let through
+    /// to see whether that is still so.
+    pub(crate) fn waits(&self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, &str)> {
+        let (_, reason) = self.suspended.as_ref()?;
+        let mut probe_at = self.probe_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if *probe_at <= now {
+            *probe_at = now + PROBE;
+            return None;
+        }
+        Some((*probe_at, reason))
+    }
+
+    /// Why the template of this name and language is not to be tried now.
+    pub(crate) fn refuses(&self, name: &str, language: &str, now: DateTime<Utc>) -> Option<&TemplateSuspension> {
+        let is_it = |one: &&TemplateSuspension| one.name == name && one.language == language && one.until > now;
+        self.templates.iter().find(is_it)
+    }
 }
 
 /// Why a number cannot be used.
 pub(crate) enum Unusable {
     /// It cannot be looked up now.
     Now(hoopoe_store::Error),
+    /// There is none.
+    Gone,
     /// Its token cannot be opened.
     Token(hoopoe_secrets::Error),
 }
@@ -53,20 +86,55 @@ impl Senders {
 
     pub(crate) async fn get(&self, tenant_id: Uuid, channel_id: Uuid) -> Result<Arc<Sender>, Unusable> {
         let key = (tenant_id, channel_id);
-        if let Some((sender, since)) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&key)
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some((sender, since)) = &known
             && since.elapsed() < LIFETIME
         {
             return Ok(sender.clone());
         }
+        self.look(key, known).await
+    }
+
+    async fn look(&self, key: (Uuid, Uuid), known: Option<(Arc<Sender>, Instant)>) -> Result<Arc<Sender>, Unusable> {
+        let (tenant_id, channel_id) = key;
         let found = self.store.sender(tenant_id, channel_id).await.map_err(Unusable::Now)?;
-        let found = found.ok_or(Unusable::Now(hoopoe_store::Error::Stopped))?;
-        let token = self.master_key.open(tenant_id, &found.token).map_err(Unusable::Token)?;
-        let sender = Arc::new(Sender { phone_number_id: found.phone_number_id, token });
+        let found = found.ok_or(Unusable::Gone)?;
+        // A probe that was made does not come back with the next look.
+        let next = found.suspended.as_ref().map_or(DateTime::UNIX_EPOCH, |(at, _)| *at + PROBE);
+        let before = known.map_or(next, |(sender, _)| *sender.probe_at.lock().unwrap_or_else(PoisonError::into_inner));
+        let sender = Arc::new(Sender {
+            phone_number_id: found.phone_number_id,
+            token: self.master_key.open(tenant_id, &found.token).map_err(Unusable::Token)?,
+            rate: found.rate,
+            suspended: found.suspended,
+            probe_at: Mutex::new(next.max(before)),
+            templates: found.templates,
+        });
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED {
             known.clear();
         }
         known.insert(key, (sender.clone(), Instant::now()));
         Ok(sender)
+    }
+
+    /// The number as it is, where what is remembered of it would make a message wait.
+    pub(crate) async fn get_anew(&self, tenant_id: Uuid, channel_id: Uuid) -> Result<Arc<Sender>, Unusable> {
+        let key = (tenant_id, channel_id);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        match known {
+            Some((sender, since)) if since.elapsed() < SURE => Ok(sender),
+            _ => self.look(key, known).await,
+        }
+    }
+
+    /// Looks again at the next use of any.
+    pub(crate) fn forget_all(&self) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Looks again at the next use.
+    pub(crate) fn forget(&self, tenant_id: Uuid, channel_id: Uuid) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).remove(&(tenant_id, channel_id));
     }
 }

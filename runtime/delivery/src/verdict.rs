@@ -5,37 +5,27 @@ use hoopoe_protocol::graph::{Class, Failure};
 use hoopoe_store::deliveries::Verdict;
 use serde_json::json;
 
-use crate::Settings;
-use crate::graph::Answer;
-
 /// Longest pause between two attempts.
 const LONGEST: TimeDelta = TimeDelta::minutes(15);
+/// Pause of a message whose number was refused: the number is tried again then.
+const CHANNEL_PAUSE: TimeDelta = TimeDelta::minutes(5);
 
-/// The verdict on attempt number `attempt` (from 1). `chance` gives a number below its argument.
+/// The verdict on a failed attempt: its number (from 1), and how many there may be. `doubt` is how long an unknown
+/// outcome waits for a status; `chance` gives a number below its argument.
 pub(crate) fn of(
-    answer: Answer,
-    attempt: i32,
-    settings: &Settings,
+    failure: &Failure,
+    (attempt, most): (i32, i32),
+    doubt: TimeDelta,
     now: DateTime<Utc>,
     chance: impl Fn(usize) -> usize,
 ) -> Verdict {
-    let failure = match answer {
-        Answer::Accepted { wa_message_id } => return Verdict::Sent { wa_message_id },
-        Answer::Failed(failure) => failure,
-        Answer::Unreadable(error) => {
-            let error = json!({ "class": "token", "message": error.to_string() }).to_string();
-            return Verdict::Dead { error };
-        }
-        Answer::Exhausted => {
-            let message = format!("the outcome of {} attempts is unknown and no status came", attempt - 1);
-            return Verdict::Dead { error: json!({ "class": "exhausted", "message": message }).to_string() };
-        }
-    };
-    let last = attempt > settings.retries;
-    let error = describe(&failure, attempt, last);
+    let last = attempt >= most;
+    let error = describe(failure, attempt, last);
     match failure.class {
         // Even after the last attempt: a status may still tell that it arrived.
-        Class::Ambiguous => Verdict::Unknown { until: now + settings.doubt, error },
+        Class::Ambiguous => Verdict::Unknown { until: now + doubt, error },
+        // It is not the message's fault, and another token may help it.
+        Class::SuspendChannel => Verdict::Postponed { at: now + CHANNEL_PAUSE, error: Some(error) },
         Class::Transient | Class::PauseNumber | Class::PausePair if !last => {
             // Meta asks for 4^n seconds after a pair limit.
             let base: f64 = if failure.class == Class::PausePair { 4.0 } else { 2.0 };
@@ -69,26 +59,11 @@ fn describe(failure: &Failure, attempt: i32, last: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
-    fn settings() -> Settings {
-        Settings {
-            graph: crate::GraphSettings {
-                base_url: String::new(),
-                version: String::new(),
-                connect_timeout: Duration::ZERO,
-                timeout: Duration::ZERO,
-            },
-            retries: 5,
-            lease: TimeDelta::seconds(30),
-            deadline: Duration::from_secs(60),
-            doubt: TimeDelta::seconds(30),
-            poll: Duration::ZERO,
-        }
-    }
+    const DOUBT: TimeDelta = TimeDelta::seconds(30);
 
-    fn failed(class: Class) -> Answer {
-        Answer::Failed(Failure { class, http_status: None, code: Some(1), subcode: None, message: "why".into() })
+    fn failed(class: Class) -> Failure {
+        Failure { class, http_status: None, code: Some(1), subcode: None, message: "why".into() }
     }
 
     #[test]
@@ -105,12 +80,14 @@ mod tests {
             (Class::Ambiguous, 6, "unknown for 30"),
             (Class::Permanent, 1, "dead"),
             (Class::SuspendTemplate, 1, "dead"),
-            (Class::SuspendChannel, 1, "dead"),
+            (Class::SuspendChannel, 1, "postponed for 300"),
+            (Class::SuspendChannel, 6, "postponed for 300"),
         ];
         for (class, attempt, expected) in cases {
-            let verdict = match of(failed(class), attempt, &settings(), now, |_| 0) {
+            let verdict = match of(&failed(class), (attempt, 6), DOUBT, now, |_| 0) {
                 Verdict::Retry { at, .. } => format!("retry after {}", (at - now).num_seconds()),
                 Verdict::Unknown { until, .. } => format!("unknown for {}", (until - now).num_seconds()),
+                Verdict::Postponed { at, .. } => format!("postponed for {}", (at - now).num_seconds()),
                 Verdict::Dead { error } => {
                     assert!(error.contains("why"), "{error}");
                     "dead".to_owned()

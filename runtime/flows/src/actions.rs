@@ -115,6 +115,8 @@ impl Runner {
             payload: payload.to_string(),
             idempotency_key: Some(key),
             event_id: Some(event.id),
+            expires_at: None,
+            max_attempts: None,
         })
     }
 

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use hoopoe_delivery::Rates;
 use hoopoe_secrets::MasterKey;
 use hoopoe_shared::Address;
+use hoopoe_shared::limits::Limit;
 use secrecy::SecretString;
 
 mod values;
@@ -81,6 +83,10 @@ pub struct Config {
     pub delivery_concurrency: usize,
     /// `DELIVERY_RETRIES`.
     pub delivery_retries: i32,
+    /// `NUMBER_RATE`, `PAIR_PERIOD` and `PAIR_BURST`, `TENANT_RATE`.
+    pub rates: Rates,
+    /// `MESSAGE_VALIDITY`.
+    pub message_validity: TimeDelta,
     /// `UNKNOWN_OUTCOME_WAIT`.
     pub unknown_outcome_wait: TimeDelta,
     /// `FLOW_CONCURRENCY`.
@@ -163,6 +169,8 @@ impl Config {
             graph_timeout: values.duration("GRAPH_TIMEOUT", "15s")?,
             delivery_concurrency: values.at_least_one("DELIVERY_CONCURRENCY", "1024")?,
             delivery_retries: values.parse("DELIVERY_RETRIES", "5", "a number of retries")?,
+            rates: rates(&values)?,
+            message_validity: values.days("MESSAGE_VALIDITY", "1d")?,
             unknown_outcome_wait: values.span("UNKNOWN_OUTCOME_WAIT", "30s")?,
             flow_concurrency: values.at_least_one("FLOW_CONCURRENCY", "128")?,
             flow_retries: values.parse("FLOW_RETRIES", "5", "a number of retries")?,
@@ -193,6 +201,19 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// Meta's limits, unless the operator knows others.
+fn rates(values: &Values<'_>) -> Result<Rates, Error> {
+    let period = values.duration("PAIR_PERIOD", "6s")?;
+    let burst: u32 = values.at_least_one("PAIR_BURST", "45")?;
+    let tenant: u32 = values.parse("TENANT_RATE", "0", "messages per second, 0 for no limit")?;
+    let number: u32 = values.at_least_one("NUMBER_RATE", "80")?;
+    Ok(Rates {
+        number: Limit::per_second(number.into()),
+        pair: Limit::new(1.0 / period.as_secs_f64(), burst.into()),
+        tenant: (tenant > 0).then(|| Limit::per_second(tenant.into())),
+    })
 }
 
 /// Each user's own: another's folder could not be written to.

@@ -112,10 +112,10 @@ impl Running {
                 run.await.map_err(|error| format!("HTTP_ALLOWED_HOSTS: {error}"))
             });
             let settings = delivery_settings(&config);
-            let messages = messages.clone();
+            let (messages, shared) = (messages.clone(), shared.clone());
             let (store, key, stop) = (store.clone(), config.master_key.clone(), stop.clone());
             running.spawn(async move {
-                let run = hoopoe_delivery::run(store, key, settings, messages, stop);
+                let run = hoopoe_delivery::run(store, key, settings, shared, messages, stop);
                 run.await.map_err(|error| error.to_string())
             });
         }
@@ -235,6 +235,8 @@ fn delivery_settings(config: &Config) -> hoopoe_delivery::Settings {
         retries: config.delivery_retries,
         lease: config.lease,
         deadline: config.lease_deadline,
+        rates: config.rates,
+        validity: config.message_validity,
         doubt: config.unknown_outcome_wait,
         poll: config.poll,
     }

@@ -1,4 +1,4 @@
-//! Every class of Graph error, as the sender sees it: tried again, given up at once, or the channel suspended.
+//! Every class of Graph error, as the sender sees it: tried again, given up at once, or waiting for its number.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -129,9 +129,10 @@ async fn what_blocks_the_number_suspends_its_channel_and_says_why() {
         let tenant = world.api.register("Acme", &format!("1065403522429{number:02}"), "token").await;
         world.sim.fail_to(&contact(number), Fault::code(code), 1);
         let id = world.api.send(&tenant, &contact(number), "hello").await;
-        world.idle().await;
+        world.waits().await;
         let message = world.api.message(&tenant, id).await;
-        assert_eq!((&message["status"], &message["error"]["code"]), (&"failed".into(), &code.into()));
+        assert_eq!((&message["status"], &message["error"]["code"]), (&"queued".into(), &code.into()));
+        assert_eq!((&message["attempts"], steps(&message)), (&0.into(), vec!["postponed"]), "not its own fault");
         let (_, shown) = world.api.get(&format!("/tenants/{}", tenant.id), &tenant.key).await;
         let reason = shown["channels"][0]["suspendedReason"].as_str().unwrap_or_default();
         assert!(reason.contains(&format!("(#{code})")), "{code}: {shown}");

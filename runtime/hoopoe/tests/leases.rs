@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use hoopoe_store::Store;
 use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
 use hoopoe_store::flow_work::{Advance, Work};
-use hoopoe_store::lanes::{Births, Claim};
+use hoopoe_store::lanes::{Births, Claim, Stage};
 use hoopoe_testing::{Tenant, World};
 
 const CONTACT: &str = "16505551234";
@@ -123,5 +123,43 @@ async fn an_old_process_cannot_advance_a_lane_that_has_been_taken_over() {
     assert_eq!(world.db.count("select count(*) from lanes").await, 1, "the event is still to be done");
     assert!(advance(&second).await);
     assert_eq!(world.db.count("select count(*) from lanes").await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_request_that_takes_long_keeps_its_lane() {
+    let world = World::builder()
+        .system_clock()
+        .set("LEASE", "200ms")
+        .sim(|sim| sim.latency = std::time::Duration::from_secs(1))
+        .start()
+        .await;
+    let tenant = world.api.register("Acme", "106540352242922", "token").await;
+    let id = world.api.send(&tenant, CONTACT, "slow").await;
+    world.idle().await;
+    let message = world.api.message(&tenant, id).await;
+    assert_eq!((&message["status"], &message["attempts"]), (&"read".into(), &1.into()), "{message}");
+    let steps = message["timeline"].as_array().unwrap();
+    assert!(steps.iter().all(|step| step["status"] != "unknown"), "{message}");
+    assert_eq!(world.sim.requests(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_heartbeat_holds_only_what_is_still_owned() {
+    let (world, tenant) = start().await;
+    let store = world.store();
+    world.api.send(&tenant, CONTACT, "hello").await;
+    let first = claim(store).await.unwrap();
+    world.advance(LEASE / 2);
+    store.extend_leases(Stage::Delivery, &[first.lease], LEASE).await.unwrap();
+    world.advance(LEASE / 2);
+    assert!(claim(store).await.is_none(), "the end was put off");
+    world.advance(LEASE / 2);
+    assert!(claim(store).await.is_none(), "it is in doubt, and waits without an owner");
+    // What the former owner says now holds nothing up.
+    store.extend_leases(Stage::Delivery, &[first.lease], TimeDelta::hours(1)).await.unwrap();
+    world.advance(DOUBT);
+    assert_eq!(claim(store).await.unwrap().attempt, 2);
     world.end().await;
 }

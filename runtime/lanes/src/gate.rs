@@ -132,13 +132,13 @@ impl Slots {
     /// Notes what a claim found: whether it may have left something behind for want of room.
     pub(crate) fn claimed(&self, full: &[Uuid], left_behind: bool) {
         let mut state = self.state();
-        state.hungry = left_behind || !full.is_empty();
         if !left_behind {
             state.tenants.retain(|id, tenant| {
                 tenant.waits &= full.contains(id);
                 tenant.running > 0 || tenant.waits
             });
         }
+        state.hungry = left_behind || state.tenants.values().any(|tenant| tenant.waits);
     }
 
     /// Nobody is admitted any more.

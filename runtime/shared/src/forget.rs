@@ -17,16 +17,19 @@ pub enum Cache {
     ApiKeys,
     /// A tenant's templates; the key is the tenant.
     Templates,
+    /// A tenant's numbers with their tokens; the key is the tenant.
+    Channels,
 }
 
 impl Cache {
-    const ALL: [Self; 3] = [Self::Routes, Self::ApiKeys, Self::Templates];
+    const ALL: [Self; 4] = [Self::Routes, Self::ApiKeys, Self::Templates, Self::Channels];
 
     fn name(self) -> &'static str {
         match self {
             Self::Routes => "routes",
             Self::ApiKeys => "api-keys",
             Self::Templates => "templates",
+            Self::Channels => "channels",
         }
     }
 }

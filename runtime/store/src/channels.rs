@@ -1,8 +1,10 @@
-//! Channels as delivery needs them: the number to send from and its token.
+//! Channels as delivery needs them: the number to send from, its token, and what Meta refuses of it.
 
+use chrono::{DateTime, Utc};
 use hoopoe_secrets::Sealed;
 use uuid::Uuid;
 
+use crate::lanes::Stage;
 use crate::{Error, Store};
 
 /// A number to send from.
@@ -12,22 +14,143 @@ pub struct Sender {
     pub phone_number_id: String,
     /// Its access token.
     pub token: Sealed,
+    /// Messages per second, when it has a rate of its own.
+    pub rate: Option<f64>,
+    /// Since when Meta refuses the number, and why.
+    pub suspended: Option<(DateTime<Utc>, String)>,
+    /// Templates that are not tried at present.
+    pub templates: Vec<TemplateSuspension>,
+}
+
+/// A template that Meta has paused or disabled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateSuspension {
+    /// As Meta knows it.
+    pub name: String,
+    /// Its language.
+    pub language: String,
+    /// What Meta said.
+    pub reason: String,
+    /// Not tried before.
+    pub until: DateTime<Utc>,
 }
 
 impl Store {
-    /// The number of a channel and its token.
+    /// The number of a channel, with its token.
     pub async fn sender(&self, tenant_id: Uuid, channel_id: Uuid) -> Result<Option<Sender>, Error> {
         // Primary key.
         let row = sqlx::query!(
-            "select phone_number_id, token_sealed, token_key_id from channels where tenant_id = $1 and id = $2",
+            "select phone_number_id, token_sealed, token_key_id, messages_per_second, suspended_at, suspended_reason
+             from channels where tenant_id = $1 and id = $2",
             tenant_id,
             channel_id
         )
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map(|row| Sender {
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Sender {
             phone_number_id: row.phone_number_id,
             token: Sealed { key_id: row.token_key_id, bytes: row.token_sealed },
+            rate: row.messages_per_second,
+            suspended: row.suspended_at.map(|at| (at, row.suspended_reason.unwrap_or_default())),
+            templates: self.suspended_templates(tenant_id).await?,
         }))
+    }
+
+    /// Marks a channel as refused by Meta, with the latest reason.
+    pub async fn suspend_channel(&self, tenant_id: Uuid, channel_id: Uuid, reason: &str) -> Result<(), Error> {
+        sqlx::query!(
+            "update channels set suspended_at = $3, suspended_reason = $4 where tenant_id = $1 and id = $2",
+            tenant_id,
+            channel_id,
+            self.ambient.now(),
+            reason
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Lets a channel send again, with another token or rate if one is given, and makes what waits for it ready. False
+    /// when the tenant has no such number. The caller wakes delivery, once nobody remembers the channel as it was.
+    pub async fn resume_channel(
+        &self,
+        tenant_id: Uuid,
+        phone_number_id: &str,
+        token: Option<&Sealed>,
+        rate: Option<f64>,
+    ) -> Result<bool, Error> {
+        let mut tx = self.pool.begin().await?;
+        // Index channels_phone_number_id.
+        let channel = sqlx::query_scalar!(
+            "update channels set suspended_at = null, suspended_reason = null,
+                 token_sealed = coalesce($3, token_sealed), token_key_id = coalesce($4, token_key_id),
+                 messages_per_second = coalesce($5, messages_per_second)
+             where tenant_id = $1 and phone_number_id = $2 returning id",
+            tenant_id,
+            phone_number_id,
+            token.map(|token| token.bytes.as_slice()),
+            token.map(|token| token.key_id.as_str()),
+            rate
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(channel_id) = channel else { return Ok(false) };
+        // Primary keys, by tenant. What has an owner, or waits for a status, is left alone.
+        sqlx::query!(
+            "with waiting as (
+                 select l.contact_id from lanes l
+                 where l.tenant_id = $1 and l.stage = $3 and l.lease_token = 0 and l.ready_at > $4
+                   and exists (select from outbox o where o.tenant_id = $1 and o.contact_id = l.contact_id
+                               and o.channel_id = $2 and o.state = 'queued')
+                   and not exists (select from outbox o where o.tenant_id = $1 and o.contact_id = l.contact_id
+                                   and o.state <> 'queued')
+                 order by l.contact_id for update of l
+             )
+             update lanes l set ready_at = $4 from waiting w
+             where l.tenant_id = $1 and l.contact_id = w.contact_id and l.stage = $3",
+            tenant_id,
+            channel_id,
+            Stage::Delivery as i16,
+            self.ambient.now()
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Keeps a template from being tried before `until`.
+    pub async fn suspend_template(&self, tenant_id: Uuid, suspension: &TemplateSuspension) -> Result<(), Error> {
+        let TemplateSuspension { name, language, reason, until } = suspension;
+        sqlx::query!(
+            "insert into template_suspensions (tenant_id, name, language, reason, at, until)
+             values ($1, $2, $3, $4, $5, $6)
+             on conflict (tenant_id, name, language) do update set reason = $4, at = $5, until = $6",
+            tenant_id,
+            name,
+            language,
+            reason,
+            self.ambient.now(),
+            until
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The tenant's templates that are not tried at present.
+    pub async fn suspended_templates(&self, tenant_id: Uuid) -> Result<Vec<TemplateSuspension>, Error> {
+        // Primary key, by tenant.
+        let suspended = sqlx::query_as!(
+            TemplateSuspension,
+            "select name, language, reason, until from template_suspensions
+             where tenant_id = $1 and until > $2 order by name, language",
+            tenant_id,
+            self.ambient.now()
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(suspended)
     }
 }

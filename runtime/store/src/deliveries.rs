@@ -31,6 +31,12 @@ pub struct Delivery {
     pub payload: String,
     /// Which attempt this is, from 1.
     pub attempt: i32,
+    /// When it was queued.
+    pub created_at: DateTime<Utc>,
+    /// Not to be sent after this moment, when it says so itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Attempts at the most, when it says so itself.
+    pub max_attempts: Option<i32>,
 }
 
 /// What became of a claimed message.
@@ -54,6 +60,13 @@ pub enum Verdict {
         until: DateTime<Utc>,
         /// Why: JSON text.
         error: String,
+    },
+    /// No request was made, or one that says nothing about the message: it waits for its number.
+    Postponed {
+        /// Until when.
+        at: DateTime<Utc>,
+        /// Why, when it is worth a line of the timeline: JSON text.
+        error: Option<String>,
     },
     /// Given up.
     Dead {

@@ -12,6 +12,7 @@ pub mod ambient;
 pub mod channels;
 pub mod contacts;
 pub mod conversations;
+pub mod dead_letters;
 pub mod deliveries;
 mod error;
 pub mod fault;

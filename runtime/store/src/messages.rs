@@ -61,6 +61,8 @@ pub struct Filter {
     pub direction: Option<String>,
     /// Only this status.
     pub status: Option<String>,
+    /// Only dead letters.
+    pub dead: bool,
     /// Only older than this one.
     pub before: Option<Uuid>,
     /// At the most.
@@ -121,12 +123,14 @@ impl Store {
                  and m.id >= $2 and m.id < $3
                  and ($4::text is null or m.direction = $4)
                  and ($5::text is null or m.status::text = $5)
-               order by m.id desc limit $6"#,
+                 and (not $6 or m.dead_at is not null)
+               order by m.id desc limit $7"#,
             tenant_id,
             first,
             filter.before.unwrap_or(Uuid::max()),
             filter.direction,
             filter.status,
+            filter.dead,
             filter.limit
         )
         .fetch_all(&self.pool)

@@ -30,6 +30,10 @@ pub struct Outbound {
     pub idempotency_key: Option<String>,
     /// The event that it answers.
     pub event_id: Option<i64>,
+    /// Not sent after this moment; the stage's own rule when absent.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Requests at the most; the stage's own rule when absent.
+    pub max_attempts: Option<i32>,
 }
 
 /// A message with its way.
@@ -148,11 +152,13 @@ pub(crate) async fn insert(
     }
     let ids = sqlx::query_scalar!(
         "insert into messages (tenant_id, id, conversation_id, direction, status, kind, body, payload,
-                               idempotency_key, event_id, created_at, updated_at)
+                               idempotency_key, event_id, expires_at, max_attempts, created_at, updated_at)
          select tenant_id, id, conversation_id, 'OUT', 'queued', kind, body, payload::json, idempotency_key, event_id,
-                $9, $9
-         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])
-              as k (tenant_id, id, conversation_id, kind, body, payload, idempotency_key, event_id)
+                expires_at, max_attempts, $11, $11
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
+                     $9::timestamptz[], $10::int[])
+              as k (tenant_id, id, conversation_id, kind, body, payload, idempotency_key, event_id, expires_at,
+                    max_attempts)
          on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing
          returning id",
         &messages.iter().map(|one| one.tenant_id).collect::<Vec<_>>(),
@@ -163,6 +169,8 @@ pub(crate) async fn insert(
         &messages.iter().map(|one| one.message.payload.clone()).collect::<Vec<_>>(),
         &messages.iter().map(|one| one.message.idempotency_key.clone()).collect::<Vec<_>>() as &[Option<String>],
         &messages.iter().map(|one| one.message.event_id).collect::<Vec<_>>() as &[Option<i64>],
+        &messages.iter().map(|one| one.message.expires_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        &messages.iter().map(|one| one.message.max_attempts).collect::<Vec<_>>() as &[Option<i32>],
         now
     )
     .fetch_all(&mut *db)
@@ -171,7 +179,7 @@ pub(crate) async fn insert(
     let out: Vec<&Addressed<'_>> = messages.iter().filter(|one| new.contains(&one.message.id)).collect();
     let openings = out.iter().map(|one| Opening { key: one.lane(), own: one.own, priority: one.priority });
     let leases = lanes::open(db, Stage::Delivery, openings, now, lease).await?;
-    let born = first_of_lanes(&out, &leases);
+    let born = first_of_lanes(&out, &leases, now);
     let now_sending: HashSet<Uuid> = born.iter().map(|delivery| delivery.message_id).collect();
     let sending: Vec<bool> = out.iter().map(|one| now_sending.contains(&one.message.id)).collect();
     sqlx::query!(
@@ -201,7 +209,7 @@ impl Addressed<'_> {
 }
 
 /// The first message of each owned lane; the lease remembers whether there are more.
-fn first_of_lanes(out: &[&Addressed<'_>], leases: &HashMap<LaneKey, Lease>) -> Vec<Delivery> {
+fn first_of_lanes(out: &[&Addressed<'_>], leases: &HashMap<LaneKey, Lease>, now: DateTime<Utc>) -> Vec<Delivery> {
     let mut born: Vec<Delivery> = Vec::with_capacity(leases.len());
     let mut places: HashMap<LaneKey, usize> = HashMap::with_capacity(leases.len());
     for one in out {
@@ -219,6 +227,9 @@ fn first_of_lanes(out: &[&Addressed<'_>], leases: &HashMap<LaneKey, Lease>) -> V
             user_id: one.user_id.map(str::to_owned),
             payload: one.message.payload.clone(),
             attempt: 1,
+            created_at: now,
+            expires_at: one.message.expires_at,
+            max_attempts: one.message.max_attempts,
         });
     }
     born

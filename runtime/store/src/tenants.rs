@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use hoopoe_secrets::Sealed;
 use uuid::Uuid;
 
+use crate::channels::TemplateSuspension;
 use crate::{Error, Store};
 
 /// A business.
@@ -19,6 +20,8 @@ pub struct Tenant {
     pub created_at: DateTime<Utc>,
     /// Its numbers, oldest first; sends go out by the first unless they name another.
     pub channels: Vec<Channel>,
+    /// Templates that Meta has paused or disabled and that are not tried at present.
+    pub suspended_templates: Vec<TemplateSuspension>,
 }
 
 /// One of a tenant's numbers.
@@ -135,7 +138,9 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(Some(Tenant { id: row.id, name: row.name, flow: row.flow, created_at: row.created_at, channels }))
+        let suspended_templates = self.suspended_templates(id).await?;
+        let (name, flow, created_at) = (row.name, row.flow, row.created_at);
+        Ok(Some(Tenant { id: row.id, name, flow, created_at, channels, suspended_templates }))
     }
 
     /// The tenant whose key has this digest, unless the key is revoked.
@@ -158,20 +163,5 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         Ok(channel)
-    }
-
-    /// Marks a channel as refused by Meta, with the reason; the first reason stays.
-    pub async fn suspend_channel(&self, tenant_id: Uuid, channel_id: Uuid, reason: &str) -> Result<(), Error> {
-        sqlx::query!(
-            "update channels set suspended_at = $3, suspended_reason = $4
-             where tenant_id = $1 and id = $2 and suspended_at is null",
-            tenant_id,
-            channel_id,
-            self.ambient.now(),
-            reason
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
     }
 }

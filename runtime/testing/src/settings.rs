@@ -25,6 +25,9 @@ pub fn settings(database: &Database, sim: &Sim) -> HashMap<String, String> {
         ("HOST", "127.0.0.1"),
         ("LOG", "info"),
         ("MASTER_KEY", MASTER_KEY),
+        // Meta's limits are for the tests about them.
+        ("NUMBER_RATE", "1000000"),
+        ("PAIR_BURST", "1000000"),
         ("POLL_INTERVAL", "50ms"),
         ("PORT", "0"),
         ("VERIFY_TOKEN", VERIFY_TOKEN),

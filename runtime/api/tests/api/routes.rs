@@ -9,21 +9,26 @@ use crate::answers::answer;
 use crate::webhook::signed;
 
 /// The contract: every route, with the status of a request that has its key and nothing else.
-pub const ROUTES: [(&str, &str, u16); 43] = [
+pub const ROUTES: [(&str, &str, u16); 49] = [
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
     ("POST", "/tenants/register", 415),
     ("GET", "/tenants/{id}", 200),
+    ("PUT", "/tenants/{id}/channels/{phoneNumberId}", 415),
     ("GET", "/tenants/{id}/conversations", 200),
     ("GET", "/tenants/{id}/conversations/{conversation}", 404),
     ("POST", "/tenants/{id}/conversations/{conversation}/hand-off", 415),
     ("POST", "/tenants/{id}/conversations/{conversation}/release", 404),
+    ("GET", "/tenants/{id}/dead-letters", 200),
+    ("POST", "/tenants/{id}/dead-letters/purge", 415),
+    ("POST", "/tenants/{id}/dead-letters/redrive", 415),
     ("GET", "/tenants/{id}/flows", 200),
     ("POST", "/tenants/{id}/flows", 415),
     ("GET", "/tenants/{id}/flows/history", 200),
     ("POST", "/tenants/{id}/flows/rollback", 415),
     ("GET", "/tenants/{id}/messages", 200),
     ("GET", "/tenants/{id}/messages/{message}", 200),
+    ("POST", "/tenants/{id}/messages/{message}/cancel", 409),
     ("GET", "/tenants/{id}/plugins", 200),
     ("DELETE", "/tenants/{id}/plugins/{name}", 404),
     ("GET", "/tenants/{id}/plugins/{name}", 404),
@@ -43,6 +48,7 @@ pub const ROUTES: [(&str, &str, u16); 43] = [
     ("GET", "/tenants/{id}/runs", 200),
     ("GET", "/tenants/{id}/runs/{eventId}", 404),
     ("POST", "/tenants/{id}/send", 415),
+    ("POST", "/tenants/{id}/send/batch", 415),
     ("POST", "/tenants/{id}/send/template", 415),
     ("GET", "/tenants/{id}/templates", 200),
     ("POST", "/tenants/{id}/templates", 415),
@@ -59,6 +65,7 @@ pub const ROUTES: [(&str, &str, u16); 43] = [
 fn filled(route: &str, tenant: &str, other: &str) -> String {
     let path = route.replace("{id}", tenant).replace("{message}", other).replace("{conversation}", other);
     let path = path.replace("{name}", "bot").replace("{key}", "welcome").replace("{secret}", "KEY");
+    let path = path.replace("{phoneNumberId}", "106540352242922");
     path.replace("{digest}", &"0".repeat(64)).replace("{eventId}", "1")
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod dead_letters;
 mod dev;
 mod project;
 mod refusals;

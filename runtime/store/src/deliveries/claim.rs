@@ -69,14 +69,16 @@ async fn heads(db: &mut PgConnection, leases: &[Lease]) -> Result<HashMap<LaneKe
     // know the tables yet would otherwise read all messages of the tenant for each lane.
     let rows = sqlx::query!(
         r#"select k.place as "place!", o.message_id, o.state, o.attempts, o.channel_id,
-                  m.payload::text as "payload!", m.status >= 'sent' as "accepted!", ct.wa_id, ct.user_id
+                  m.payload::text as "payload!", m.status >= 'sent' as "accepted!", m.created_at,
+                  m.expires_at, m.max_attempts, ct.wa_id, ct.user_id
            from unnest($1::uuid[], $2::uuid[]) with ordinality as k (tenant_id, contact_id, place)
            cross join lateral (
                select * from outbox where tenant_id = k.tenant_id and contact_id = k.contact_id
                order by position limit 2
            ) as o
            cross join lateral (
-               select payload, status from messages where tenant_id = o.tenant_id and id = o.message_id limit 1
+               select payload, status, created_at, expires_at, max_attempts from messages
+               where tenant_id = o.tenant_id and id = o.message_id limit 1
            ) as m
            join contacts ct on ct.tenant_id = k.tenant_id and ct.id = k.contact_id
            order by k.place, o.position"#,
@@ -100,6 +102,9 @@ async fn heads(db: &mut PgConnection, leases: &[Lease]) -> Result<HashMap<LaneKe
             user_id: row.user_id,
             payload: row.payload,
             attempt: row.attempts + 1,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            max_attempts: row.max_attempts,
         };
         heads.insert(lease.lane, Head { delivery, state: row.state, accepted: row.accepted });
     }

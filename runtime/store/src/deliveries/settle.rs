@@ -19,7 +19,7 @@ impl Store {
         let held = lanes::hold(&mut tx, Stage::Delivery, settlements.iter().map(|one| one.lease)).await?;
         let is_held = |one: &Settlement| held.contains_key(&one.lease.lane);
         let mut written: Vec<&Arc<Settlement>> =
-            settlements.iter().filter(|one| is_held(one) || matches!(one.verdict, Verdict::Sent { .. })).collect();
+            settlements.iter().filter(|one| one.verdict.is_told(is_held(one))).collect();
         written.sort_by_key(|one| (one.lease.lane.tenant_id, one.message_id));
         let accepted_before = write_messages(&mut tx, &written, now).await?;
         write_steps(&mut tx, &written, now).await?;
@@ -48,11 +48,12 @@ impl Store {
 
 /// Messages that are not done go back into the outbox.
 async fn put_back(db: &mut PgConnection, owned: &[&Arc<Settlement>]) -> Result<(), sqlx::Error> {
-    let back: Vec<(&Arc<Settlement>, &str)> = owned
+    let back: Vec<(&Arc<Settlement>, &str, i32)> = owned
         .iter()
         .filter_map(|one| match &one.verdict {
-            Verdict::Retry { .. } => Some((*one, "queued")),
-            Verdict::Unknown { .. } => Some((*one, "unknown")),
+            Verdict::Retry { .. } => Some((*one, "queued", 0)),
+            Verdict::Postponed { .. } => Some((*one, "queued", 1)),
+            Verdict::Unknown { .. } => Some((*one, "unknown", 0)),
             Verdict::Sent { .. } | Verdict::Dead { .. } => None,
         })
         .collect();
@@ -60,13 +61,15 @@ async fn put_back(db: &mut PgConnection, owned: &[&Arc<Settlement>]) -> Result<(
         return Ok(());
     }
     sqlx::query!(
-        "update outbox o set state = k.state
-         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) as k (tenant_id, contact_id, message_id, state)
+        "update outbox o set state = k.state, attempts = o.attempts - k.uncounted
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[])
+              as k (tenant_id, contact_id, message_id, state, uncounted)
          where o.tenant_id = k.tenant_id and o.contact_id = k.contact_id and o.message_id = k.message_id",
-        &back.iter().map(|(one, _)| one.lease.lane.tenant_id).collect::<Vec<_>>(),
-        &back.iter().map(|(one, _)| one.lease.lane.contact_id).collect::<Vec<_>>(),
-        &back.iter().map(|(one, _)| one.message_id).collect::<Vec<_>>(),
-        &back.iter().map(|(_, state)| (*state).to_owned()).collect::<Vec<_>>()
+        &back.iter().map(|(one, _, _)| one.lease.lane.tenant_id).collect::<Vec<_>>(),
+        &back.iter().map(|(one, _, _)| one.lease.lane.contact_id).collect::<Vec<_>>(),
+        &back.iter().map(|(one, _, _)| one.message_id).collect::<Vec<_>>(),
+        &back.iter().map(|(_, state, _)| (*state).to_owned()).collect::<Vec<_>>(),
+        &back.iter().map(|(_, _, uncounted)| *uncounted).collect::<Vec<_>>()
     )
     .execute(db)
     .await?;
@@ -79,8 +82,22 @@ impl Verdict {
         match self {
             Verdict::Sent { .. } => "sent",
             Verdict::Dead { .. } => "failed",
-            Verdict::Retry { .. } | Verdict::Unknown { .. } => "queued",
+            Verdict::Retry { .. } | Verdict::Unknown { .. } | Verdict::Postponed { .. } => "queued",
         }
+    }
+
+    /// Whether the message's own row says something of it. An acceptance by Meta does in any case.
+    fn is_told(&self, is_held: bool) -> bool {
+        match self {
+            Verdict::Sent { .. } => true,
+            Verdict::Postponed { error: None, .. } => false,
+            _ => is_held,
+        }
+    }
+
+    /// It used up one of the message's attempts.
+    fn is_counted(&self) -> bool {
+        !matches!(self, Verdict::Postponed { .. })
     }
 
     /// Nothing is left to do for the message.
@@ -91,7 +108,7 @@ impl Verdict {
     /// When to go on with the message.
     fn again(&self) -> Option<DateTime<Utc>> {
         match self {
-            Verdict::Retry { at, .. } => Some(*at),
+            Verdict::Retry { at, .. } | Verdict::Postponed { at, .. } => Some(*at),
             Verdict::Unknown { until, .. } => Some(*until),
             Verdict::Sent { .. } | Verdict::Dead { .. } => None,
         }
@@ -104,12 +121,14 @@ impl Verdict {
             Verdict::Dead { .. } => "failed",
             Verdict::Retry { .. } => "retry",
             Verdict::Unknown { .. } => "unknown",
+            Verdict::Postponed { .. } => "postponed",
         }
     }
 
     fn error(&self) -> Option<String> {
         match self {
             Verdict::Sent { .. } => None,
+            Verdict::Postponed { error, .. } => error.clone(),
             Verdict::Retry { error, .. } | Verdict::Unknown { error, .. } | Verdict::Dead { error } => {
                 Some(error.clone())
             }
@@ -147,7 +166,7 @@ async fn write_messages(
         &written.iter().map(|one| one.message_id).collect::<Vec<_>>(),
         &written.iter().map(|one| one.verdict.status().to_owned()).collect::<Vec<_>>(),
         &written.iter().map(|one| one.verdict.wa_message_id()).collect::<Vec<_>>() as &[Option<String>],
-        &written.iter().map(|one| one.attempts).collect::<Vec<_>>(),
+        &written.iter().map(|one| one.attempts - i32::from(!one.verdict.is_counted())).collect::<Vec<_>>(),
         &written.iter().map(|one| one.verdict.error()).collect::<Vec<_>>() as &[Option<String>],
         now
     )

@@ -113,6 +113,8 @@ impl Ground {
             payload: r#"{"type": "text", "text": {"body": "hello"}}"#.to_owned(),
             idempotency_key: Some(format!("reply:{}", event.id)),
             event_id: Some(event.id),
+            expires_at: None,
+            max_attempts: None,
         };
         Handled {
             event,

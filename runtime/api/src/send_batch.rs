@@ -1,0 +1,106 @@
+//! `POST /tenants/{id}/send/batch`: many messages at once, each with its own result.
+
+use std::collections::HashMap;
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::Api;
+use crate::auth::ForTenant;
+use crate::error::{ApiError, ErrorBody, invalid_field};
+use crate::json::Json;
+use crate::send::{Accepted, SendBody, Submitted, channel, submit};
+
+/// Messages of one request.
+const MOST: usize = 1_000;
+/// Behind all other sends of the tenant.
+const BULK: i16 = 2;
+
+/// Messages to send.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchBody {
+    /// 1 to 1,000, each as for a single send.
+    messages: Vec<SendBody>,
+}
+
+/// What became of the messages.
+#[derive(Serialize, ToSchema)]
+pub struct BatchResult {
+    /// How many are queued.
+    queued: usize,
+    /// In the order of the request.
+    results: Vec<ItemResult>,
+}
+
+/// What became of one message: what a single send would have been answered.
+#[derive(Serialize, ToSchema)]
+pub struct ItemResult {
+    /// 202, 400, 409 or 503.
+    status: u16,
+    /// The queued message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Accepted>,
+    /// Why it is not queued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorBody>,
+}
+
+/// Send up to 1,000 messages. Each is queued or refused by itself; they come behind single sends and answers of flows.
+#[utoipa::path(post, path = "/tenants/{id}/send/batch", tag = "messages", request_body = BatchBody,
+    params(("id" = Uuid, Path, description = "The tenant")), security(("bearer" = [])),
+    responses((status = 200, body = BatchResult), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 404, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
+        (status = 503, body = ErrorBody)))]
+pub async fn send_batch(
+    ForTenant(tenant_id): ForTenant,
+    State(api): State<Api>,
+    Json(body): Json<BatchBody>,
+) -> Result<axum::Json<BatchResult>, ApiError> {
+    let count = body.messages.len();
+    if !(1..=MOST).contains(&count) {
+        return Err(invalid_field("messages", format!("it has {count}; give it 1 to {MOST}")));
+    }
+    let mut channels: HashMap<Option<String>, Uuid> = HashMap::new();
+    let mut submitted = Vec::with_capacity(count);
+    for message in body.messages {
+        submitted.push(begin(&api, tenant_id, message, &mut channels).await);
+    }
+    let mut results = Vec::with_capacity(count);
+    for one in submitted {
+        let result = match one {
+            Ok(submitted) => submitted.committed().await,
+            Err(error) => Err(error),
+        };
+        results.push(match result {
+            Ok(message) => ItemResult { status: 202, message: Some(message), error: None },
+            Err(error) => {
+                let (status, body) = error.into_parts();
+                ItemResult { status: status.as_u16(), message: None, error: Some(body) }
+            }
+        });
+    }
+    let queued = results.iter().filter(|result| result.message.is_some()).count();
+    Ok(axum::Json(BatchResult { queued, results }))
+}
+
+/// Looks each number up once.
+async fn begin(
+    api: &Api,
+    tenant_id: Uuid,
+    message: SendBody,
+    channels: &mut HashMap<Option<String>, Uuid>,
+) -> Result<Submitted, ApiError> {
+    let (address, payload) = message.checked()?;
+    let channel_id = match channels.get(&address.from) {
+        Some(channel_id) => *channel_id,
+        None => {
+            let found = channel(api, tenant_id, address.from.as_deref()).await?;
+            channels.insert(address.from.clone(), found);
+            found
+        }
+    };
+    submit(api, (tenant_id, channel_id), address, payload, BULK)
+}

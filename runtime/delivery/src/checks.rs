@@ -1,0 +1,130 @@
+//! What is looked at before a request is made: some messages are given up without one, others wait.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hoopoe_store::channels::TemplateSuspension;
+use hoopoe_store::deliveries::{Delivery, Verdict};
+use serde_json::{Value, json};
+
+use crate::Deliveries;
+use crate::senders::{Sender, Unusable};
+
+/// How long a template that Meta has paused or disabled is not tried.
+const TEMPLATE_PAUSE: TimeDelta = TimeDelta::hours(1);
+/// Pause of a message whose number cannot be looked up now.
+const NOT_NOW: TimeDelta = TimeDelta::seconds(2);
+
+impl Deliveries {
+    /// The number to send from, or what becomes of the message without a request.
+    pub(crate) async fn check(&self, delivery: &Delivery, now: DateTime<Utc>) -> Result<Arc<Sender>, Verdict> {
+        let until = delivery.expires_at.unwrap_or(delivery.created_at + self.settings.validity);
+        if now > until {
+            let message = format!("it was to be sent until {until} and could not be; it was not tried again");
+            return Err(dead("expired", &message));
+        }
+        if delivery.attempt > self.most(delivery) {
+            let tries = delivery.attempt - 1;
+            return Err(dead("exhausted", &format!("the outcome of {tries} attempts is unknown and no status came")));
+        }
+        let tenant_id = delivery.lease.lane.tenant_id;
+        let found = match self.senders.get(tenant_id, delivery.channel_id).await {
+            Ok(sender) if sender.suspended.is_some() => self.senders.get_anew(tenant_id, delivery.channel_id).await,
+            found => found,
+        };
+        let sender = match found {
+            Ok(sender) => sender,
+            Err(Unusable::Now(error)) => {
+                tracing::warn!(tenant = %tenant_id, %error, "a number cannot be looked up");
+                return Err(Verdict::Postponed { at: now + NOT_NOW, error: None });
+            }
+            Err(Unusable::Gone) => return Err(dead("channel", "the number that it was to be sent from is gone")),
+            Err(Unusable::Token(error)) => return Err(dead("token", &error.to_string())),
+        };
+        if let Some((at, _)) = sender.waits(now) {
+            return Err(Verdict::Postponed { at, error: None });
+        }
+        if let Some((name, language)) = template_of(&delivery.payload)
+            && let Some(suspended) = sender.refuses(&name, &language, now)
+        {
+            let TemplateSuspension { reason, until, .. } = suspended;
+            let message =
+                format!("Meta has stopped the template {name} ({language}); not tried until {until}: {reason}");
+            return Err(dead("suspend_template", &message));
+        }
+        if !sender.is_mock()
+            && let Some(at) = self.pace.take(delivery, &sender).await
+        {
+            return Err(Verdict::Postponed { at, error: None });
+        }
+        Ok(sender)
+    }
+
+    /// Requests that a message may take at the most.
+    pub(crate) fn most(&self, delivery: &Delivery) -> i32 {
+        delivery.max_attempts.unwrap_or(self.settings.retries + 1)
+    }
+
+    /// Remembers that Meta has stopped the message's template.
+    pub(crate) async fn suspend_template(&self, delivery: &Delivery, reason: &str, now: DateTime<Utc>) {
+        let Some((name, language)) = template_of(&delivery.payload) else { return };
+        let tenant_id = delivery.lease.lane.tenant_id;
+        tracing::warn!(tenant = %tenant_id, template = name, language, reason, "a template is suspended");
+        let suspension = TemplateSuspension { name, language, reason: reason.to_owned(), until: now + TEMPLATE_PAUSE };
+        if let Err(error) = self.store.suspend_template(tenant_id, &suspension).await {
+            tracing::warn!(tenant = %tenant_id, %error, "could not mark a template as suspended");
+        }
+        self.senders.forget(tenant_id, delivery.channel_id);
+    }
+
+    /// Remembers that Meta refuses the number.
+    pub(crate) async fn suspend_channel(&self, delivery: &Delivery, reason: &str) {
+        let tenant_id = delivery.lease.lane.tenant_id;
+        tracing::warn!(tenant = %tenant_id, channel = %delivery.channel_id, reason, "a channel is suspended");
+        if let Err(error) = self.store.suspend_channel(tenant_id, delivery.channel_id, reason).await {
+            tracing::warn!(tenant = %tenant_id, %error, "could not mark a channel as suspended");
+        }
+        self.senders.forget(tenant_id, delivery.channel_id);
+    }
+
+    /// Meta takes messages of a number again that it had refused.
+    pub(crate) async fn resume_channel(&self, delivery: &Delivery, sender: &Sender) {
+        let tenant_id = delivery.lease.lane.tenant_id;
+        tracing::info!(tenant = %tenant_id, channel = %delivery.channel_id, "a channel works again");
+        if let Err(error) = self.store.resume_channel(tenant_id, &sender.phone_number_id, None, None).await {
+            tracing::warn!(tenant = %tenant_id, %error, "could not mark a channel as working");
+        }
+        self.senders.forget(tenant_id, delivery.channel_id);
+        self.store.wakes.delivery.notify_one();
+    }
+}
+
+fn dead(class: &str, message: &str) -> Verdict {
+    Verdict::Dead { error: json!({ "class": class, "message": message }).to_string() }
+}
+
+/// Name and language of the approved template that a payload sends.
+fn template_of(payload: &str) -> Option<(String, String)> {
+    // Most messages are none, and to read them all would cost more than to look.
+    if !payload.contains("\"template\"") {
+        return None;
+    }
+    let payload: Value = serde_json::from_str(payload).ok()?;
+    let template = payload.get("template")?;
+    let language = template.pointer("/language/code").and_then(Value::as_str).unwrap_or_default();
+    Some((template.get("name")?.as_str()?.to_owned(), language.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_known_by_name_and_language() {
+        let payload = r#"{"type":"template","template":{"name":"welcome","language":{"code":"en_GB"}}}"#;
+        assert_eq!(template_of(payload), Some(("welcome".to_owned(), "en_GB".to_owned())));
+        for other in [r#"{"type":"text","text":{"body":"a \"template\""}}"#, "no json with \"template\"", "{}"] {
+            assert_eq!(template_of(other), None, "{other}");
+        }
+    }
+}

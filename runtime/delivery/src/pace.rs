@@ -1,0 +1,118 @@
+//! How fast messages go out: the limits of number, pair and tenant, shared by all nodes.
+//!
+//! Meta counts per number and per pair of number and contact (see the README of `runtime/shared` for what is shared).
+//! A message that has to wait is postponed, which uses up no attempt, and its lane with it: order is kept.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hoopoe_shared::Shared;
+use hoopoe_shared::limits::{Ask, Limit, Scope, Verdict};
+use hoopoe_store::deliveries::Delivery;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::senders::Sender;
+
+/// Questions that one round trip to Redis carries.
+const BATCH: usize = 256;
+/// A number that Meta calls too fast rests for so long, and goes on at half its rate.
+const NUMBER_REST: TimeDelta = TimeDelta::seconds(2);
+
+/// The limits of an installation.
+#[derive(Debug, Clone, Copy)]
+pub struct Rates {
+    /// Of a number that has no rate of its own.
+    pub number: Limit,
+    /// Of a number and a contact.
+    pub pair: Limit,
+    /// Of all that a tenant sends; none when absent.
+    pub tenant: Option<Limit>,
+}
+
+/// One message's question.
+struct Question {
+    tenant: uuid::Uuid,
+    number: String,
+    contact: String,
+    rates: Rates,
+    answer: oneshot::Sender<Option<DateTime<Utc>>>,
+}
+
+impl Question {
+    fn ask(&self) -> Ask<'_> {
+        let Rates { number, pair, tenant } = self.rates;
+        let ask = Ask::of(self.tenant).number(&self.number, number).pair(&self.number, &self.contact, pair);
+        match tenant {
+            Some(limit) => ask.tenant(limit),
+            None => ask,
+        }
+    }
+}
+
+/// Asks the limits, and tells them what Meta says.
+pub(crate) struct Pace {
+    shared: Shared,
+    rates: Rates,
+    questions: mpsc::Sender<Question>,
+}
+
+impl Pace {
+    /// Starts the one who asks; it ends with this.
+    pub(crate) fn start(shared: Shared, rates: Rates) -> Self {
+        let (questions, asked) = mpsc::channel(BATCH * 4);
+        tokio::spawn(answer(shared.clone(), asked));
+        Self { shared, rates, questions }
+    }
+
+    /// Takes the message's place. `None` when it may go out; else when to ask again.
+    pub(crate) async fn take(&self, delivery: &Delivery, sender: &Sender) -> Option<DateTime<Utc>> {
+        let (answer, answered) = oneshot::channel();
+        let number = sender.rate.map_or(self.rates.number, Limit::per_second);
+        let question = Question {
+            tenant: delivery.lease.lane.tenant_id,
+            number: sender.phone_number_id.clone(),
+            contact: contact(delivery).to_owned(),
+            rates: Rates { number, ..self.rates },
+            answer,
+        };
+        self.questions.send(question).await.ok()?;
+        answered.await.ok().flatten()
+    }
+
+    /// Meta says that the number sends too fast.
+    pub(crate) async fn number_is_too_fast(&self, delivery: &Delivery, sender: &Sender, now: DateTime<Utc>) {
+        let (tenant, scope) = (delivery.lease.lane.tenant_id, Scope::Number(&sender.phone_number_id));
+        self.shared.limits().pause(tenant, scope, now + NUMBER_REST).await;
+        self.shared.limits().slow_down(tenant, scope).await;
+    }
+
+    /// Meta says that this contact gets too much.
+    pub(crate) async fn pair_rests(&self, delivery: &Delivery, sender: &Sender, until: DateTime<Utc>) {
+        let scope = Scope::Pair { number: &sender.phone_number_id, contact: contact(delivery) };
+        self.shared.limits().pause(delivery.lease.lane.tenant_id, scope, until).await;
+    }
+}
+
+fn contact(delivery: &Delivery) -> &str {
+    delivery.wa_id.as_deref().or(delivery.user_id.as_deref()).unwrap_or_default()
+}
+
+/// Whatever has been asked meanwhile goes into one round trip.
+async fn answer(shared: Shared, mut asked: mpsc::Receiver<Question>) {
+    let mut questions = Vec::with_capacity(BATCH);
+    while asked.recv_many(&mut questions, BATCH).await > 0 {
+        let asks: Vec<Ask<'_>> = questions.iter().map(Question::ask).collect();
+        let answers: Vec<Option<DateTime<Utc>>> = shared
+            .limits()
+            .take(&asks)
+            .await
+            .into_iter()
+            .map(|verdict| match verdict {
+                Verdict::Granted => None,
+                Verdict::Wait { until, .. } => Some(until),
+            })
+            .collect();
+        for (question, answer) in questions.drain(..).zip(answers) {
+            // Who no longer waits has lost its place: one token of many.
+            let _ = question.answer.send(answer);
+        }
+    }
+}

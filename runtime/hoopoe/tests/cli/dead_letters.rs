@@ -1,0 +1,36 @@
+//! `hoopoe dead-letters` against a real runtime.
+
+use hoopoe_testing::World;
+use meta_sim::Fault;
+
+use crate::support::Developer;
+
+#[tokio::test]
+async fn dead_letters_are_listed_and_sent_once_more() {
+    let world = World::start().await;
+    let tenant = world.api.register("Acme", "106540352242922", "token").await;
+    let folder = tempfile::tempdir().unwrap();
+    let developer = Developer::of(&world, &tenant, folder.path());
+    let none = developer.run(&["dead-letters"]).await;
+    assert_eq!((none.code, none.out.trim()), (0, "there is none"), "{none:?}");
+
+    world.sim.fail_next(Fault::code(131026), 2);
+    let mut ids = Vec::new();
+    for contact in ["16505551234", "16505550000"] {
+        ids.push(world.api.send(&tenant, contact, "hello").await.to_string());
+        world.idle().await;
+    }
+    let listed = developer.run(&["dead-letters"]).await;
+    for part in [&ids[0], &ids[1], "16505551234", "permanent", "131026"] {
+        assert!(listed.out.contains(part), "{part} is not in {listed:?}");
+    }
+    let redriven = developer.run(&["dead-letters", "redrive", &ids[0]]).await;
+    assert_eq!((redriven.code, redriven.out.trim()), (0, "1 message is queued once more"), "{redriven:?}");
+    let purged = developer.run(&["dead-letters", "--json", "purge", "--oldest", "10"]).await;
+    assert_eq!(purged.json()["messages"][0], ids[1].as_str(), "{purged:?}");
+    world.idle().await;
+    assert_eq!(world.sim.times("16505551234", "hello"), 1);
+    let neither = developer.run(&["dead-letters", "purge"]).await;
+    assert!(neither.code != 0, "{neither:?}");
+    world.end().await;
+}

@@ -1,0 +1,69 @@
+//! Nobody waits for a tenant that has much to send, and nobody for bulk.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use hoopoe_testing::{Tenant, World};
+use serde_json::json;
+
+const MANY: usize = 300;
+
+/// A world in which nothing is delivered yet, and then few messages at a time.
+async fn start() -> (World, Tenant) {
+    let world = World::builder().roles("api,flows").set("DELIVERY_CONCURRENCY", "8").start().await;
+    let tenant = world.api.register("Noisy", "106540352242922", "token").await;
+    (world, tenant)
+}
+
+async fn bulk(world: &World, tenant: &Tenant) {
+    let message = |number: usize| json!({ "to": format!("1650555{number:04}"), "text": "offer" });
+    let messages: Vec<_> = (0..MANY).map(message).collect();
+    let path = format!("/tenants/{}/send/batch", tenant.id);
+    let (status, answer) = world.api.post(&path, &tenant.key, &json!({ "messages": messages })).await;
+    assert_eq!((status, &answer["queued"]), (200, &MANY.into()), "{answer}");
+}
+
+/// How many messages were accepted before this text.
+async fn place(world: &mut World, text: &str) -> usize {
+    world.set_roles("api,flows,delivery");
+    world.restart().await;
+    world.idle().await;
+    let accepted = world.sim.accepted();
+    assert_eq!(accepted.len(), MANY + 1);
+    accepted.iter().position(|one| one.text.as_deref() == Some(text)).unwrap()
+}
+
+#[tokio::test]
+async fn a_tenant_with_much_to_send_delays_no_other() {
+    let (mut world, noisy) = start().await;
+    bulk(&world, &noisy).await;
+    let quiet = world.api.register("Quiet", "206540352242922", "token").await;
+    world.api.send(&quiet, "16505559999", "hello").await;
+    let place = place(&mut world, "hello").await;
+    assert!(place < 16, "{place} messages came first");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_single_send_overtakes_bulk() {
+    let (mut world, tenant) = start().await;
+    bulk(&world, &tenant).await;
+    world.api.send(&tenant, "16505559999", "your code is 42").await;
+    let place = place(&mut world, "your code is 42").await;
+    assert!(place < 16, "{place} messages came first");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_overtakes_bulk() {
+    let (mut world, tenant) = start().await;
+    bulk(&world, &tenant).await;
+    world.says(&tenant, "16505559999", "hi").await;
+    let answered = "select count(*) from messages where direction = 'OUT'";
+    hoopoe_testing::eventually("the flow has answered", async || {
+        world.db.count(answered).await == i64::try_from(MANY).unwrap() + 1
+    })
+    .await;
+    let place = place(&mut world, "thanks for reaching us\n- team Noisy").await;
+    assert!(place < 16, "{place} messages came first");
+    world.end().await;
+}

@@ -1,0 +1,179 @@
+//! Dead letters: messages that were given up. They can be sent once more, or taken off the list.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::lanes::{self, LaneKey, Opening, Stage};
+use crate::{Error, Store};
+
+/// Priority of what is sent once more: nobody waits for it at this moment.
+const REDRIVEN: i16 = 2;
+
+/// Which dead letters.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// These; those that are none are passed over.
+    These(Vec<Uuid>),
+    /// The oldest, so many at the most.
+    Oldest(i64),
+}
+
+impl Store {
+    /// Queues dead letters anew, each with all of its attempts and a validity that begins now. They come behind what
+    /// already waits for their contacts. Gives those that were.
+    pub async fn redrive(&self, tenant_id: Uuid, which: &Which, validity: TimeDelta) -> Result<Vec<Uuid>, Error> {
+        let now = self.ambient.now();
+        let mut tx = self.pool.begin().await?;
+        let ids = find(&mut tx, tenant_id, which).await?;
+        // Index messages_dead, then primary keys. Locked by the update: of two redrives one finds nothing.
+        let revived = sqlx::query!(
+            r#"update messages m set status = 'queued', dead_at = null, attempts = 0, expires_at = $3, updated_at = $4
+               from conversations cv
+               where m.tenant_id = $1 and m.id = any ($2) and m.dead_at is not null
+                 and cv.tenant_id = m.tenant_id and cv.id = m.conversation_id
+               returning m.id, cv.contact_id, cv.channel_id"#,
+            tenant_id,
+            &ids,
+            now + validity,
+            now
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        if revived.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut revived: Vec<(Uuid, Uuid, Uuid)> =
+            revived.into_iter().map(|row| (row.id, row.contact_id, row.channel_id)).collect();
+        revived.sort_unstable();
+        let openings = revived.iter().map(|(_, contact_id, _)| Opening {
+            priority: REDRIVEN,
+            ..Opening::of(LaneKey { tenant_id, contact_id: *contact_id })
+        });
+        lanes::open(&mut tx, Stage::Delivery, openings, now, TimeDelta::zero()).await?;
+        let ids: Vec<Uuid> = revived.iter().map(|(id, _, _)| *id).collect();
+        sqlx::query!(
+            "insert into outbox (tenant_id, contact_id, message_id, channel_id)
+             select $1, contact_id, message_id, channel_id
+             from unnest($2::uuid[], $3::uuid[], $4::uuid[])
+                  with ordinality as k (message_id, contact_id, channel_id, place)
+             order by place",
+            tenant_id,
+            &ids,
+            &revived.iter().map(|(_, contact_id, _)| *contact_id).collect::<Vec<_>>(),
+            &revived.iter().map(|(_, _, channel_id)| *channel_id).collect::<Vec<_>>()
+        )
+        .execute(&mut *tx)
+        .await?;
+        step(&mut tx, tenant_id, &ids, "redriven", now).await?;
+        tx.commit().await?;
+        self.wakes.delivery.notify_one();
+        Ok(ids)
+    }
+
+    /// Takes dead letters off the list; the messages stay, as failed. Gives those that were.
+    pub async fn purge(&self, tenant_id: Uuid, which: &Which) -> Result<Vec<Uuid>, Error> {
+        let now = self.ambient.now();
+        let mut tx = self.pool.begin().await?;
+        let ids = find(&mut tx, tenant_id, which).await?;
+        // Primary key.
+        let purged = sqlx::query_scalar!(
+            "update messages set dead_at = null, updated_at = $3
+             where tenant_id = $1 and id = any ($2) and dead_at is not null returning id",
+            tenant_id,
+            &ids,
+            now
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        step(&mut tx, tenant_id, &purged, "purged", now).await?;
+        tx.commit().await?;
+        Ok(purged)
+    }
+
+    /// Takes a message back that no request was made for, or whose requests Meta surely refused. `None` when the tenant
+    /// has no such message; false when it is too late.
+    pub async fn cancel(&self, tenant_id: Uuid, id: Uuid) -> Result<Option<bool>, Error> {
+        let now = self.ambient.now();
+        let mut tx = self.pool.begin().await?;
+        // Primary keys.
+        let contact_id = sqlx::query_scalar!(
+            "select cv.contact_id from messages m
+             join conversations cv on cv.tenant_id = m.tenant_id and cv.id = m.conversation_id
+             where m.tenant_id = $1 and m.id = $2 and m.direction = 'OUT'",
+            tenant_id,
+            id
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(contact_id) = contact_id else { return Ok(None) };
+        // Nobody can claim the message while its lane is locked.
+        sqlx::query_scalar!(
+            "select touched from lanes where tenant_id = $1 and contact_id = $2 and stage = $3 for update",
+            tenant_id,
+            contact_id,
+            Stage::Delivery as i16
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let taken = sqlx::query!(
+            "delete from outbox where tenant_id = $1 and contact_id = $2 and message_id = $3 and state = 'queued'",
+            tenant_id,
+            contact_id,
+            id
+        )
+        .execute(&mut *tx)
+        .await?;
+        if taken.rows_affected() == 0 {
+            return Ok(Some(false));
+        }
+        sqlx::query!(
+            "update messages set status = 'canceled', updated_at = $3 where tenant_id = $1 and id = $2",
+            tenant_id,
+            id,
+            now
+        )
+        .execute(&mut *tx)
+        .await?;
+        step(&mut tx, tenant_id, &[id], "canceled", now).await?;
+        tx.commit().await?;
+        Ok(Some(true))
+    }
+}
+
+async fn find(db: &mut PgConnection, tenant_id: Uuid, which: &Which) -> Result<Vec<Uuid>, sqlx::Error> {
+    match which {
+        Which::These(ids) => Ok(ids.clone()),
+        // Index messages_dead.
+        Which::Oldest(limit) => {
+            let oldest = sqlx::query_scalar!(
+                "select id from messages where tenant_id = $1 and dead_at is not null order by id limit $2",
+                tenant_id,
+                limit
+            );
+            oldest.fetch_all(db).await
+        }
+    }
+}
+
+/// A line in the messages' timelines.
+async fn step(
+    db: &mut PgConnection,
+    tenant_id: Uuid,
+    ids: &[Uuid],
+    word: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into message_statuses (tenant_id, message_id, status, occurred_at, recorded_at)
+         select $1, id, $3, $4, $4 from unnest($2::uuid[]) as k (id)
+         on conflict (tenant_id, message_id, status, occurred_at) do nothing",
+        tenant_id,
+        ids,
+        word,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
