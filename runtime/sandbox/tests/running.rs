@@ -109,3 +109,18 @@ async fn state_of_an_earlier_version_is_taken_over_or_refused() {
     };
     assert!(reason.contains("cannot be read"), "{reason}");
 }
+
+/// Growing it would cost every run two system calls of the host, and page faults.
+#[tokio::test]
+async fn an_ordinary_event_fits_into_the_memory_that_a_plugin_starts_with() {
+    let bytes = component("auto-reply");
+    let compiled = wasmtime::component::Component::new(&wasmtime::Engine::default(), &bytes).unwrap();
+    // In pages.
+    let initial = (compiled.resources_required().unwrap().max_initial_memory_size.unwrap() as usize) << 16;
+    let plugin = sandbox(Limits::default()).load(&bytes).await.unwrap();
+    for words in ["hi", &"a long message ".repeat(1000)] {
+        let run = plugin.on_event(OWNER, context(), text(words), None).await;
+        assert!(run.result.is_ok(), "{:?}", run.result);
+        assert_eq!(run.memory_bytes, initial);
+    }
+}
