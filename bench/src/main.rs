@@ -3,6 +3,7 @@
 //! In: a scenario and its options. Out: a table, and the same as Markdown and JSON in a folder. Fails when something
 //! cannot be measured, and after the report when a check does not hold: a fast run that lost a message is no result.
 
+mod cold;
 mod database;
 mod flow;
 mod http;
@@ -40,10 +41,11 @@ fn main() -> ExitCode {
 /// Gives whether every check held.
 fn run(options: &Options) -> Result<bool> {
     let scenarios: &[fn(&Options) -> Result<Report>] = match options.scenario {
+        Scenario::Cold => &[cold::run],
         Scenario::Flow => &[flow::run],
         Scenario::Ingest => &[ingest::run],
         Scenario::Roundtrip => &[roundtrip::run],
-        Scenario::All => &[flow::run, ingest::run, roundtrip::run],
+        Scenario::All => &[flow::run, cold::run, ingest::run, roundtrip::run],
     };
     let mut all_held = true;
     for scenario in scenarios {

@@ -147,7 +147,7 @@ fn numbers_in(folder: &str) -> Vec<u32> {
 }
 
 /// A field of `/proc/<pid>/status` that is given in kB, in MB.
-fn memory(pid: u32, field: &str) -> Option<f64> {
+pub fn memory(pid: u32, field: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     line.split_whitespace().next()?.parse::<f64>().ok().map(|kb| kb / 1024.0)

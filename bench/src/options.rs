@@ -47,6 +47,8 @@ pub enum Scenario {
     Ingest,
     /// The sandbox alone.
     Flow,
+    /// First events of plugins that are not in memory.
+    Cold,
     /// All of these.
     All,
 }

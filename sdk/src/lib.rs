@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod actions;
+#[cfg(any(test, all(feature = "allocator", target_arch = "wasm32")))]
+#[allow(unsafe_code)]
+mod allocator;
 #[doc(hidden)]
 pub mod bindings;
 mod build;

@@ -1,4 +1,4 @@
-//! The floor of the sandbox: a component of the same contract that is given everything and does nothing.
+//! The floor of the sandbox: components of the same contract that are given everything and do nothing.
 
 use anyhow::Result;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -6,8 +6,9 @@ use wit_parser::Resolve;
 
 const WIT: &str = include_str!("../../../wit/flow-0.1.0/flow.wit");
 
-/// At address 0 a manifest without events. The answer of `on-event` lies where all is zero: `ok`, no actions, state
-/// `keep`. What the host hands over goes behind it, one piece after the other.
+/// At address 0 a manifest without events. The answer of the calls lies where all is zero: for a flow `ok`, no actions,
+/// state `keep`; for a renderer `ok`, an empty text. What the host hands over goes behind it, one piece after the
+/// other.
 const MODULE: &str = r#"(module
     (memory (export "memory") 1)
     (global $next (mut i32) (i32.const 4096))
@@ -17,17 +18,32 @@ const MODULE: &str = r#"(module
     (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
         (global.get $next)
         (global.set $next
-            (i32.and (i32.add (i32.add (global.get $next) (local.get 3)) (i32.const 15)) (i32.const -16))))
+            (i32.and (i32.add (i32.add (global.get $next) (local.get 3)) (i32.const 15)) (i32.const -16))))"#;
+
+const FLOW: &str = r#"
     (func (export "hoopoe:flow/handler@0.1.0#describe") (result i32) (i32.const 0))
     (func (export "hoopoe:flow/handler@0.1.0#on-event") (param i32) (result i32) (i32.const 1024))
     (func (export "hoopoe:flow/handler@0.1.0#migrate-state") (param i32 i32 i32 i32) (result i32) unreachable))"#;
 
-/// The component's bytes.
-pub fn component() -> Result<Vec<u8>> {
-    let mut module = wat::parse_str(MODULE)?;
+const TEMPLATE: &str = r#"
+    (func (export "hoopoe:flow/renderer@0.1.0#describe") (result i32) (i32.const 0))
+    (func (export "hoopoe:flow/renderer@0.1.0#render") (param i32) (result i32) (i32.const 1024)))"#;
+
+/// A flow that decides nothing.
+pub fn flow() -> Result<Vec<u8>> {
+    component(FLOW, "flow")
+}
+
+/// A renderer that renders nothing.
+pub fn template() -> Result<Vec<u8>> {
+    component(TEMPLATE, "template")
+}
+
+fn component(exports: &str, world: &str) -> Result<Vec<u8>> {
+    let mut module = wat::parse_str(format!("{MODULE}{exports}"))?;
     let mut resolve = Resolve::default();
     let package = resolve.push_str("flow.wit", WIT)?;
-    let world = resolve.select_world(&[package], Some("flow"))?;
+    let world = resolve.select_world(&[package], Some(world))?;
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     ComponentEncoder::default().module(&module)?.encode()
 }

@@ -1,7 +1,7 @@
 //! Which version of the tenant's plugin gets an event, and the state that it is given.
 
 use hoopoe_plugins::{Error, Library};
-use hoopoe_sandbox::{Digest, Plugin};
+use hoopoe_sandbox::{Digest, Owner, Plugin};
 use hoopoe_store::flow_work::{Event, State};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -75,7 +75,7 @@ pub(crate) async fn fit(
         // Another plugin's state means nothing to this one.
         return Ok(with(plugin, None, false, None));
     }
-    let run = plugin.migrate_state(version, &state.bytes).await;
+    let run = plugin.migrate_state(Owner(tenant_id.as_u128()), version, &state.bytes).await;
     let failure = match run.result {
         Ok(bytes) => return Ok(with(plugin, Some(bytes), true, None)),
         Err(failure) => failure,

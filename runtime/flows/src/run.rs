@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_sandbox::contract::{NextState as Next, Outcome};
-use hoopoe_sandbox::{Failure, Plugin, Run};
+use hoopoe_sandbox::{Failure, Owner, Plugin, Run};
 use hoopoe_store::Store;
 use hoopoe_store::flow_work::{Advance, Event, Handled, NextState, State, Work};
 use uuid::Uuid;
@@ -111,7 +111,8 @@ impl Runner {
             }
         };
         let (context, input) = event::contract(tenant_id, &event, attempt, &config);
-        let run = chosen.plugin.on_event(&context, &input, chosen.state.as_deref()).await;
+        let owner = Owner(tenant_id.as_u128());
+        let run = chosen.plugin.on_event(owner, context, input, chosen.state.clone()).await;
         self.settle(tenant_id, event, attempt, chosen, run).await
     }
 

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use hoopoe_plugins::send_content;
-use hoopoe_sandbox::Plugin;
 use hoopoe_sandbox::contract::{Action, Outcome, SendContent};
+use hoopoe_sandbox::{Owner, Plugin};
 use hoopoe_store::flow_work::{Event, Flow};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -77,7 +77,7 @@ pub async fn simulate(plugin: &Plugin, input: Input) -> Simulated {
         };
     }
     let (context, input) = event::contract(tenant_id, &event, attempt, &config);
-    let run = plugin.on_event(&context, &input, state.as_deref()).await;
+    let run = plugin.on_event(Owner(tenant_id.as_u128()), context, input, state).await;
     let logs = record::logs(&run.logs, run.logs_cut);
     let (outcome, failure, problems) = match &run.result {
         // The text is JSON that was just written.

@@ -179,10 +179,19 @@ async fn an_event_whose_plugin_is_not_here_waits_for_a_node_that_has_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_a_tenants_plugin_loops_another_tenant_is_answered() {
-    const LOOPS: usize = 40;
-    let (world, noisy) = start("5").await;
+    // Far more than can come to an end while one message is answered: eight at a time, each with a fifth of a second
+    // of computing, on threads that yield to those that answer.
+    const LOOPS: usize = 400;
+    let world = World::builder()
+        .plugin("test-guest")
+        .set("FLOW_CONCURRENCY", &(LOOPS + 1).to_string())
+        .set("FLOW_FAILURES_TO_PAUSE", "0")
+        .start()
+        .await;
+    let noisy = world.api.register("Noisy", "106540352242922", "token").await;
+    world.set_flow(&noisy, "test-guest", &["message"]).await;
     let quiet = world.api.register("Quiet", "206540352242922", "token").await;
-    let loops = (0..LOOPS).map(|number| (&noisy, format!("165055500{number:02}"), "loop"));
+    let loops = (0..LOOPS).map(|number| (&noisy, format!("16505550{number:03}"), "loop"));
     let batch = loops.chain([(&quiet, CONTACT.to_owned(), "hello")]);
     let batch = batch.map(|(tenant, from, text)| Inbound::text(&tenant.phone_number_id, &from, text));
     assert!(world.sim.receive_batch(batch.collect()).await.is_acknowledged());

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use hoopoe_sandbox::Owner;
 use hoopoe_store::plugins::{Activate, ChangeError, Plugin, Rolled, Version};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -223,7 +224,8 @@ impl Library {
             let (name, version) = kept.plugin.split_once('@').unwrap_or((&kept.plugin, ""));
             tried.states += 1;
             let failure = if name == manifest.name {
-                new.migrate_state(version, &kept.state).await.result.err().map(|failure| failure.to_string())
+                let run = new.migrate_state(Owner(tenant_id.as_u128()), version, &kept.state).await;
+                run.result.err().map(|failure| failure.to_string())
             } else {
                 let advice = "a version with another name in its manifest does not get the state";
                 Some(format!("the state is {name}'s and this version calls itself {}: {advice}", manifest.name))

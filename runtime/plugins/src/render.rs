@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use chrono::{DateTime, Utc};
 use hoopoe_protocol::outbound::Content;
 use hoopoe_sandbox::contract::{Tenant, renderer};
-use hoopoe_sandbox::{Digest, Failure, GetError, Renderer};
+use hoopoe_sandbox::{Digest, Failure, GetError, Owner, Renderer};
 use hoopoe_store::templates::Rendering;
 use uuid::Uuid;
 
@@ -104,7 +104,7 @@ impl Library {
             now: u64::try_from(now.timestamp_millis()).unwrap_or_default(),
             config,
         };
-        let run = renderer.render(&request).await;
+        let run = renderer.render(Owner(tenant.0.as_u128()), request).await;
         let invalid = |reason: String| RenderError::Invalid { template: key.to_owned(), reason };
         let content = run.result.map_err(|failure| match failure {
             Failure::MissingVariables(names) => RenderError::MissingVariables { template: key.to_owned(), names },

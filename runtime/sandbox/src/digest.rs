@@ -4,6 +4,8 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::Owner;
+
 /// SHA-256 of a component. Shown as 64 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
@@ -29,6 +31,12 @@ impl Digest {
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// The plugin itself as an owner, for what is run on behalf of nobody else.
+    pub(crate) fn owner(&self) -> Owner {
+        let (half, _) = self.0.split_first_chunk().expect("a digest has 32 bytes");
+        Owner(u128::from_be_bytes(*half))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the host knows of one running guest: what it uses, what it logs, how it ended itself.
 
+use std::time::Duration;
+
 use wasmtime::ResourceLimiter;
 
 use crate::Limits;
@@ -42,8 +44,8 @@ pub(crate) struct Guest {
     log_bytes: usize,
     /// The guest ended itself with this message.
     pub(crate) abort: Option<String>,
-    /// Ticks of the epoch that passed while it ran.
-    pub(crate) ticks: u64,
+    /// Time on a processor, as of the last tick.
+    pub(crate) used: Duration,
     /// For guests that import WASI.
     pub(crate) wasi: Wasi,
 }
@@ -60,7 +62,7 @@ impl Guest {
             logs_cut: false,
             log_bytes: 0,
             abort: None,
-            ticks: 0,
+            used: Duration::ZERO,
             wasi: Wasi::new(moment),
         }
     }

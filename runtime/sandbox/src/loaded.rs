@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::contract::{Manifest, World};
 use crate::guest::Moment;
 use crate::load::world::{Linked, Prepared};
-use crate::run::Started;
+use crate::run::{Started, run};
 use crate::sandbox::Core;
 use crate::{Digest, Plugin, Renderer, load};
 
@@ -47,12 +47,19 @@ impl Loaded {
         code_bytes: usize,
         compile_time: Duration,
     ) -> Result<Self, load::Error> {
-        let mut started = Started::enter(core, Moment::default()).await.map_err(load::Error::Describe)?;
-        let result = match &linked.prepared {
-            Prepared::Flow(flow) => flow.describe(&mut started.store).await,
-            Prepared::Template(template) => template.describe(&mut started.store).await,
+        let prepared = linked.prepared.clone();
+        let describe = move |mut started: Started| {
+            let prepared = prepared.clone();
+            async move {
+                let result = match &prepared {
+                    Prepared::Flow(flow) => flow.describe(&mut started.store).await,
+                    Prepared::Template(template) => template.describe(&mut started.store).await,
+                };
+                started.leave(result)
+            }
         };
-        let manifest = started.leave(result).result.map_err(load::Error::Describe)?;
+        let run = run(core, digest.owner(), Moment::default(), describe).await;
+        let manifest = run.result.map_err(load::Error::Describe)?;
         load::manifest::check(&manifest)?;
         let (world, prepared) = (linked.world, linked.prepared);
         let (contract, imports, exports) = (linked.contract, linked.imports, linked.exports);

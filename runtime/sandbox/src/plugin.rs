@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::contract::{Context, Event, Flow, FlowError, Manifest, NextState, Outcome};
 use crate::guest::{Moment, cut};
 use crate::loaded::{About, Inner};
-use crate::run::Started;
-use crate::{Digest, Failure, Limits, Run};
+use crate::run::{Started, run};
+use crate::{Digest, Failure, Limits, Owner, Run};
 
 /// A flow that is compiled and ready to run. Cheap to clone.
 #[derive(Clone)]
@@ -51,18 +51,22 @@ impl Plugin {
     }
 
     /// Handle one event in a fresh instance. `state` is what the conversation's last run left. The same input
-    /// gives the same result and uses the same fuel.
+    /// gives the same result and uses the same fuel, whoever the owner is.
     ///
     /// Dropping the future ends the run.
-    pub async fn on_event(&self, context: &Context, event: &Event, state: Option<&[u8]>) -> Run {
+    pub async fn on_event(&self, owner: Owner, context: Context, event: Event, state: Option<Vec<u8>>) -> Run {
         let limits = self.limits();
-        let mut started = match Started::enter(&self.inner.core, Moment { now: context.now, seed: context.seed }).await
-        {
-            Ok(started) => started,
-            Err(failure) => return Run::without_start(failure),
+        let moment = Moment { now: context.now, seed: context.seed };
+        let (inner, input) = (Arc::clone(&self.inner), Arc::new((context, event, state)));
+        let call = move |mut started: Started| {
+            let (inner, input) = (Arc::clone(&inner), Arc::clone(&input));
+            async move {
+                let (context, event, state) = &*input;
+                let result = inner.prepared.on_event(&mut started.store, context, event, state.as_deref()).await;
+                started.leave(result)
+            }
         };
-        let result = self.inner.prepared.on_event(&mut started.store, context, event, state).await;
-        started.leave(result).and_then(|decided| match decided {
+        run(&self.inner.core, owner, moment, call).await.and_then(|decided| match decided {
             Ok(outcome) => check(outcome, limits),
             Err(FlowError::Retry(reason)) => Err(Failure::Retry(cut(reason, limits.log_line_bytes))),
             Err(FlowError::Reject(reason)) => Err(Failure::Reject(cut(reason, limits.log_line_bytes))),
@@ -71,17 +75,26 @@ impl Plugin {
 
     /// Turn state that version `from_version` of this plugin left into this version's. A plugin that cannot
     /// answers with [`Failure::Reject`].
-    pub async fn migrate_state(&self, from_version: &str, state: &[u8]) -> Run<Vec<u8>> {
+    pub async fn migrate_state(&self, owner: Owner, from_version: &str, state: &[u8]) -> Run<Vec<u8>> {
         let limits = self.limits();
-        let mut started = match Started::enter(&self.inner.core, Moment::default()).await {
-            Ok(started) => started,
-            Err(failure) => return Run::without_start(failure),
+        let (inner, input) = (Arc::clone(&self.inner), Arc::new((from_version.to_owned(), state.to_owned())));
+        let call = move |mut started: Started| {
+            let (inner, input) = (Arc::clone(&inner), Arc::clone(&input));
+            async move {
+                let (from_version, state) = &*input;
+                let result = inner.prepared.migrate_state(&mut started.store, from_version, state).await;
+                started.leave(result)
+            }
         };
-        let result = self.inner.prepared.migrate_state(&mut started.store, from_version, state).await;
-        started.leave(result).and_then(|migrated| match migrated {
+        run(&self.inner.core, owner, Moment::default(), call).await.and_then(|migrated| match migrated {
             Ok(state) => check_state(&state, limits).map(|()| state),
             Err(reason) => Err(Failure::Reject(cut(reason, limits.log_line_bytes))),
         })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn core(&self) -> &crate::sandbox::Core {
+        &self.inner.core
     }
 
     #[cfg(test)]

@@ -7,8 +7,8 @@ use crate::contract::renderer::{RenderError, Request};
 use crate::contract::{Manifest, SendContent, Template};
 use crate::guest::{Moment, cut};
 use crate::loaded::{About, Inner};
-use crate::run::Started;
-use crate::{Digest, Failure, Run};
+use crate::run::{Started, run};
+use crate::{Digest, Failure, Owner, Run};
 
 /// Names in [`Failure::MissingVariables`].
 const MISSING_NAMES: usize = 100;
@@ -55,14 +55,18 @@ impl Renderer {
     ///
     /// A template that lacks values is [`Failure::MissingVariables`], one that cannot be rendered
     /// [`Failure::Invalid`]; what exceeds a limit fails as in a flow.
-    pub async fn render(&self, request: &Request) -> Run<SendContent> {
+    pub async fn render(&self, owner: Owner, request: Request) -> Run<SendContent> {
         let limits = &self.inner.core.settings.limits;
-        let mut started = match Started::enter(&self.inner.core, Moment { now: request.now, seed: 0 }).await {
-            Ok(started) => started,
-            Err(failure) => return Run::without_start(failure),
+        let moment = Moment { now: request.now, seed: 0 };
+        let (inner, request) = (Arc::clone(&self.inner), Arc::new(request));
+        let call = move |mut started: Started| {
+            let (inner, request) = (Arc::clone(&inner), Arc::clone(&request));
+            async move {
+                let result = inner.prepared.render(&mut started.store, &request).await;
+                started.leave(result)
+            }
         };
-        let result = self.inner.prepared.render(&mut started.store, request).await;
-        started.leave(result).and_then(|rendered| match rendered {
+        run(&self.inner.core, owner, moment, call).await.and_then(|rendered| match rendered {
             Ok(SendContent::Stored(_)) => {
                 Err(Failure::Trap("it rendered `stored`, which stands for a template, not for a message".to_owned()))
             }

@@ -14,6 +14,7 @@ use crate::load::Layer;
 use crate::loaded::Loaded;
 use crate::memory::Memory;
 use crate::ticker::Ticker;
+use crate::turns::{Places, Turns};
 use crate::{Digest, Inspection, Plugin, Renderer, Settings, contract, engine, load};
 
 /// Why there is no sandbox.
@@ -22,9 +23,9 @@ pub enum Error {
     /// wasmtime refuses the settings, or the machine has not enough addresses for the pool.
     #[error("the sandbox cannot be set up: {0}")]
     Engine(String),
-    /// There is no thread for the clock of the sandbox.
-    #[error("the sandbox's clock cannot be started: {0}")]
-    Ticker(#[from] std::io::Error),
+    /// There is no thread for the clock of the sandbox, or for its long runs.
+    #[error("the sandbox's threads cannot be started: {0}")]
+    Threads(#[from] std::io::Error),
     /// The folder for compiled plugins cannot be used.
     #[error("the folder for compiled plugins cannot be used: {0}")]
     Cache(std::io::Error),
@@ -57,6 +58,8 @@ pub(crate) struct Core {
     pub(crate) settings: Settings,
     /// One for each instance of the pool: who holds one finds an instance.
     pub(crate) permits: Semaphore,
+    pub(crate) places: Arc<Places>,
+    pub(crate) turns: Turns,
     pub(crate) ticker: Ticker,
     linker: Linker<Guest>,
 }
@@ -72,8 +75,11 @@ impl Sandbox {
         let memory = Arc::new(Mutex::new(Memory::new(&settings)));
         let jobs = Arc::new(Jobs::new(settings.compiler.clone()));
         let permits = Semaphore::new(settings.max_instances as usize);
+        // Whoever is done within a tick waits for nobody but others who are.
+        let places = Places::new(settings.max_instances as usize * 3 / 4, settings.long_runs_per_owner);
+        let turns = Turns::start(settings.threads)?;
         let ticker = Ticker::start(engine.clone())?;
-        let core = Arc::new(Core { engine, settings, permits, ticker, linker });
+        let core = Arc::new(Core { engine, settings, permits, places, turns, ticker, linker });
         Ok(Sandbox { core, memory, jobs, disk: disk.map(Arc::new) })
     }
 
@@ -224,6 +230,7 @@ impl Sandbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Owner;
 
     #[tokio::test]
     async fn the_same_bytes_are_compiled_once_and_failures_are_not_kept() {
@@ -252,7 +259,7 @@ mod tests {
             let reloaded = sandbox.load(&component("auto-reply")).await.expect("it loads");
             assert!(!first.is_same_as(&reloaded));
             assert_eq!(first.manifest(), reloaded.manifest());
-            assert!(first.migrate_state("0.0.1", b"{}").await.result.is_ok());
+            assert!(first.migrate_state(Owner(1), "0.0.1", b"{}").await.result.is_ok());
             assert_eq!(sandbox.memory().len(), 1);
         }
     }

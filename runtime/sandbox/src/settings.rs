@@ -1,5 +1,7 @@
 //! How much the sandbox as a whole, and one run in it, may use.
 
+use std::num::NonZero;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use crate::cache::Cache;
@@ -8,10 +10,15 @@ use crate::compile::Compiler;
 /// Settings of a [`Sandbox`](crate::Sandbox).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Runs at the same time. Each reserves 4 GiB of addresses, not of memory. Runs compute and do not wait, so
-    /// more than a few per processor only help when some of them are long.
+    /// Runs at the same time. Each reserves 4 GiB of addresses, not of memory. Three quarters of them may be long,
+    /// that is, take more than 5 ms.
     pub max_instances: u32,
-    /// How long a run waits for an instance before it fails with [`Failure::Busy`](crate::Failure::Busy).
+    /// Long runs of one owner at the same time, at least 1; further ones wait.
+    pub long_runs_per_owner: usize,
+    /// Threads for long runs, at least 1.
+    pub threads: usize,
+    /// How long a run waits for an instance, or a long one for its place, before it fails with
+    /// [`Failure::Busy`](crate::Failure::Busy).
     pub wait: Duration,
     /// Stack of a guest, in bytes.
     pub stack_bytes: usize,
@@ -32,6 +39,8 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             max_instances: 256,
+            long_runs_per_owner: 8,
+            threads: available_parallelism().map_or(1, NonZero::get),
             wait: Duration::from_secs(10),
             stack_bytes: 512 << 10,
             cached_plugins: 256,
@@ -49,7 +58,7 @@ impl Default for Settings {
 pub struct Limits {
     /// Instructions, roughly; the same input uses the same fuel on every machine.
     pub fuel: u64,
-    /// Time on a processor, counted in steps of 5 ms. Time in which other runs had their turn does not count.
+    /// Time on a processor, looked at every 5 ms. Time in which others had their turn does not count.
     pub deadline: Duration,
     /// Linear memory, in bytes; whole pages of 64 KiB.
     pub memory_bytes: usize,

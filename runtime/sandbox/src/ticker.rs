@@ -40,8 +40,8 @@ impl Ticker {
         Ok(Ticker { shared, thread: handle.thread().clone() })
     }
 
-    /// Tick as long as the returned guard lives.
-    pub(crate) fn run(&self) -> Running<'_> {
+    /// A guest starts to run: tick until it has [ended](Ticker::ended).
+    pub(crate) fn started(&self) {
         self.shared.running.fetch_add(1, SeqCst);
         self.shared.started.fetch_add(1, SeqCst);
         // The ticker says that it is asleep before it looks for runs, and we count ours before we look whether it
@@ -49,7 +49,11 @@ impl Ticker {
         if self.shared.asleep.load(SeqCst) && self.shared.asleep.swap(false, SeqCst) {
             self.thread.unpark();
         }
-        Running(&self.shared)
+    }
+
+    /// A guest that has started is gone.
+    pub(crate) fn ended(&self) {
+        self.shared.running.fetch_sub(1, SeqCst);
     }
 }
 
@@ -83,14 +87,5 @@ impl Shared {
             thread::park();
         }
         self.asleep.store(false, SeqCst);
-    }
-}
-
-/// A guest that runs.
-pub(crate) struct Running<'a>(&'a Shared);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, SeqCst);
     }
 }

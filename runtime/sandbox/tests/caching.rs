@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{component, reply};
+use common::{OWNER, component, reply};
 use hoopoe_sandbox::load::Error;
 use hoopoe_sandbox::{Cache, Digest, Failure, GetError, Limits, Plugin, Sandbox, Settings};
 use tempfile::TempDir;
@@ -53,7 +53,7 @@ async fn a_plugin_is_found_again_without_its_component_and_without_a_run() {
     let poor = sandbox_with(folder.path(), KEY, Limits { fuel: 10, ..Limits::default() });
     let plugin = from_disk(&poor, digest).await.expect("it is on disk");
     assert_eq!(plugin.manifest(), whole.manifest());
-    assert!(matches!(plugin.migrate_state("0.0.1", b"{}").await.result, Err(Failure::OutOfFuel { .. })));
+    assert!(matches!(plugin.migrate_state(OWNER, "0.0.1", b"{}").await.result, Err(Failure::OutOfFuel { .. })));
     let plugin = from_disk(&sandbox(folder.path()), digest).await.expect("it is on disk");
     assert_eq!(reply(&plugin, "echo from disk").await, "from disk");
     let inspection = sandbox(folder.path()).inspect(&component("test-guest")).await.unwrap();

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{context, replies, sandbox, text};
+use common::{OWNER, context, replies, sandbox, text};
 use hoopoe_sandbox::contract::renderer::{Request, Template};
 use hoopoe_sandbox::contract::{Event, HttpAnswer, HttpResponse, NextState, SendContent, Tenant, Timer};
 use hoopoe_sandbox::{Digest, Limits};
@@ -23,22 +23,23 @@ fn the_files_are_those_of_then() {
 async fn a_flow_of_version_0_1_0_works() {
     let plugin = sandbox(Limits::default()).load(FLOW).await.unwrap();
     assert_eq!((plugin.manifest().name.as_str(), plugin.manifest().version.as_str()), ("test-guest", "0.1.0"));
-    let run =
-        async |event: &Event, state: Option<&[u8]>| plugin.on_event(&context(), event, state).await.result.unwrap();
+    let run = async |event: Event, state: Option<&[u8]>| {
+        plugin.on_event(OWNER, context(), event, state.map(<[u8]>::to_vec)).await.result.unwrap()
+    };
 
-    assert_eq!(replies(&run(&text("echo still here"), None).await), ["still here"]);
-    let NextState::Replace(state) = run(&text("count"), None).await.state else { panic!("it keeps a count") };
-    assert_eq!(replies(&run(&text("count"), Some(&state)).await), ["2"]);
-    assert_eq!(run(&text("hand-off x"), None).await.actions.len(), 2);
+    assert_eq!(replies(&run(text("echo still here"), None).await), ["still here"]);
+    let NextState::Replace(state) = run(text("count"), None).await.state else { panic!("it keeps a count") };
+    assert_eq!(replies(&run(text("count"), Some(&state)).await), ["2"]);
+    assert_eq!(run(text("hand-off x"), None).await.actions.len(), 2);
     let timer = Event::Timer(Timer { name: "t".into(), due: 1, payload: "p".into() });
-    assert_eq!(replies(&run(&timer, None).await), ["timer t: p"]);
+    assert_eq!(replies(&run(timer, None).await), ["timer t: p"]);
     let answer = HttpAnswer { status: 200, headers: Vec::new(), body: b"ok".to_vec() };
     let answer = Event::HttpResponse(HttpResponse { name: "r".into(), outcome: Ok(answer) });
-    assert_eq!(replies(&run(&answer, None).await), ["200 ok"]);
-    assert!(plugin.migrate_state("0.0.9", &state).await.result.is_ok());
+    assert_eq!(replies(&run(answer, None).await), ["200 ok"]);
+    assert!(plugin.migrate_state(OWNER, "0.0.9", &state).await.result.is_ok());
     assert!(
         plugin
-            .on_event(&context(), &text("panic so be it"), None)
+            .on_event(OWNER, context(), text("panic so be it"), None)
             .await
             .result
             .unwrap_err()
@@ -63,6 +64,8 @@ async fn a_renderer_of_version_0_1_0_works() {
         now: 1_767_225_600_000,
         config: "{}".into(),
     };
-    let SendContent::Text(text) = renderer.render(&request).await.result.unwrap() else { panic!("it renders a text") };
+    let SendContent::Text(text) = renderer.render(OWNER, request).await.result.unwrap() else {
+        panic!("it renders a text")
+    };
     assert!(text.body.contains("Ada"), "{}", text.body);
 }

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{DESCRIBE, ENDLESS, context, guest, reply, sandbox, test_guest, text};
+use common::{DESCRIBE, ENDLESS, OWNER, context, guest, reply, sandbox, test_guest, text};
 use hoopoe_sandbox::{Failure, Limits};
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn each_limit_stops_the_guest_and_names_itself() {
     ];
     for (words, limits, expected, code) in cases {
         let plugin = test_guest(limits).await;
-        let run = plugin.on_event(&context(), &text(words), None).await;
+        let run = plugin.on_event(OWNER, context(), text(words), None).await;
         assert_eq!(run.result, Err(expected), "{words}");
         assert_eq!(run.result.unwrap_err().code(), code);
         assert_eq!(reply(&plugin, "echo still here").await, "still here", "after {words}");
@@ -46,7 +46,7 @@ async fn each_limit_stops_the_guest_and_names_itself() {
 async fn what_is_within_the_limits_passes() {
     let plugin = test_guest(Limits::default()).await;
     for words in ["big-output 1000000", "big-state 65000", "actions 64", "burn 1000000"] {
-        let run = plugin.on_event(&context(), &text(words), None).await;
+        let run = plugin.on_event(OWNER, context(), text(words), None).await;
         assert!(run.result.is_ok(), "{words}: {:?}", run.result);
     }
 }
@@ -54,7 +54,7 @@ async fn what_is_within_the_limits_passes() {
 #[tokio::test]
 async fn a_flood_of_logs_is_cut_and_the_run_goes_on() {
     let plugin = test_guest(Limits { log_lines: 100, ..Limits::default() }).await;
-    let run = plugin.on_event(&context(), &text("log 10000"), None).await;
+    let run = plugin.on_event(OWNER, context(), text("log 10000"), None).await;
     assert!(run.result.is_ok());
     assert_eq!((run.logs.len(), run.logs_cut), (100, true));
     assert_eq!(run.logs[99].message, "line 99");
@@ -64,8 +64,8 @@ async fn a_flood_of_logs_is_cut_and_the_run_goes_on() {
 async fn the_peak_of_memory_is_told_and_never_above_the_limit() {
     let limits = Limits { memory_bytes: 8 << 20, ..Limits::default() };
     let plugin = test_guest(limits).await;
-    let small = plugin.on_event(&context(), &text("echo x"), None).await.memory_bytes;
-    let large = plugin.on_event(&context(), &text("memory"), None).await.memory_bytes;
+    let small = plugin.on_event(OWNER, context(), text("echo x"), None).await.memory_bytes;
+    let large = plugin.on_event(OWNER, context(), text("memory"), None).await.memory_bytes;
     assert!(small < large && large <= 8 << 20, "{small} {large}");
 }
 
@@ -92,7 +92,7 @@ async fn hand_written_guests_are_contained_too() {
     let sandbox = sandbox(Limits::default());
     for (body, code, words) in cases {
         let plugin = sandbox.load(&guest(DESCRIBE, body)).await.unwrap();
-        let failure = plugin.on_event(&context(), &text("hi"), None).await.result.unwrap_err();
+        let failure = plugin.on_event(OWNER, context(), text("hi"), None).await.result.unwrap_err();
         assert_eq!(failure.code(), code, "{body}: {failure}");
         assert!(failure.to_string().contains(words), "{body}: {failure}");
     }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{DESCRIBE, WIT, component_of, context, core, encode, sandbox, text};
+use common::{DESCRIBE, OWNER, WIT, component_of, context, core, encode, sandbox, text};
 use hoopoe_sandbox::contract::renderer::{Request, Template};
 use hoopoe_sandbox::contract::{SendContent, SendText, Tenant};
 use hoopoe_sandbox::load::Error;
@@ -56,7 +56,7 @@ async fn a_template_is_rendered() {
     let bytes = renderer_component(ECHO);
     let renderer = sandbox(Limits::default()).load_renderer(&bytes).await.unwrap();
     assert_eq!((renderer.manifest().name.as_str(), renderer.digest()), ("guest", &Digest::of(&bytes)));
-    let (one, two) = (renderer.render(&request()).await, renderer.render(&request()).await);
+    let (one, two) = (renderer.render(OWNER, request()).await, renderer.render(OWNER, request()).await);
     assert_eq!(one.result, Ok(SendContent::Text(SendText { body: "welcome".into(), preview_url: false })));
     assert_eq!((&one.result, one.fuel), (&two.result, two.fuel));
     assert!(one.fuel > 0 && one.memory_bytes > 0);
@@ -89,12 +89,12 @@ async fn each_failure_has_its_name() {
         ("(call $recurse (i32.const 0))", "stack-overflow", "stack"),
     ];
     for (render, code, words) in cases {
-        let failure = renderer(render).await.render(&request()).await.result.unwrap_err();
+        let failure = renderer(render).await.render(OWNER, request()).await.result.unwrap_err();
         assert_eq!(failure.code(), code, "{failure}");
         assert!(failure.to_string().contains(words), "{failure}");
     }
     let names = vec!["guest".to_owned(), "1.0.0".to_owned()];
-    assert_eq!(renderer(missing).await.render(&request()).await.result, Err(Failure::MissingVariables(names)));
+    assert_eq!(renderer(missing).await.render(OWNER, request()).await.result, Err(Failure::MissingVariables(names)));
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn a_plugin_is_of_one_world() {
     let fetch = async || Err::<Vec<u8>, &str>("not needed");
     assert!(sandbox.get_renderer(Digest::of(&template), fetch()).await.is_ok());
     let flow = sandbox.get(Digest::of(&flow), fetch()).await.unwrap();
-    assert!(flow.on_event(&context(), &text("hi"), None).await.result.is_err());
+    assert!(flow.on_event(OWNER, context(), text("hi"), None).await.result.is_err());
     let error = sandbox.get(Digest::of(&template), fetch()).await.unwrap_err();
     assert!(matches!(error, GetError::Load(Error::WrongWorld { .. })));
     assert_eq!(sandbox.inspect(&template).await.unwrap().world, World::Template);

@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{DESCRIBE, WIT, component_of, context, core, sandbox, text};
+use common::{DESCRIBE, OWNER, WIT, component_of, context, core, sandbox, text};
 use hoopoe_sandbox::contract::{Context, NextState};
 use hoopoe_sandbox::load::Error;
 use hoopoe_sandbox::{Failure, Level, Limits, Run};
@@ -141,7 +141,7 @@ fn label(interface: &str, name: &str) -> String {
 }
 
 async fn run(body: &str, context: &Context, limits: Limits) -> Run {
-    sandbox(limits).load(&guest(body)).await.unwrap().on_event(context, &text("hi"), None).await
+    sandbox(limits).load(&guest(body)).await.unwrap().on_event(OWNER, context.clone(), text("hi"), None).await
 }
 
 /// The state as eight numbers.

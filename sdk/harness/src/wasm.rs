@@ -1,6 +1,6 @@
 //! A compiled plugin in the sandbox.
 
-use hoopoe_sandbox::{Failure, Level as HostLevel, Plugin, Sandbox, Settings};
+use hoopoe_sandbox::{Failure, Level as HostLevel, Owner, Plugin, Sandbox, Settings};
 use hoopoe_sdk::log::Level;
 use hoopoe_sdk::testing::{Run, Runner};
 use hoopoe_sdk::{Context, Event, FlowError, Manifest};
@@ -9,6 +9,9 @@ use tokio::runtime::{Builder, Runtime};
 use crate::Error;
 use crate::from_guest::FromGuest;
 use crate::to_guest::ToGuest;
+
+/// The developer.
+const OWNER: Owner = Owner(0);
 
 /// Runs a compiled plugin, with the limits of the runtime.
 pub struct Wasm {
@@ -41,7 +44,7 @@ impl Runner for Wasm {
     #[track_caller]
     fn on_event(&mut self, context: &Context, event: &Event, state: Option<&[u8]>) -> Run {
         let (context, event) = (context.clone().to_guest(), event.clone().to_guest());
-        let run = self.runtime.block_on(self.plugin.on_event(&context, &event, state));
+        let run = self.runtime.block_on(self.plugin.on_event(OWNER, context, event, state.map(<[u8]>::to_vec)));
         self.fuel = run.fuel;
         let logs = run.logs.into_iter().map(|line| (level(line.level), line.message)).collect();
         let result = match run.result {
@@ -55,7 +58,7 @@ impl Runner for Wasm {
 
     #[track_caller]
     fn migrate(&mut self, from_version: &str, state: &[u8]) -> Result<Vec<u8>, String> {
-        match self.runtime.block_on(self.plugin.migrate_state(from_version, state)).result {
+        match self.runtime.block_on(self.plugin.migrate_state(OWNER, from_version, state)).result {
             Ok(state) => Ok(state),
             Err(Failure::Reject(reason)) => Err(reason),
             Err(failure) => panic!("{failure}"),

@@ -12,6 +12,7 @@ use crate::wasi;
 const NAMES: usize = 12;
 
 /// A component whose imports are resolved and whose exports are found.
+#[derive(Clone)]
 pub(crate) enum Prepared {
     Flow(Flow),
     Template(Template),

@@ -6,11 +6,14 @@ use hoopoe_sandbox::contract::{
     Action, Channel, Contact, Content, Context, Conversation, Event, Message, Outcome, SendContent, Status, StatusKind,
     Tenant, Text,
 };
-use hoopoe_sandbox::{Limits, Plugin, Sandbox, Settings};
+use hoopoe_sandbox::{Limits, Owner, Plugin, Sandbox, Settings};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 pub const WIT: &str = include_str!("../../../../wit/flow-0.1.0/flow.wit");
+
+/// On whose behalf tests run plugins.
+pub const OWNER: Owner = Owner(1);
 
 /// Fuel that no test uses up.
 pub const ENDLESS: u64 = 1 << 60;
@@ -143,6 +146,6 @@ pub fn replies(outcome: &Outcome) -> Vec<&str> {
 
 /// Say something that is answered with one text.
 pub async fn reply(plugin: &Plugin, words: &str) -> String {
-    let run = plugin.on_event(&context(), &text(words), None).await;
+    let run = plugin.on_event(OWNER, context(), text(words), None).await;
     replies(&run.result.unwrap_or_else(|failure| panic!("{words}: {failure}"))).concat()
 }
