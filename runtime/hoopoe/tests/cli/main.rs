@@ -3,7 +3,9 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod dev;
+mod https;
 mod project;
 mod refusals;
+mod served;
 mod story;
 mod support;
