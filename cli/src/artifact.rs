@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use hoopoe_plugin_build::{Toolchain, componentize};
+use hoopoe_plugin_build::{Output, Toolchain, build_with, componentize};
 
 use crate::Error;
 use crate::project::Package;
@@ -21,10 +21,10 @@ pub struct Artifact {
     pub pack: Duration,
 }
 
-/// Build the package. Cargo's words are shown as they come.
+/// Build the package. Cargo's words go to standard error as they come, on a terminal with colours and progress.
 pub fn build(toolchain: &Toolchain, package: &Package) -> Result<Artifact, Error> {
     let start = Instant::now();
-    let core = hoopoe_plugin_build::build(toolchain, &package.folder, &package.target)?;
+    let core = build_with(toolchain, &package.folder, &package.target, Output::Inherit)?;
     let build = start.elapsed();
     let start = Instant::now();
     let component = componentize(&read(&core)?)?;

@@ -16,6 +16,8 @@ mod project;
 mod settings;
 mod sim;
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -24,11 +26,15 @@ pub use api::Api;
 pub use error::{EXIT_CODES, Error};
 pub use settings::{Connection, DevFile, Settings};
 
+use commands::order::Order;
 use commands::{
-    activate, build, completions, config, deactivate, dead_letters, dev, hosts, logs, new, push, replay, resume,
-    rollback, runs, say, secret, simulate, test, versions,
+    activate, build, completions, config, dead_letters, dev, hosts, logs, new, order, push, replay, runs, say, secret,
+    simulate, test, versions,
 };
 use output::Output;
+
+/// Names and values of environment variables.
+pub type TestEnvironment = Vec<(&'static str, OsString)>;
 
 /// What the binary lends to the commands.
 pub struct Host {
@@ -36,6 +42,8 @@ pub struct Host {
     pub command: fn() -> clap::Command,
     /// Loads a component in the sandbox and asks it what it is; the error says why it cannot be used.
     pub describe: fn(&[u8]) -> Result<Description, String>,
+    /// The environment in which a project's tests play with the component in this file instead of the native flow.
+    pub test_environment: fn(&Path) -> Result<TestEnvironment, String>,
 }
 
 /// What a plugin says of itself.
@@ -51,6 +59,8 @@ pub struct Description {
     pub events: Vec<String>,
     /// JSON Schema of its configuration.
     pub config_schema: Option<String>,
+    /// It handles events; else it renders templates.
+    pub is_flow: bool,
 }
 
 /// A command of the tenant's developer.
@@ -65,9 +75,12 @@ pub enum Command {
     Say(Box<say::Options>),
     Push(Box<push::Options>),
     Activate(activate::Options),
-    Rollback(rollback::Options),
-    Deactivate(deactivate::Options),
-    Resume(resume::Options),
+    /// Switch back to the version that was active before
+    Rollback(order::Options),
+    /// Switch the plugin off; what the host has built in answers then
+    Deactivate(order::Options),
+    /// Go on after the host has paused a plugin that kept failing; what waited runs in order
+    Resume(order::Options),
     Versions(versions::Options),
     Runs(Box<runs::Options>),
     Logs(Box<logs::Options>),
@@ -90,9 +103,9 @@ pub fn run(command: &Command, host: &Host) -> ExitCode {
         Command::Say(options) => (say::run(options), options.output()),
         Command::Push(options) => (push::run(options), options.output()),
         Command::Activate(options) => (activate::run(options), options.output()),
-        Command::Rollback(options) => (rollback::run(options), options.output()),
-        Command::Deactivate(options) => (deactivate::run(options), options.output()),
-        Command::Resume(options) => (resume::run(options), options.output()),
+        Command::Rollback(options) => (order::run(Order::Rollback, options), options.output()),
+        Command::Deactivate(options) => (order::run(Order::Deactivate, options), options.output()),
+        Command::Resume(options) => (order::run(Order::Resume, options), options.output()),
         Command::Versions(options) => (versions::run(options), options.output()),
         Command::Runs(options) => (runs::run(options), options.output()),
         Command::Logs(options) => (logs::run(options), options.output()),

@@ -47,7 +47,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::{Action, Build, Content, Context, Event, FlowResult, Message, Outcome};
+use crate::{Action, Build, Content, Context, Event, FlowResult, Message, Outcome, waiting};
 
 /// The name of the timer that ends a dialog's waiting.
 pub const TIMER: &str = "dialog";
@@ -67,7 +67,9 @@ impl<'a> Dialog<'a> {
     }
 
     /// Wait this long for an answer, in milliseconds; then say `text` and forget the state. It needs
-    /// `events(message, timer)`, and uses the timer named [`TIMER`].
+    /// `events(message, timer)`, and uses the timer named [`TIMER`]. An answer that is handled after the timer has fired,
+    /// but before the flow has seen that, is in time: the timer is left out. To tell so, the SDK keeps beside the state
+    /// which timer is awaited.
     pub fn timeout(mut self, milliseconds: u64, text: impl Into<String>) -> Self {
         self.timeout = Some((milliseconds, text.into()));
         self
@@ -121,7 +123,10 @@ impl<'a> Dialog<'a> {
 
     fn wait(&self, result: FlowResult) -> FlowResult {
         match &self.timeout {
-            Some((milliseconds, _)) => result.then_schedule(TIMER, self.context.now.saturating_add(*milliseconds), ""),
+            Some((milliseconds, _)) => {
+                let due = self.context.now.saturating_add(*milliseconds);
+                result.then_schedule(TIMER, due, waiting::payload(&self.context.event_id))
+            }
             None => result,
         }
     }

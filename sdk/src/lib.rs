@@ -18,6 +18,7 @@ pub mod renderer;
 mod state;
 pub mod testing;
 pub mod time;
+mod waiting;
 
 pub use bindings::hoopoe::flow::types::*;
 pub use build::Build;

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::bindings::exports::hoopoe::flow::handler::Guest;
-use crate::{Context, Event, FlowResult, Manifest, Outcome};
+use crate::{Context, Event, FlowResult, Manifest, Outcome, waiting};
 
 /// A flow, as the runtime and the test harness see it. [`flow`](macro@crate::flow) implements it.
 pub trait Flow {
@@ -16,13 +16,14 @@ pub trait Flow {
     /// Turn state that an earlier version left into this version's.
     fn migrate(from_version: &str, state: &[u8]) -> Result<Vec<u8>, String>;
 
-    /// Handle an event, or do nothing when the manifest does not want its kind.
+    /// Handle an event. Does nothing when the manifest does not want its kind, or when it is the timer of a
+    /// [dialog](crate::dialog) that waits no more.
     fn on_event(context: &Context, event: &Event, state: Option<&[u8]>) -> FlowResult {
-        if Self::manifest().events.contains(&event.kind()) {
-            Self::handle(context, event, state)
-        } else {
-            Outcome::nothing()
+        let (awaited, own) = state.map(waiting::open).map_or((None, None), |(awaited, own)| (awaited, Some(own)));
+        if !Self::manifest().events.contains(&event.kind()) || waiting::is_late(event, awaited) {
+            return Outcome::nothing();
         }
+        waiting::keep(Self::handle(context, event, own), awaited, own)
     }
 }
 

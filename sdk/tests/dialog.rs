@@ -4,6 +4,7 @@ use hoopoe_sdk::dialog::{Dialog, TIMER, choice, number, text};
 use hoopoe_sdk::prelude::*;
 use hoopoe_sdk::testing::{Harness, content};
 use hoopoe_sdk::time::{HOUR, MINUTE};
+use hoopoe_sdk::{Schedule, Timer};
 use serde::{Deserialize, Serialize};
 
 const SIZES: [(&str, &str); 4] = [("s", "Small"), ("m", "Medium"), ("l", "Large"), ("x", "Huge")];
@@ -108,4 +109,47 @@ fn nobody_waits_after_the_end_or_when_people_have_taken_over() {
 fn a_timer_of_a_dialog_that_is_over_begins_no_new_one() {
     let mut chat = Harness::<coffee>::new();
     chat.handles(&testing::timer(TIMER, "")).expect_silence();
+}
+
+/// The dialog's timer, as an event.
+fn fired(chat: &Harness<coffee>) -> Event {
+    let Schedule { name, due, payload } = chat.timers()[0].clone();
+    Event::Timer(Timer { name, due, payload })
+}
+
+#[test]
+fn a_timer_that_had_fired_when_the_answer_was_handled_ends_nothing() {
+    let mut chat = Harness::<coffee>::new();
+    chat.says("coffee").expect_reply("Your name?");
+    // It is in the journal already, behind the answer.
+    let late = fired(&chat);
+    chat.says("Ada").expect_reply("Which size?");
+    chat.handles(&late).expect_silence();
+    assert_eq!(chat.state(), Some(Step::Size { name: "Ada".to_owned() }));
+
+    let late = fired(&chat);
+    chat.says("tiny").expect_reply("Please choose a size.");
+    chat.handles(&late).expect_silence();
+    chat.taps("Small").expect_reply("How many?");
+
+    let late = fired(&chat);
+    chat.says("2").expect_reply("2 s for Ada.");
+    chat.handles(&late).expect_silence();
+    chat.says("coffee").expect_reply("Your name?");
+    chat.handles(&late).expect_silence();
+    assert_eq!(chat.state(), Some(Step::Name), "a former dialog's timer does not end a new one");
+
+    let due = fired(&chat);
+    chat.handles(&due).expect_reply("Another time, then.");
+    assert_eq!(chat.state::<Step>(), None);
+}
+
+#[test]
+fn a_dialog_that_waits_is_taken_over_by_the_next_version() {
+    let mut chat = Harness::<coffee>::new();
+    chat.takes_over("0.0.9", testing::json!({ "$dialog": "dialog:7", "state": { "Size": { "name": "Ada" } } }));
+    assert_eq!(chat.state(), Some(Step::Size { name: "Ada".to_owned() }));
+    let timer = |payload: &str| testing::timer(TIMER, payload);
+    chat.handles(&timer("dialog:6")).expect_silence();
+    chat.handles(&timer("dialog:7")).expect_reply("Another time, then.");
 }

@@ -18,7 +18,7 @@ Examples:
 
 /// How often `--follow` asks.
 const BETWEEN: Duration = Duration::from_millis(500);
-/// Runs that are looked at in one go while following.
+/// Runs that are looked at in one go.
 const PAGE: usize = 200;
 
 /// Show the log lines of runs and the reasons of failures, oldest first
@@ -48,31 +48,48 @@ impl Options {
 
 /// Show them.
 pub fn run(options: &Options) -> Result<(), Error> {
-    let api = Api::new(options.connection.settings()?);
+    let mut api = Api::new(options.connection.settings()?);
     let mut seen = Seen::default();
-    let mut limit = options.limit as usize;
+    let mut away = false;
     loop {
-        let mut parameters = options.filter.parameters();
-        parameters.push(("limit", limit.clamp(1, PAGE).to_string()));
-        match api.query("/runs", &parameters) {
-            Ok(answer) => {
-                for run in seen.unseen(&answer) {
-                    show(&api, &run, options.output)?;
+        match look(&api, options, &mut seen) {
+            Ok(()) => away = false,
+            // A host that restarts comes back, perhaps at another port; the first question has to be answered, though.
+            Err(error) if options.follow && seen.any && may_pass(&error) => {
+                if !std::mem::replace(&mut away, true) {
+                    eprintln!("{error}");
                 }
+                api = Api::new(options.connection.settings()?);
             }
-            // A host that restarts comes back; the first question has to be answered, though.
-            Err(Error::Unreachable(message)) if seen.any => eprintln!("{message}"),
             Err(error) => return Err(error),
         }
         if !options.follow {
             return Ok(());
         }
-        limit = PAGE;
         std::thread::sleep(BETWEEN);
     }
 }
 
-/// Runs that were shown.
+fn may_pass(error: &Error) -> bool {
+    matches!(error, Error::Unreachable(_) | Error::Refused { status: 500.., .. })
+}
+
+/// Show what is new.
+fn look(api: &Api, options: &Options, seen: &mut Seen) -> Result<(), Error> {
+    let mut parameters = options.filter.parameters();
+    parameters.push(("limit", PAGE.to_string()));
+    let answer = api.query("/runs", &parameters)?;
+    let new = seen.unseen(&answer);
+    let begin = if seen.any { 0 } else { new.len().saturating_sub(options.limit as usize) };
+    for run in &new[begin..] {
+        show(api, run, options.output)?;
+        seen.known.insert(key(run));
+    }
+    seen.had(&answer);
+    Ok(())
+}
+
+/// Runs that were shown, or that are older.
 #[derive(Default)]
 struct Seen {
     known: HashSet<(u64, u64)>,
@@ -80,17 +97,21 @@ struct Seen {
 }
 
 impl Seen {
-    /// Those of a list, newest first, that were not shown yet, oldest first.
-    fn unseen(&mut self, answer: &Value) -> Vec<Value> {
-        let runs = answer["runs"].as_array().cloned().unwrap_or_default();
-        let key =
-            |run: &Value| (run["eventId"].as_u64().unwrap_or_default(), run["attempt"].as_u64().unwrap_or_default());
-        let new = runs.iter().rev().filter(|run| !self.known.contains(&key(run))).cloned().collect();
-        // What has left the page does not come back: the page holds the newest.
-        self.known = runs.iter().map(key).collect();
-        self.any = true;
-        new
+    /// Those of a page, newest first, that were not shown yet, oldest first.
+    fn unseen(&self, page: &Value) -> Vec<Value> {
+        let runs = page["runs"].as_array().into_iter().flatten();
+        runs.rev().filter(|run| !self.known.contains(&key(run))).cloned().collect()
     }
+
+    /// What has left the page does not come back: it holds the newest.
+    fn had(&mut self, page: &Value) {
+        self.known = page["runs"].as_array().into_iter().flatten().map(key).collect();
+        self.any = true;
+    }
+}
+
+fn key(run: &Value) -> (u64, u64) {
+    (run["eventId"].as_u64().unwrap_or_default(), run["attempt"].as_u64().unwrap_or_default())
 }
 
 fn show(api: &Api, run: &Value, output: Output) -> Result<(), Error> {
@@ -134,8 +155,11 @@ mod tests {
         let run = |event: u64, attempt: u64| json!({ "eventId": event, "attempt": attempt });
         let page = |runs: &[Value]| json!({ "runs": runs });
         let mut seen = Seen::default();
-        assert_eq!(seen.unseen(&page(&[run(2, 1), run(1, 1)])), [run(1, 1), run(2, 1)]);
-        assert_eq!(seen.unseen(&page(&[run(2, 1), run(1, 1)])), [] as [Value; 0]);
-        assert_eq!(seen.unseen(&page(&[run(3, 1), run(2, 2), run(2, 1)])), [run(2, 2), run(3, 1)]);
+        let first = page(&[run(2, 1), run(1, 1)]);
+        assert_eq!(seen.unseen(&first), [run(1, 1), run(2, 1)]);
+        seen.had(&first);
+        assert_eq!(seen.unseen(&first), [] as [Value; 0]);
+        let second = page(&[run(3, 1), run(2, 2), run(2, 1)]);
+        assert_eq!(seen.unseen(&second), [run(2, 2), run(3, 1)]);
     }
 }

@@ -13,7 +13,8 @@ use crate::settings::checkout;
 const EXAMPLES: &str = "\
 Examples:
   hoopoe new my-bot
-  hoopoe new bots/greeter --sdk ../hoopoe/sdk";
+  hoopoe new bots/greeter --sdk ../hoopoe/sdk
+  hoopoe new my-bot --sdk https://git.example.com/hoopoe.git";
 
 /// Make a new plugin: a project that builds and passes its test
 #[derive(Debug, Args)]
@@ -22,9 +23,10 @@ pub struct Options {
     /// The project's folder; its last part is the plugin's name
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
-    /// Take the SDK from this folder; without it from the checkout that this program was built from, else from git
-    #[arg(long, value_name = "PATH")]
-    sdk: Option<PathBuf>,
+    /// Take the SDK from this folder, or from the git repository at this URL; without it from the checkout that this
+    /// program was built from
+    #[arg(long, value_name = "PATH|URL")]
+    sdk: Option<String>,
     #[command(flatten)]
     output: Output,
 }
@@ -119,7 +121,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Error::usage(format!("{} is there already and not empty; take another name", folder.display())));
     }
-    let sdk = Sdk::choose(options.sdk.as_deref())?;
+    let sdk = Sdk::choose(options.sdk.as_deref(), checkout())?;
     for (file, template) in FILES {
         write(&folder.join(file), &fill(template, name, &sdk.dependency()))?;
     }
@@ -147,25 +149,26 @@ enum Sdk {
 }
 
 impl Sdk {
-    fn choose(given: Option<&Path>) -> Result<Self, Error> {
-        if let Some(folder) = given {
-            let folder =
-                folder.canonicalize().map_err(|error| Error::usage(format!("--sdk {}: {error}", folder.display())))?;
-            if !folder.join("src/lib.rs").is_file() || !folder.join("Cargo.toml").is_file() {
-                return Err(Error::usage(format!(
-                    "--sdk {}: that is not the SDK; it is the folder `sdk` of a checkout of Hoopoe",
-                    folder.display()
-                )));
-            }
-            return Ok(Self::Folder(folder));
-        }
-        match (checkout(), env!("CARGO_PKG_REPOSITORY")) {
-            (Some(root), _) => Ok(Self::Folder(root.join("sdk"))),
-            (None, "") => Err(Error::usage(
-                "this program does not know where the SDK is; give --sdk, the folder `sdk` of a checkout of Hoopoe",
+    fn choose(given: Option<&str>, checkout: Option<PathBuf>) -> Result<Self, Error> {
+        match (given, checkout) {
+            (Some(url), _) if url.contains("://") => Ok(Self::Git(url.to_owned())),
+            (Some(folder), _) => Self::folder(Path::new(folder)),
+            (None, Some(root)) => Ok(Self::Folder(root.join("sdk"))),
+            (None, None) => Err(Error::usage(
+                "the project needs the SDK, and this program does not lie beside the checkout of Hoopoe that it was built \
+                 from. Give the SDK as --sdk: the folder `sdk` of a checkout (`hoopoe new my-bot --sdk ../hoopoe/sdk`) or \
+                 the URL of a git repository of Hoopoe. There is no published crate of it yet",
             )),
-            (None, repository) => Ok(Self::Git(repository.to_owned())),
         }
+    }
+
+    fn folder(folder: &Path) -> Result<Self, Error> {
+        let wrong = |why: &str| Error::usage(format!("--sdk {}: {why}", folder.display()));
+        let folder = folder.canonicalize().map_err(|error| wrong(&error.to_string()))?;
+        if !folder.join("src/lib.rs").is_file() || !folder.join("Cargo.toml").is_file() {
+            return Err(wrong("that is not the SDK; it is the folder `sdk` of a checkout of Hoopoe"));
+        }
+        Ok(Self::Folder(folder))
     }
 
     /// As it stands in Cargo.toml.
@@ -259,10 +262,19 @@ mod tests {
 
     #[test]
     fn the_sdk_is_what_was_given() {
-        let error = Sdk::choose(Some(Path::new("/"))).expect_err("no SDK there");
-        assert!(error.to_string().contains("that is not the SDK"), "{error}");
         let root = checkout().expect("tests run in a checkout");
-        assert_eq!(Sdk::choose(None), Ok(Sdk::Folder(root.join("sdk"))));
-        assert_eq!(Sdk::Git("https://x/y".to_owned()).dependency(), r#"{ git = "https://x/y" }"#);
+        let sdk = root.join("sdk");
+        let text = sdk.to_string_lossy();
+        assert_eq!(Sdk::choose(None, Some(root)), Ok(Sdk::Folder(sdk.clone())));
+        assert_eq!(Sdk::choose(Some(text.as_ref()), None), Ok(Sdk::Folder(sdk.clone())));
+        let git = Sdk::choose(Some("https://x/y"), checkout()).expect("a repository");
+        assert_eq!(git.dependency(), r#"{ git = "https://x/y" }"#);
+        for (given, words) in
+            [(Some("/"), "that is not the SDK"), (Some("/nowhere"), "/nowhere"), (None, "--sdk ../hoopoe/sdk")]
+        {
+            let error = Sdk::choose(given, None).expect_err(words);
+            assert!(error.to_string().contains(words), "{error}");
+            assert_eq!(error.code(), 2);
+        }
     }
 }

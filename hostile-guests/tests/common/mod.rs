@@ -174,3 +174,12 @@ impl Stage {
         start.elapsed()
     }
 }
+
+/// A flow that answers its own doings may not go on.
+pub async fn chain_is_stopped(stage: &Stage, attacker: &Tenant) {
+    let refused = eventually_some("the chain is refused", async || {
+        stage.runs(attacker).await.into_iter().find(|run| run.result() == "chain-limit")
+    });
+    let refused = refused.await;
+    assert!(refused.reason().contains("60 are allowed"), "{}", refused.reason());
+}

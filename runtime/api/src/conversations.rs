@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, invalid_field, not_found};
-use crate::json::Json;
+use crate::json::OptionalJson;
 
 /// Most conversations of one answer.
 const MOST: i64 = 200;
@@ -97,7 +97,7 @@ pub struct Which {
 }
 
 /// Why people take over.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HandOff {
     /// At most 1,000 characters.
@@ -145,7 +145,7 @@ pub async fn show(
 
 /// Give a conversation to people: its flow is silent until it is released.
 #[utoipa::path(post, path = "/tenants/{id}/conversations/{conversation}/hand-off", tag = "conversations",
-    security(("bearer" = [])), request_body = HandOff,
+    security(("bearer" = [])), request_body = Option<HandOff>,
     params(("id" = Uuid, Path, description = "The tenant"), ("conversation" = Uuid, Path, description = "Its id")),
     responses((status = 200, body = ConversationView), (status = 400, body = ErrorBody),
         (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
@@ -153,7 +153,7 @@ pub async fn hand_off(
     ForTenant(tenant_id): ForTenant,
     State(api): State<Api>,
     Path((id, conversation)): Path<(String, String)>,
-    Json(body): Json<HandOff>,
+    OptionalJson(body): OptionalJson<HandOff>,
 ) -> Result<axum::Json<ConversationView>, ApiError> {
     let length = body.reason.chars().count();
     if length > LONGEST_REASON || body.reason.contains('\0') {

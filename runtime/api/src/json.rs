@@ -31,6 +31,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// A body of JSON in which everything is optional: without a body all of it is left out, and the content type does not
+/// matter then.
+pub struct OptionalJson<T>(pub T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (head, body) = request.into_parts();
+        let body = bytes(Request::from_parts(head.clone(), body), state, LARGEST).await?;
+        if body.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        let Json(value) = Json::from_request(Request::from_parts(head, body.into()), state).await?;
+        Ok(Self(value))
+    }
+}
+
 /// The body, up to `limit` bytes; the route's limit must be at least as large.
 pub async fn bytes<S: Send + Sync>(request: Request, state: &S, limit: usize) -> Result<Bytes, ApiError> {
     match Bytes::from_request(request, state).await {

@@ -7,6 +7,7 @@ use hoopoe_protocol::outbound::{self, Content};
 use hoopoe_sandbox::contract::{Action, HttpRequest, Schedule, Send, SendContent, StoredTemplate, Tag};
 use hoopoe_store::flow_work::Event;
 use hoopoe_store::http_calls::NewCall;
+use hoopoe_store::lanes::LaneKey;
 use hoopoe_store::outbound::Outbound;
 use hoopoe_store::timers::TimerChange;
 use serde_json::Value;
@@ -29,6 +30,13 @@ const LONGEST_TAG: usize = 64;
 const TAGS: usize = 64;
 /// Longest reason of a hand-off, in characters.
 const LONGEST_REASON: usize = 1000;
+
+/// Timers, answers and statuses of one contact within [`CHAIN_TIME`]. When there are more, an outcome for one of them may
+/// not lead to further ones: a flow that answers its own doings would never end.
+const CHAIN: i64 = 60;
+const CHAIN_TIME: TimeDelta = TimeDelta::minutes(1);
+/// Events that are looked at for that; messages among them are not counted.
+const CHAIN_LATEST: i64 = 4 * CHAIN;
 
 /// Why an outcome is not carried out; nothing of it takes effect.
 pub(crate) enum Refused {
@@ -93,7 +101,26 @@ impl Runner {
         if all.timers.iter().any(|change| matches!(change, TimerChange::Set { .. })) {
             self.count_timers(&all.timers, tenant_id, event).await?;
         }
+        if continues(&all, event) {
+            self.check_chain(tenant_id, event).await?;
+        }
         Ok(all)
+    }
+
+    /// By the times at which events came, so that a backlog is judged like events that are handled at once.
+    async fn check_chain(&self, tenant_id: Uuid, event: &Event) -> Result<(), Refused> {
+        let lane = LaneKey { tenant_id, contact_id: event.contact_id };
+        let since = event.received_at - CHAIN_TIME;
+        let count = self.store.consequences(lane, event.id, since, CHAIN_LATEST).await;
+        let count = count.map_err(|error| Refused::Later(error.to_string()))?;
+        if count > CHAIN {
+            let reason = format!(
+                "the flow has made {count} events for itself within a minute and goes on; {CHAIN} are allowed: let a \
+                 timer wait for a minute or more before the next"
+            );
+            return Err(Refused::Invalid { code: "chain-limit", reason });
+        }
+        Ok(())
     }
 
     async fn message(&self, send: &Send, place: usize, tenant_id: Uuid, event: &Event) -> Result<Outbound, Refused> {
@@ -190,6 +217,19 @@ impl Runner {
             name: bounded("http-request.name", &asked.name, 1, LONGEST_TIMER)?,
             request: request.encode().map_err(|error| format!("http-request.{error}"))?,
         })
+    }
+}
+
+/// Whether an event that is a consequence of the flow's decisions leads to further ones soon.
+fn continues(decisions: &Decisions, event: &Event) -> bool {
+    let soon = event.received_at + CHAIN_TIME;
+    let is_soon = |change: &TimerChange| matches!(change, TimerChange::Set { due_at, .. } if *due_at < soon);
+    let asks = !decisions.calls.is_empty() || decisions.timers.iter().any(is_soon);
+    match event.kind.as_str() {
+        "timer" | "http-response" => asks,
+        // A message has statuses of its own.
+        "status" => asks || !decisions.messages.is_empty(),
+        _ => false,
     }
 }
 

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_sandbox::contract::{NextState as Next, Outcome};
-use hoopoe_sandbox::{Failure, Owner, Plugin, Run};
+use hoopoe_sandbox::{Digest, Failure, Owner, Plugin, Run};
 use hoopoe_store::Store;
 use hoopoe_store::flow_work::{Advance, Event, Handled, NextState, State, Work};
+use hoopoe_store::plugins::Paused;
 use uuid::Uuid;
 
 use crate::actions::{Decisions, Refused};
@@ -198,14 +199,23 @@ impl Runner {
             Verdict::GoOn => return verdict,
             Verdict::Pause(failures) => {
                 let reason = format!("{failures} runs failed in a row, {last}");
-                tracing::warn!(tenant = %tenant_id, plugin = name, reason, "the plugin is paused");
-                self.store.pause_flow(tenant_id, name, &reason).await
+                let digest = event.flow.digest.is_some().then(|| Digest::from(digest).to_string());
+                match self.store.pause_flow(tenant_id, name, digest.as_deref(), &reason).await {
+                    // What is in charge by now has not failed.
+                    Ok(Paused::NotInCharge) => return Verdict::GoOn,
+                    Ok(Paused::Before) => Ok(()),
+                    Ok(Paused::Now) => {
+                        tracing::warn!(tenant = %tenant_id, plugin = name, reason, "the plugin is paused");
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                }
             }
             Verdict::TakeBack(failures, runs) => {
                 let reason = format!("{failures} of {runs} runs failed, {last}");
                 let digest = event.flow.canary.as_ref().map(|(digest, _)| digest.as_str()).unwrap_or_default();
                 tracing::warn!(tenant = %tenant_id, plugin = name, digest, reason, "the canary is taken back");
-                self.store.canary_failed(tenant_id, name, digest, &reason).await
+                self.store.canary_failed(tenant_id, name, digest, &reason).await.map(drop)
             }
         };
         if let Err(error) = written {

@@ -1,6 +1,9 @@
-//! What `hoopoe test` lends from the runtime: a component, loaded in the sandbox that will run it.
+//! What `hoopoe test` lends from the runtime: a component, loaded in the sandbox that will run it, and that sandbox for
+//! the project's tests.
 
-use hoopoe_cli::Description;
+use std::path::Path;
+
+use hoopoe_cli::{Description, TestEnvironment};
 use hoopoe_sandbox::contract::{EventKind, Manifest};
 use hoopoe_sandbox::{Sandbox, Settings, load};
 
@@ -15,9 +18,9 @@ pub fn describe(component: &[u8]) -> Result<Description, String> {
     let sandbox = Sandbox::new(settings).map_err(|error| error.to_string())?;
     runtime.block_on(async {
         match sandbox.load(component).await {
-            Ok(plugin) => Ok(described(&plugin.digest().to_string(), plugin.manifest())),
+            Ok(plugin) => Ok(described(&plugin.digest().to_string(), plugin.manifest(), true)),
             Err(load::Error::WrongWorld { missing }) => match sandbox.load_renderer(component).await {
-                Ok(renderer) => Ok(described(&renderer.digest().to_string(), renderer.manifest())),
+                Ok(renderer) => Ok(described(&renderer.digest().to_string(), renderer.manifest(), false)),
                 Err(_) => Err(load::Error::WrongWorld { missing }.to_string()),
             },
             Err(error) => Err(error.to_string()),
@@ -25,8 +28,9 @@ pub fn describe(component: &[u8]) -> Result<Description, String> {
     })
 }
 
-fn described(digest: &str, manifest: &Manifest) -> Description {
+fn described(digest: &str, manifest: &Manifest, is_flow: bool) -> Description {
     Description {
+        is_flow,
         digest: digest.to_owned(),
         name: manifest.name.clone(),
         version: manifest.version.clone(),
@@ -43,4 +47,18 @@ fn event(kind: EventKind) -> &'static str {
         EventKind::HttpResponse => "http-response",
         EventKind::Other => "other",
     }
+}
+
+/// The environment in which a project's tests play with this component, in a process of this program.
+pub fn test_environment(component: &Path) -> Result<TestEnvironment, String> {
+    let itself = std::env::current_exe().map_err(|error| format!("this program does not find itself: {error}"))?;
+    Ok(vec![(hoopoe_harness::HOST, itself.into()), (hoopoe_harness::COMPONENT, component.into())])
+}
+
+/// Be that process: run the component for calls on standard input, until there are no more.
+pub fn play(component: &Path) -> Result<(), String> {
+    let bytes = std::fs::read(component).map_err(|error| format!("{}: {error}", component.display()))?;
+    let mut plugin = hoopoe_harness::Wasm::load(&bytes).map_err(|error| error.to_string())?;
+    let (calls, answers) = (std::io::stdin().lock(), std::io::stdout().lock());
+    hoopoe_harness::play(&mut plugin, calls, answers).map_err(|error| error.to_string())
 }

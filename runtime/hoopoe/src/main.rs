@@ -4,6 +4,7 @@ mod describe;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ enum Command {
     /// Compile one plugin; for the runtime's own use
     #[command(hide = true, name = hoopoe_runtime::compile::SUBCOMMAND)]
     CompilePlugin,
+    /// Run a plugin for the tests of its project; for the use of `hoopoe test`
+    #[command(hide = true, name = hoopoe_harness::COMMAND)]
+    PlayPlugin { component: PathBuf },
     #[command(flatten)]
     Developer(hoopoe_cli::Command),
 }
@@ -49,8 +53,10 @@ fn main() -> ExitCode {
         Command::Serve { roles } => load().and_then(|config| serve(config, roles)),
         Command::Health => load().and_then(|config| health(config.listen.port())),
         Command::CompilePlugin => return hoopoe_runtime::compile::child(),
+        Command::PlayPlugin { component } => describe::play(&component),
         Command::Developer(command) => {
-            return hoopoe_cli::run(&command, &Host { command: Cli::command, describe: describe::describe });
+            let (describe, test_environment) = (describe::describe, describe::test_environment);
+            return hoopoe_cli::run(&command, &Host { command: Cli::command, describe, test_environment });
         }
     };
     match done {

@@ -44,3 +44,37 @@ async fn a_failing_plugin_is_paused_and_goes_on_in_order_when_it_is_resumed() {
     assert_eq!(results, [(1, "panic"), (1, "panic"), (1, "reject"), (1, "paused"), (2, "panic")]);
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_late_failure_of_a_former_version_does_not_pause_the_one_in_charge() {
+    let world = World::builder().set("FLOW_FAILURES_TO_PAUSE", "1").start().await;
+    let tenant = world.api.register("Acme", "106540352242922", "token").await;
+    let component = |name: &str| hoopoe_plugin_build::test_component(name).unwrap();
+    world.api.upload(&tenant, "bot", component("test-guest")).await;
+    world.api.plugin(&tenant, "bot", "activate", &json!({})).await;
+
+    // The run of the first version waits for the table of templates, which it needs to fail.
+    let mut lock = world.db.pool.begin().await.unwrap();
+    sqlx::query("lock table templates in access exclusive mode").execute(&mut *lock).await.unwrap();
+    world.says(&tenant, CONTACT, "template missing").await;
+    eventually("the run waits", async || {
+        let waiting = "select count(*) from pg_locks where not granted and relation = 'templates'::regclass";
+        world.db.count(waiting).await == 1
+    })
+    .await;
+    world.api.upload(&tenant, "bot", component("test-guest-2")).await;
+    world.api.plugin(&tenant, "bot", "activate", &json!({})).await;
+    lock.rollback().await.unwrap();
+
+    world.says(&tenant, CONTACT, "count").await;
+    world.idle().await;
+    assert_eq!(world.heard(CONTACT), ["v2: 1"]);
+    let results: Vec<String> = sqlx::query_scalar("select result from flow_runs where actions = 0 order by event_id")
+        .fetch_all(&world.db.pool)
+        .await
+        .unwrap();
+    assert_eq!(results[0], "template", "{results:?}");
+    let (_, shown) = world.api.get(&format!("/tenants/{}/plugins/bot", tenant.id), &tenant.key).await;
+    assert!(shown["plugin"]["pausedReason"].is_null(), "{shown}");
+    world.end().await;
+}

@@ -1,10 +1,12 @@
-//! Events that Hoopoe itself adds to the journal: timers that are due, answers to HTTP calls.
+//! Events that Hoopoe itself adds to the journal: timers that are due, answers to HTTP calls; and how many of a
+//! contact's latest events were consequences of what its flow has decided.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::lanes::{self, LaneKey, Opening, Stage};
+use crate::{Error, Store};
 
 /// An event for a conversation's flow.
 #[derive(Debug)]
@@ -56,4 +58,32 @@ pub(crate) async fn append(
     .execute(db)
     .await?;
     Ok(())
+}
+
+impl Store {
+    /// Of the contact's latest events up to this one, at most `latest`: how many came after `since` and are timers,
+    /// answers to HTTP calls, or statuses.
+    pub async fn consequences(
+        &self,
+        lane: LaneKey,
+        up_to: i64,
+        since: DateTime<Utc>,
+        latest: i64,
+    ) -> Result<i64, Error> {
+        // Index events_lane, backwards.
+        let count = sqlx::query_scalar!(
+            r#"select count(*) as "count!"
+               from (select kind, received_at from events
+                     where tenant_id = $1 and contact_id = $2 and id <= $3 order by id desc limit $4) as latest
+               where kind in ('timer', 'http-response', 'status') and received_at > $5"#,
+            lane.tenant_id,
+            lane.contact_id,
+            up_to,
+            latest,
+            since
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(count)
+    }
 }

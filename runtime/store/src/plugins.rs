@@ -17,6 +17,7 @@ mod versions;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+pub use breaker::Paused;
 pub use lifecycle::{Activate, Rolled};
 pub use secrets::{SecretName, open_secret, seal_secret};
 pub use trial::KeptState;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod from_guest;
+mod play;
 mod to_guest;
 mod wasm;
 
@@ -9,6 +10,8 @@ use std::path::{Path, PathBuf};
 use hoopoe_plugin_build::Toolchain;
 use hoopoe_sdk::testing::Chat;
 
+pub use hoopoe_sdk::testing::compiled::{COMMAND, COMPONENT, HOST};
+pub use play::play;
 pub use wasm::Wasm;
 
 /// A conversation with a compiled plugin.

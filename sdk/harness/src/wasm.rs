@@ -34,6 +34,30 @@ impl Wasm {
     pub fn fuel(&self) -> u64 {
         self.fuel
     }
+
+    /// Handle an event; the error says why the sandbox stopped the plugin.
+    pub fn handle(&mut self, context: Context, event: Event, state: Option<&[u8]>) -> Result<Run, String> {
+        let (context, event) = (context.to_guest(), event.to_guest());
+        let run = self.runtime.block_on(self.plugin.on_event(OWNER, context, event, state.map(<[u8]>::to_vec)));
+        self.fuel = run.fuel;
+        let logs: Vec<_> = run.logs.into_iter().map(|line| (level(line.level), line.message)).collect();
+        let result = match run.result {
+            Ok(outcome) => Ok(FromGuest::from_guest(outcome)),
+            Err(Failure::Retry(reason)) => Err(FlowError::Retry(reason)),
+            Err(Failure::Reject(reason)) => Err(FlowError::Reject(reason)),
+            Err(failure) => return Err(format!("{failure}; the log: {logs:?}")),
+        };
+        Ok(Run { result, logs })
+    }
+
+    /// Let the plugin take over state, which it may refuse; the outer error says why the sandbox stopped it.
+    pub fn take_over(&mut self, from_version: &str, state: &[u8]) -> Result<Result<Vec<u8>, String>, String> {
+        match self.runtime.block_on(self.plugin.migrate_state(OWNER, from_version, state)).result {
+            Ok(state) => Ok(Ok(state)),
+            Err(Failure::Reject(reason)) => Ok(Err(reason)),
+            Err(failure) => Err(failure.to_string()),
+        }
+    }
 }
 
 impl Runner for Wasm {
@@ -43,24 +67,16 @@ impl Runner for Wasm {
 
     #[track_caller]
     fn on_event(&mut self, context: &Context, event: &Event, state: Option<&[u8]>) -> Run {
-        let (context, event) = (context.clone().to_guest(), event.clone().to_guest());
-        let run = self.runtime.block_on(self.plugin.on_event(OWNER, context, event, state.map(<[u8]>::to_vec)));
-        self.fuel = run.fuel;
-        let logs = run.logs.into_iter().map(|line| (level(line.level), line.message)).collect();
-        let result = match run.result {
-            Ok(outcome) => Ok(FromGuest::from_guest(outcome)),
-            Err(Failure::Retry(reason)) => Err(FlowError::Retry(reason)),
-            Err(Failure::Reject(reason)) => Err(FlowError::Reject(reason)),
-            Err(failure) => panic!("{failure}; the log: {logs:?}"),
-        };
-        Run { result, logs }
+        match self.handle(context.clone(), event.clone(), state) {
+            Ok(run) => run,
+            Err(failure) => panic!("{failure}"),
+        }
     }
 
     #[track_caller]
     fn migrate(&mut self, from_version: &str, state: &[u8]) -> Result<Vec<u8>, String> {
-        match self.runtime.block_on(self.plugin.migrate_state(OWNER, from_version, state)).result {
-            Ok(state) => Ok(state),
-            Err(Failure::Reject(reason)) => Err(reason),
+        match self.take_over(from_version, state) {
+            Ok(migrated) => migrated,
             Err(failure) => panic!("{failure}"),
         }
     }

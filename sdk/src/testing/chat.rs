@@ -236,8 +236,8 @@ impl<R: Runner> Chat<R> {
     /// When the state is not an `S`.
     #[track_caller]
     pub fn state<S: DeserializeOwned>(&self) -> Option<S> {
-        let state = self.state.as_deref()?;
-        Some(serde_json::from_slice(state).expect("the conversation's state has the type that the test asks for"))
+        let (_, own) = crate::waiting::open(self.state.as_deref()?);
+        Some(serde_json::from_slice(own).expect("the conversation's state has the type that the test asks for"))
     }
 
     /// An earlier version of the plugin left this state, and the version under test takes over.

@@ -52,8 +52,13 @@
 //! chat.says("hello?").expect_silence();
 //! chat.released().says("hello").expect_reply("What is it?");
 //! ```
+//!
+//! `hoopoe test` plays the same tests a second time, with the compiled plugin in the sandbox of the runtime.
 
 mod chat;
+#[cfg(not(target_arch = "wasm32"))]
+#[doc(hidden)]
+pub mod compiled;
 pub mod content;
 mod effects;
 mod fixtures;

@@ -17,7 +17,8 @@ pub trait Runner {
     fn migrate(&mut self, from_version: &str, state: &[u8]) -> Result<Vec<u8>, String>;
 }
 
-/// Runs the flow `F` as a function of this process.
+/// Runs the flow `F` as a function of this process. While `hoopoe test` plays the tests with the compiled plugin, that is
+/// asked in its place.
 pub struct Native<F>(PhantomData<F>);
 
 impl<F> Default for Native<F> {
@@ -31,13 +32,23 @@ impl<F: Flow> Runner for Native<F> {
         F::manifest()
     }
 
+    #[track_caller]
     fn on_event(&mut self, context: &Context, event: &Event, state: Option<&[u8]>) -> Run {
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Some(compiled) = super::compiled::of(&F::manifest()) {
+            return compiled.on_event(context, event, state);
+        }
         drop(crate::log::native::take());
         let result = F::on_event(context, event, state);
         Run { result, logs: crate::log::native::take() }
     }
 
+    #[track_caller]
     fn migrate(&mut self, from_version: &str, state: &[u8]) -> Result<Vec<u8>, String> {
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Some(compiled) = super::compiled::of(&F::manifest()) {
+            return compiled.migrate(from_version, state);
+        }
         F::migrate(from_version, state)
     }
 }

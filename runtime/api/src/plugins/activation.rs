@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 use super::ForPlugin;
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, conflict, invalid_field};
-use crate::json::Json;
+use crate::json::OptionalJson;
 
 /// Which version, and how.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ActivateBody {
     /// A digest, 8 or more digits of its beginning, or a semantic version (the newest upload of it). The newest upload
@@ -81,14 +81,14 @@ pub struct ResumedBody {
     resumed: bool,
 }
 
-/// Nothing to say.
-#[derive(Deserialize, ToSchema)]
+/// Nothing to say: no body, or an empty object.
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
 /// Let a version take over, between two events of each conversation, or be tried on a share of the conversations. Ends a
 /// trial and a pause. Before, the version's `migrate-state` is tried on the states of up to 100 conversations.
-#[utoipa::path(post, path = "/tenants/{id}/plugins/{name}/activate", tag = "plugins", request_body = ActivateBody,
+#[utoipa::path(post, path = "/tenants/{id}/plugins/{name}/activate", tag = "plugins", request_body = Option<ActivateBody>,
     params(("id" = Uuid, Path, description = "The tenant"), ("name" = String, Path, description = "The plugin")),
     security(("bearer" = [])),
     responses((status = 200, body = ActivatedBody), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
@@ -98,7 +98,7 @@ pub struct Nothing {}
 pub async fn activate(
     ForPlugin { tenant_id, name }: ForPlugin,
     State(api): State<Api>,
-    Json(body): Json<ActivateBody>,
+    OptionalJson(body): OptionalJson<ActivateBody>,
 ) -> Result<Answer<ActivatedBody>, ApiError> {
     let percent = body.canary_percent;
     if percent.is_some_and(|percent| !(1..=99).contains(&percent)) {
@@ -121,7 +121,7 @@ pub async fn activate(
 }
 
 /// Go back: end a trial, when there is one; else let the version take over that was active before.
-#[utoipa::path(post, path = "/tenants/{id}/plugins/{name}/rollback", tag = "plugins", request_body = Nothing,
+#[utoipa::path(post, path = "/tenants/{id}/plugins/{name}/rollback", tag = "plugins", request_body = Option<Nothing>,
     params(("id" = Uuid, Path, description = "The tenant"), ("name" = String, Path, description = "The plugin")),
     security(("bearer" = [])),
     responses((status = 200, body = RolledBackBody), (status = 401, body = ErrorBody),
@@ -130,7 +130,7 @@ pub async fn activate(
 pub async fn rollback(
     ForPlugin { tenant_id, name }: ForPlugin,
     State(api): State<Api>,
-    Json(Nothing {}): Json<Nothing>,
+    OptionalJson(Nothing {}): OptionalJson<Nothing>,
 ) -> Result<Answer<RolledBackBody>, ApiError> {
     let rolled = api.library.roll_back(tenant_id, &name).await?;
     api.forget_routes();
@@ -138,7 +138,7 @@ pub async fn rollback(
 }
 
 /// Take the plugin out of charge: the tenant's rules handle its events again, or `auto-reply` when it has none.
-#[utoipa::path(post, path = "/tenants/{id}/plugins/{name}/deactivate", tag = "plugins", request_body = Nothing,
+#[utoipa::path(post, path = "/tenants/{id}/plugins/{name}/deactivate", tag = "plugins", request_body = Option<Nothing>,
     params(("id" = Uuid, Path, description = "The tenant"), ("name" = String, Path, description = "The plugin")),
     security(("bearer" = [])),
     responses((status = 200, body = DeactivatedBody), (status = 401, body = ErrorBody),
@@ -146,7 +146,7 @@ pub async fn rollback(
 pub async fn deactivate(
     ForPlugin { tenant_id, name }: ForPlugin,
     State(api): State<Api>,
-    Json(Nothing {}): Json<Nothing>,
+    OptionalJson(Nothing {}): OptionalJson<Nothing>,
 ) -> Result<Answer<DeactivatedBody>, ApiError> {
     let instead = api.store.deactivate_plugin(tenant_id, &name).await?;
     api.forget_routes();
@@ -155,7 +155,7 @@ pub async fn deactivate(
 }
 
 /// Let the tenant's events go on, in order, after the plugin was paused because it kept failing.
-#[utoipa::path(post, path = "/tenants/{id}/plugins/{name}/resume", tag = "plugins", request_body = Nothing,
+#[utoipa::path(post, path = "/tenants/{id}/plugins/{name}/resume", tag = "plugins", request_body = Option<Nothing>,
     params(("id" = Uuid, Path, description = "The tenant"), ("name" = String, Path, description = "The plugin")),
     security(("bearer" = [])),
     responses((status = 200, body = ResumedBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
@@ -163,7 +163,7 @@ pub async fn deactivate(
 pub async fn resume(
     ForPlugin { tenant_id, name }: ForPlugin,
     State(api): State<Api>,
-    Json(Nothing {}): Json<Nothing>,
+    OptionalJson(Nothing {}): OptionalJson<Nothing>,
 ) -> Result<Answer<ResumedBody>, ApiError> {
     if !api.store.resume_flow(tenant_id, &name).await? {
         // Built-in plugins can be paused too; of the tenant's own there has to be one of this name.

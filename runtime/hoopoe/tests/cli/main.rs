@@ -4,7 +4,9 @@
 
 mod dead_letters;
 mod dev;
+mod https;
 mod project;
 mod refusals;
+mod served;
 mod story;
 mod support;

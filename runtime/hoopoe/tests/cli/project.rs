@@ -31,6 +31,15 @@ async fn a_new_project_passes_its_test_and_loads_in_the_sandbox() {
     let failing = project.run(&["test"]).await;
     assert_eq!(failing.code, 1, "{failing:?}");
     assert!(failing.err.contains("the tests failed"), "{failing:?}");
+    // Right as a native program, and wrong as a plugin.
+    let native = r#"if cfg!(target_arch = "wasm32") { "You wrote" } else { "You said" }"#;
+    let text =
+        source.replace(r#""You said: {}"#, r#""{}: {}"#).replace(", text.body", &format!(", {native}, text.body"));
+    fs::write(&flow, text).unwrap();
+    let compiled = project.run(&["test"]).await;
+    assert_eq!(compiled.code, 1, "{compiled:?}");
+    assert!(compiled.err.contains("but they failed with the compiled plugin"), "{compiled:?}");
+    assert!(compiled.out.contains("the flow replied with something else"), "{compiled:?}");
     fs::write(&flow, source.replace("Outcome::reply(format", "Outcome::repl(format")).unwrap();
     let broken = project.run(&["build"]).await;
     assert_eq!(broken.code, 1, "{broken:?}");

@@ -51,6 +51,11 @@ impl Developer {
         Self { folder: folder.to_owned(), settings }
     }
 
+    /// Somebody who knows the host by the file that a development host writes, as it is at the moment.
+    pub fn with_file(folder: &Path, file: &Path) -> Self {
+        Self::alone(folder).with("HOOPOE_DEV_FILE", &file.to_string_lossy())
+    }
+
     /// In another folder.
     pub fn within(&self, folder: &Path) -> Self {
         Self { folder: folder.to_owned(), ..self.clone() }

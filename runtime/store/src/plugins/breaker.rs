@@ -6,29 +6,59 @@ use super::running;
 use crate::lanes::Stage;
 use crate::{Error, Store};
 
+/// What came of a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paused {
+    /// The tenant's events wait since now.
+    Now,
+    /// They waited already.
+    Before,
+    /// Another version, or another plugin, is in charge: nothing changes.
+    NotInCharge,
+}
+
 impl Store {
-    /// Lets the tenant's events wait, as long as this flow is in charge and does not wait already. `flow` may be built
-    /// in. Gives whether the tenant's events wait since now.
-    pub async fn pause_flow(&self, tenant_id: Uuid, flow: &str, reason: &str) -> Result<bool, Error> {
+    /// Lets the tenant's events wait, as long as this version of this flow is in charge. A built-in flow has no digest.
+    pub async fn pause_flow(
+        &self,
+        tenant_id: Uuid,
+        flow: &str,
+        digest: Option<&str>,
+        reason: &str,
+    ) -> Result<Paused, Error> {
         let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;
-        // Primary key.
-        let digest = sqlx::query_scalar!(
-            "update tenants set flow_paused_at = $3, flow_paused_reason = $4
-             where id = $1 and flow = $2 and flow_paused_at is null returning flow_digest",
+        // Primary key. A run may fail long after its version has made room for another.
+        let paused = sqlx::query!(
+            "update tenants set flow_paused_at = $4, flow_paused_reason = $5
+             where id = $1 and flow = $2 and flow_digest is not distinct from $3 and flow_paused_at is null",
             tenant_id,
             flow,
+            digest,
             now,
             reason.replace('\0', "\u{fffd}")
         )
-        .fetch_optional(&mut *tx)
+        .execute(&mut *tx)
         .await?;
+        if paused.rows_affected() == 0 {
+            // Primary key.
+            let waits = sqlx::query_scalar!(
+                r#"select flow_paused_at is not null as "waits!" from tenants
+                   where id = $1 and flow = $2 and flow_digest is not distinct from $3"#,
+                tenant_id,
+                flow,
+                digest
+            )
+            .fetch_optional(&mut *tx)
+            .await?;
+            return Ok(if waits == Some(true) { Paused::Before } else { Paused::NotInCharge });
+        }
         // A built-in plugin has no history.
-        if let Some(Some(digest)) = &digest {
+        if let Some(digest) = digest {
             running::note(&mut tx, tenant_id, flow, ("pause", Some(digest), Some(reason)), now).await?;
         }
         tx.commit().await?;
-        Ok(digest.is_some())
+        Ok(Paused::Now)
     }
 
     /// Lets the tenant's events go on, in order, when this flow is in charge. `false` when they did not wait for it.

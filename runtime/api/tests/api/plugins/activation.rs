@@ -1,10 +1,12 @@
 //! Which version handles the events: taken over, tried, rolled back, put out of charge.
 
+use hoopoe_store::plugins::Paused;
 use hoopoe_testing::{Tenant, World};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{call, component, put};
+use crate::answers::answer;
 
 const ANN: &str = "16505551234";
 const BEN: &str = "16505555678";
@@ -177,15 +179,18 @@ async fn a_canary_is_promoted_or_taken_back() {
 
 #[tokio::test]
 async fn a_paused_plugin_says_why_and_goes_on_in_order() {
-    let (world, acme, first, _) = with_versions().await;
+    let (world, acme, first, second) = with_versions().await;
     let refused = call(&world, &acme, Method::POST, "bot/resume", json!({})).await;
     refused.refuses("not paused", 409, &["not paused"]);
     assert_eq!(refused.body["code"], "not_paused");
     world.api.plugin(&acme, "bot", "activate", &json!({ "digest": first })).await;
     let store = world.store();
-    assert!(store.pause_flow(acme.id, "bot", "10 runs failed in a row").await.unwrap());
-    assert!(!store.pause_flow(acme.id, "bot", "again").await.unwrap());
-    assert!(!store.pause_flow(acme.id, "another", "not in charge").await.unwrap());
+    let pause = async |plugin, digest, reason| store.pause_flow(acme.id, plugin, digest, reason).await.unwrap();
+    assert_eq!(pause("another", Some(first.as_str()), "not in charge").await, Paused::NotInCharge);
+    assert_eq!(pause("bot", Some(second.as_str()), "another version").await, Paused::NotInCharge);
+    assert_eq!(pause("bot", None, "as if it were built in").await, Paused::NotInCharge);
+    assert_eq!(pause("bot", Some(first.as_str()), "10 runs failed in a row").await, Paused::Now);
+    assert_eq!(pause("bot", Some(first.as_str()), "again").await, Paused::Before);
     let plugin = shown(&world, &acme).await["plugin"].clone();
     assert_eq!(plugin["pausedReason"], "10 runs failed in a row");
     assert!(plugin["pausedAt"].is_string());
@@ -267,5 +272,30 @@ async fn a_version_is_designated_clearly() {
     assert_eq!(activate(json!({ "digest": first[..8].to_uppercase() })).await.status, 200);
     let none = call(&world, &acme, Method::POST, "none/activate", json!({})).await;
     none.refuses("another plugin", 404, &["no plugin none"]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_all_optional_can_be_left_out_but_not_be_malformed() {
+    let (world, acme, _, second) = with_versions().await;
+    let post = async |action: &str, kind: Option<&str>, body: &'static str| {
+        let path = format!("/tenants/{}/plugins/bot/{action}", acme.id);
+        let request = world.api.request(Method::POST, &path, &acme.key).body(body);
+        answer(kind.into_iter().fold(request, |request, kind| request.header("content-type", kind))).await
+    };
+    let json = Some("application/json");
+    for action in ["activate", "rollback", "deactivate", "resume"] {
+        post(action, json, "{").await.refuses(action, 400, &["not JSON"]);
+        post(action, json, "{} {}").await.refuses(action, 400, &["not JSON"]);
+        post(action, json, r#"{"surprise": 1}"#).await.refuses(action, 400, &["surprise"]);
+        post(action, Some("text/plain"), "{}").await.refuses(action, 415, &["application/json"]);
+    }
+    let activated = post("activate", None, "").await;
+    assert_eq!((activated.status, &activated.body["digest"]), (200, &json!(second)), "{}", activated.body);
+    post("resume", None, "").await.refuses("not paused", 409, &["not paused"]);
+    post("rollback", json, "").await.refuses("nothing before", 409, &["activate the version"]);
+    // As `curl -X POST -d ""` sends it.
+    let off = post("deactivate", Some("application/x-www-form-urlencoded"), "").await;
+    assert_eq!((off.status, &off.body["instead"]), (200, &json!("auto-reply")), "{}", off.body);
     world.end().await;
 }
