@@ -21,12 +21,7 @@ pub(crate) use self::cpu::used;
 pub(crate) use self::places::{Place, Places};
 use self::threads::Job;
 pub(crate) use self::threads::Turns;
-use crate::{Failure, Run};
-
-/// On whose behalf plugins run, for example a tenant's id. Owners share the sandbox evenly; it knows nothing else of
-/// them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Owner(pub u128);
+use crate::{Failure, Owner, Run};
 
 impl Turns {
     /// Bring a run to its end, in turns with others. Dropping the future ends it: at once, or when its turn is over.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Owner;
+use crate::Owner;
 
 /// The places of a sandbox.
 pub(crate) struct Places {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::Owner;
+use crate::Owner;
 
 /// What waits for a turn: one of each owner, round after round; an owner's own in order.
 pub(super) struct Rounds<T> {

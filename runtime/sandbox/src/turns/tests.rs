@@ -4,8 +4,9 @@ use std::sync::mpsc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::threads;
 use super::threads::{Job, Turns};
-use super::{Owner, threads};
+use crate::Owner;
 use crate::{Limits, Plugin, Sandbox, Settings, contract};
 
 const NOISY: Owner = Owner(1);

@@ -6,8 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::thread;
 
+use super::cpu;
 use super::rounds::Rounds;
-use super::{Owner, cpu};
+use crate::Owner;
 
 /// How much the threads yield to the rest of the process, from 0 to 19: one of these gets about a tenth of what any
 /// other thread gets that wants the same processor. It is never nothing.
