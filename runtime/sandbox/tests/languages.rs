@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{context, text};
+use common::{OWNER, context, text};
 use hoopoe_sandbox::compile::{CompileLimits, Compiler, Process};
 use hoopoe_sandbox::contract::{
     Action, Choice, Content, Context, Event, Message, NextState, Outcome, SendContent, StatusKind, Timer,
@@ -84,8 +84,8 @@ async fn uploaded(component: &[u8]) -> Plugin {
 
 /// Run twice, and see that nothing differs.
 async fn run(plugin: &Plugin, context: &Context, event: &Event, state: Option<&[u8]>) -> Run {
-    let run = plugin.on_event(context, event, state).await;
-    let again = plugin.on_event(context, event, state).await;
+    let once = || plugin.on_event(OWNER, context.clone(), event.clone(), state.map(<[u8]>::to_vec));
+    let (run, again) = (once().await, once().await);
     eprintln!("{} fuel, {} bytes, {:?}, then {:?}", run.fuel, run.memory_bytes, run.elapsed, again.elapsed);
     assert_eq!(run, Run { elapsed: run.elapsed, ..again });
     run
