@@ -34,6 +34,21 @@ impl Scope<'_> {
             Self::Pair { number, contact } => write!(key, "{namespace}:limit:{{{tenant}}}:{number}:{contact}"),
         };
     }
+
+    /// The same for this process alone, where it need not be read.
+    pub(super) fn write_short_key(&self, key: &mut Vec<u8>, tenant: Uuid) {
+        key.extend(tenant.as_bytes());
+        match self {
+            Self::Tenant => {}
+            Self::Number(number) => key.extend(number.as_bytes()),
+            Self::Pair { number, contact } => {
+                key.extend(number.as_bytes());
+                // In no text.
+                key.push(0xff);
+                key.extend(contact.as_bytes());
+            }
+        }
+    }
 }
 
 /// One send: it needs a token of each of its buckets.

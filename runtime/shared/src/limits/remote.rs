@@ -26,21 +26,21 @@ pub(crate) const SCRIPTS: [&str; 2] = [
 ];
 
 /// The asks of one tenant that one script answers.
-struct Batch {
+struct Batch<'a> {
     /// Where each ask stands in the call.
     asks: Vec<usize>,
     keys: Vec<String>,
-    places: HashMap<String, u16>,
+    places: HashMap<Scope<'a>, u16>,
     limits: Vec<u8>,
     packed: Vec<u8>,
 }
 
-impl Batch {
+impl<'a> Batch<'a> {
     fn new() -> Self {
         Self { asks: Vec::new(), keys: Vec::new(), places: HashMap::new(), limits: Vec::new(), packed: Vec::new() }
     }
 
-    fn add(&mut self, position: usize, ask: &Ask<'_>, namespace: &str) {
+    fn add(&mut self, position: usize, ask: &Ask<'a>, namespace: &str) {
         self.asks.push(position);
         self.packed.push(u8::try_from(ask.buckets.len()).unwrap_or(u8::MAX));
         for (scope, limit) in ask.buckets.iter().take(u8::MAX.into()) {
@@ -49,16 +49,16 @@ impl Batch {
         }
     }
 
-    fn place(&mut self, tenant: Uuid, scope: Scope<'_>, limit: Limit, namespace: &str) -> u16 {
-        let mut key = String::with_capacity(96);
-        scope.write_key(&mut key, namespace, tenant);
-        if let Some(place) = self.places.get(&key) {
+    fn place(&mut self, tenant: Uuid, scope: Scope<'a>, limit: Limit, namespace: &str) -> u16 {
+        if let Some(place) = self.places.get(&scope) {
             return *place;
         }
+        let mut key = String::with_capacity(96);
+        scope.write_key(&mut key, namespace, tenant);
         // At most BATCH asks of 255 buckets each.
         let place = u16::try_from(self.keys.len()).expect("65,280 places at the most");
-        self.keys.push(key.clone());
-        self.places.insert(key, place);
+        self.keys.push(key);
+        self.places.insert(scope, place);
         self.limits.extend(limit.rate().to_le_bytes());
         self.limits.extend(limit.burst().to_le_bytes());
         place
@@ -69,7 +69,7 @@ impl Batch {
 pub(super) async fn take<'a>(inner: &Inner, link: &Link, asks: &[Ask<'a>]) -> Option<Vec<Verdict<'a>>> {
     let connected = link.connected()?;
     let mut full = Vec::new();
-    let mut open: HashMap<Uuid, Batch> = HashMap::new();
+    let mut open: HashMap<Uuid, Batch<'a>> = HashMap::new();
     for (position, ask) in asks.iter().enumerate().filter(|(_, ask)| !ask.buckets.is_empty()) {
         let batch = open.entry(ask.tenant).or_insert_with(Batch::new);
         batch.add(position, ask, &inner.namespace);
