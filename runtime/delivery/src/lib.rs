@@ -122,6 +122,11 @@ impl Stage for Deliveries {
     async fn work(&self, delivery: Delivery) {
         let tenant = delivery.lease.lane.tenant_id;
         let (message, attempt) = (delivery.message_id, delivery.attempt);
+        if self.store.ambient.now() >= delivery.until {
+            // This process was held up, and somebody else may be sending it by now.
+            tracing::warn!(%tenant, %message, attempt, "the lease was over before the request went out; it does not go");
+            return;
+        }
         let answer = self.attempt(&delivery).await;
         crash_point("delivery.called");
         if let Answer::Failed(failure) = &answer {
