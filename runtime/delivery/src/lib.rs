@@ -142,6 +142,12 @@ impl Stage for Deliveries {
     async fn work(&self, delivery: Delivery) {
         let (tenant, message) = (delivery.lease.lane.tenant_id, delivery.message_id);
         let verdict = match self.check(&delivery, self.store.ambient.now()).await {
+            Ok(_) if self.store.ambient.now() >= delivery.until => {
+                // This process was held up, and somebody else may be sending it by now.
+                tracing::warn!(%tenant, %message, attempt = delivery.attempt,
+                    "the lease was over before the request went out; it does not go");
+                return;
+            }
             Ok(sender) => self.attempt(&delivery, &sender).await,
             Err(verdict) => verdict,
         };

@@ -9,7 +9,7 @@ use hoopoe_store::Store;
 use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
 use hoopoe_store::flow_work::{Advance, Work};
 use hoopoe_store::lanes::{Births, Claim, Stage};
-use hoopoe_testing::{Tenant, World};
+use hoopoe_testing::{At, PATIENCE, Proxy, Tenant, World};
 
 const CONTACT: &str = "16505551234";
 const LEASE: TimeDelta = TimeDelta::seconds(30);
@@ -161,5 +161,35 @@ async fn a_heartbeat_holds_only_what_is_still_owned() {
     store.extend_leases(Stage::Delivery, &[first.lease], TimeDelta::hours(1)).await.unwrap();
     world.advance(DOUBT);
     assert_eq!(claim(store).await.unwrap().attempt, 2);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_was_held_up_until_the_lease_was_over_sends_nothing() {
+    let mut world = World::builder().roles("api").start().await;
+    let proxy = Proxy::start(&world.db.url).await;
+    let tenant = world.api.register("Acme", "106540352242922", "token").await;
+    let id = world.api.send(&tenant, CONTACT, "hello").await;
+    world.set("DATABASE_URL", &proxy.url());
+    world.set_roles("api,delivery");
+    // The claim is committed; the claimer hears of it when it is no longer true.
+    proxy.once(At::Answer, "state = 'sending'");
+    world.restart().await;
+    proxy.happened().await;
+    let store = world.store().clone();
+    world.advance(LEASE);
+    assert!(claim(&store).await.is_none(), "nobody knows whether the first owner sent it");
+    world.advance(DOUBT);
+    let second = claim(&store).await.unwrap();
+    assert_eq!((second.message_id, second.attempt), (id, 2));
+    proxy.release();
+
+    // A message to somebody else goes out after that.
+    world.api.send(&tenant, "16505551235", "hello").await;
+    world.sim.wait_for_accepted(1, PATIENCE).await.unwrap();
+    assert!(settle(&store, &second, sent("wamid.second")).await);
+    world.idle().await;
+    assert_eq!(world.sim.times(CONTACT, "hello"), 0, "it was sent although the lease was over");
+    assert_eq!(world.sim.requests(), 1);
     world.end().await;
 }

@@ -19,6 +19,8 @@ use crate::lanes::{self, LaneKey, Lease, Stage};
 pub struct Delivery {
     /// Proves the ownership of the lane.
     pub lease: Lease,
+    /// When that lease ends, unless it is put off: no request may begin after it.
+    pub until: DateTime<Utc>,
     /// The message.
     pub message_id: Uuid,
     /// The number to send from.

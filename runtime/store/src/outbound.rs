@@ -179,7 +179,7 @@ pub(crate) async fn insert(
     let out: Vec<&Addressed<'_>> = messages.iter().filter(|one| new.contains(&one.message.id)).collect();
     let openings = out.iter().map(|one| Opening { key: one.lane(), own: one.own, priority: one.priority });
     let leases = lanes::open(db, Stage::Delivery, openings, now, lease).await?;
-    let born = first_of_lanes(&out, &leases, now);
+    let born = first_of_lanes(&out, &leases, now, lease);
     let now_sending: HashSet<Uuid> = born.iter().map(|delivery| delivery.message_id).collect();
     let sending: Vec<bool> = out.iter().map(|one| now_sending.contains(&one.message.id)).collect();
     sqlx::query!(
@@ -209,7 +209,12 @@ impl Addressed<'_> {
 }
 
 /// The first message of each owned lane; the lease remembers whether there are more.
-fn first_of_lanes(out: &[&Addressed<'_>], leases: &HashMap<LaneKey, Lease>, now: DateTime<Utc>) -> Vec<Delivery> {
+fn first_of_lanes(
+    out: &[&Addressed<'_>],
+    leases: &HashMap<LaneKey, Lease>,
+    now: DateTime<Utc>,
+    time: TimeDelta,
+) -> Vec<Delivery> {
     let mut born: Vec<Delivery> = Vec::with_capacity(leases.len());
     let mut places: HashMap<LaneKey, usize> = HashMap::with_capacity(leases.len());
     for one in out {
@@ -221,6 +226,7 @@ fn first_of_lanes(out: &[&Addressed<'_>], leases: &HashMap<LaneKey, Lease>, now:
         places.insert(one.lane(), born.len());
         born.push(Delivery {
             lease: *lease,
+            until: now + time,
             message_id: one.message.id,
             channel_id: one.channel_id,
             wa_id: one.wa_id.map(str::to_owned),

@@ -30,7 +30,7 @@ mod world;
 pub use client::{Client, Tenant};
 pub use database::Database;
 pub use process::{Ended, Process, Signal};
-pub use proxy::Proxy;
+pub use proxy::{At, Proxy};
 pub use redis::RedisServer;
 pub use settings::{APP_SECRET, MASTER_KEY, VERIFY_TOKEN, settings, sim_options};
 pub use snapshot::snapshot;

@@ -1,6 +1,7 @@
 //! The real binary as a process of its own: for what only a process can do, such as dying.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -17,6 +18,7 @@ use crate::{Client, PATIENCE, eventually};
 pub struct Process {
     /// Calls it.
     pub api: Client,
+    address: SocketAddr,
     child: Child,
     log: Log,
 }
@@ -49,7 +51,8 @@ impl Process {
             address.is_some()
         })
         .await;
-        let process = Self { api: Client::new(address.unwrap().parse().unwrap()), child, log };
+        let address = address.unwrap().parse().unwrap();
+        let process = Self { api: Client::new(address), address, child, log };
         eventually("the process is ready", async || process.api.get("/ready", "").await.0 == 200).await;
         process
     }
@@ -58,6 +61,11 @@ impl Process {
     pub async fn run(binary: &str, environment: &HashMap<String, String>) -> Ended {
         let (child, log) = spawn(binary, &["serve"], environment);
         ended(child, log).await
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What it has written so far.

@@ -27,7 +27,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let leases: Vec<Lease> = claimed.into_iter().map(|lane| lane.lease).collect();
-        let mut heads = heads(&mut tx, &leases).await?;
+        let mut heads = heads(&mut tx, &leases, now + ask.lease).await?;
         let mut send = Vec::new();
         let mut doubtful = Vec::new();
         let mut settled = Vec::new();
@@ -64,7 +64,11 @@ impl Store {
 }
 
 /// The first message of each lane; its lease knows whether there are more.
-async fn heads(db: &mut PgConnection, leases: &[Lease]) -> Result<HashMap<LaneKey, Head>, sqlx::Error> {
+async fn heads(
+    db: &mut PgConnection,
+    leases: &[Lease],
+    until: DateTime<Utc>,
+) -> Result<HashMap<LaneKey, Head>, sqlx::Error> {
     // Primary keys throughout. What the outbox row names is looked up after it, row by row: a planner that does not
     // know the tables yet would otherwise read all messages of the tenant for each lane.
     let rows = sqlx::query!(
@@ -96,6 +100,7 @@ async fn heads(db: &mut PgConnection, leases: &[Lease]) -> Result<HashMap<LaneKe
         }
         let delivery = Delivery {
             lease: *lease,
+            until,
             message_id: row.message_id,
             channel_id: row.channel_id,
             wa_id: row.wa_id,
