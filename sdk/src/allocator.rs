@@ -1,8 +1,8 @@
 //! Memory of a plugin: first what is there from the start, then what has to be asked for.
 //!
 //! An instance handles one event, and most events need some kilobytes. To ask for more memory costs the host two
-//! system calls and page faults in every run, more than all that such a plugin computes. So what fits comes from a part
-//! of the initial memory, one piece behind the other. Of what is given back only the last piece is used again; a plugin
+//! system calls and page faults in every run. So what fits comes from a part of the initial memory, one piece behind
+//! the other. Of what is given back only the last piece is used again; a plugin
 //! that needs much soon leaves this part behind, and goes on with the standard library's allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -72,11 +72,14 @@ pub(crate) enum Unusable {
     Token(hoopoe_secrets::Error),
 }
 
+/// A number, and since when it is known.
+type Known = (Arc<Sender>, Instant);
+
 /// Numbers by tenant and channel.
 pub(crate) struct Senders {
     store: Store,
     master_key: MasterKey,
-    known: RwLock<HashMap<(Uuid, Uuid), (Arc<Sender>, Instant)>>,
+    known: RwLock<HashMap<(Uuid, Uuid), Known>>,
 }
 
 impl Senders {
@@ -95,7 +98,7 @@ impl Senders {
         self.look(key, known).await
     }
 
-    async fn look(&self, key: (Uuid, Uuid), known: Option<(Arc<Sender>, Instant)>) -> Result<Arc<Sender>, Unusable> {
+    async fn look(&self, key: (Uuid, Uuid), known: Option<Known>) -> Result<Arc<Sender>, Unusable> {
         let (tenant_id, channel_id) = key;
         let found = self.store.sender(tenant_id, channel_id).await.map_err(Unusable::Now)?;
         let found = found.ok_or(Unusable::Gone)?;

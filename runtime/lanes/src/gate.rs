@@ -10,11 +10,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
+/// What enters: work with its place.
+type Entering<B> = mpsc::UnboundedReceiver<(B, Permit)>;
+
 /// A gate. Cheap to clone.
 pub struct Gate<B> {
     slots: Arc<Slots>,
     births: mpsc::UnboundedSender<(B, Permit)>,
-    entering: Arc<Mutex<Option<mpsc::UnboundedReceiver<(B, Permit)>>>>,
+    /// Until the stage takes it.
+    entering: Arc<Mutex<Option<Entering<B>>>>,
 }
 
 impl<B> Clone for Gate<B> {
@@ -45,7 +49,7 @@ impl<B> Gate<B> {
     }
 
     /// Opens the gate. Only the first call gets the receiver.
-    pub(crate) fn open(&self) -> Option<mpsc::UnboundedReceiver<(B, Permit)>> {
+    pub(crate) fn open(&self) -> Option<Entering<B>> {
         self.slots.state().open = true;
         self.entering.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

@@ -85,7 +85,7 @@ async fn a_repeat_leaves_no_work() {
     let store = ground.process();
     store.append(&[ground.message("16505551234", "a")], Births::NONE).await.unwrap();
     let work = store.claim_events(&Claim::of(1, LEASE)).await.unwrap().remove(0);
-    store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap().owned;
+    store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap();
 
     store.append(&[ground.message("16505551234", "a")], Births::NONE).await.unwrap();
     for work in store.claim_events(&Claim::of(1, LEASE)).await.unwrap() {
@@ -129,7 +129,7 @@ async fn a_lane_that_was_opened_late_repeats_nothing() {
     let done: Vec<_> = (0..20).map(|n| ground.message("16505551234", &format!("{n:02}"))).collect();
     store.append(&done, Births::NONE).await.unwrap();
     while let Some(work) = store.claim_events(&Claim::of(1, LEASE)).await.unwrap().pop() {
-        store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap().owned;
+        store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap();
     }
     // With a new event, and with a repeat only.
     for (id, expected) in [("new", 1), ("00", 0)] {
