@@ -7,10 +7,11 @@
 use crate::dialog::TIMER;
 use crate::{Action, Event, FlowResult, NextState};
 
-/// Beginning of a state with a dialog's timer; the flow's own state follows it.
-const BEGIN: &str = r#"{"$dialog":""#;
-const MIDDLE: &str = r#"","state":"#;
-const END: &str = "}";
+/// A state with a dialog's timer: the timer's payload stands before the second part, the flow's own state behind it.
+/// Looked at as bytes, since every flow has this code in it, and most of them no dialog.
+const BEGIN: &[u8] = br#"{"$dialog":""#;
+const MIDDLE: &[u8] = br#"","state":"#;
+const END: &[u8] = b"}";
 /// Beginning of the payload of a dialog's timer.
 const MARK: &str = "dialog:";
 
@@ -20,30 +21,31 @@ pub(crate) fn payload(event_id: &str) -> String {
 }
 
 /// The awaited timer's payload, and the flow's own state.
-pub(crate) fn open(state: &[u8]) -> (Option<&str>, &[u8]) {
+pub(crate) fn open(state: &[u8]) -> (Option<&[u8]>, &[u8]) {
     let parts = || {
-        let text = std::str::from_utf8(state).ok()?;
-        text.strip_prefix(BEGIN)?.strip_suffix(END)?.split_once(MIDDLE)
+        let rest = state.strip_prefix(BEGIN)?.strip_suffix(END)?;
+        let (awaited, own) = rest.split_at(rest.iter().position(|byte| *byte == b'"')?);
+        Some((awaited, own.strip_prefix(MIDDLE)?))
     };
-    parts().map_or((None, state), |(awaited, own)| (Some(awaited), own.as_bytes()))
+    parts().map_or((None, state), |(awaited, own)| (Some(awaited), own))
 }
 
 /// The flow's own state with the awaited timer beside it.
-pub(crate) fn seal(awaited: Option<&str>, own: Vec<u8>) -> Vec<u8> {
+pub(crate) fn seal(awaited: Option<&[u8]>, own: Vec<u8>) -> Vec<u8> {
     match awaited {
-        Some(awaited) => [BEGIN.as_bytes(), awaited.as_bytes(), MIDDLE.as_bytes(), &own, END.as_bytes()].concat(),
+        Some(awaited) => [BEGIN, awaited, MIDDLE, &own, END].concat(),
         None => own,
     }
 }
 
 /// Whether the event is a dialog's timer, but not the one that is awaited.
-pub(crate) fn is_late(event: &Event, awaited: Option<&str>) -> bool {
+pub(crate) fn is_late(event: &Event, awaited: Option<&[u8]>) -> bool {
     let Event::Timer(timer) = event else { return false };
-    timer.name == TIMER && timer.payload.starts_with(MARK) && awaited != Some(timer.payload.as_str())
+    timer.name == TIMER && timer.payload.starts_with(MARK) && awaited != Some(timer.payload.as_bytes())
 }
 
 /// Keep the awaited timer beside the state: the one that this run has set, else the one before, unless it was cancelled.
-pub(crate) fn keep(result: FlowResult, awaited: Option<&str>, own: Option<&[u8]>) -> FlowResult {
+pub(crate) fn keep(result: FlowResult, awaited: Option<&[u8]>, own: Option<&[u8]>) -> FlowResult {
     let mut outcome = result?;
     let decided = outcome.actions.iter().rev().find_map(|action| match action {
         Action::Schedule(timer) if timer.name == TIMER => {
@@ -52,7 +54,7 @@ pub(crate) fn keep(result: FlowResult, awaited: Option<&str>, own: Option<&[u8]>
         Action::Cancel(name) if name == TIMER => Some(None),
         _ => None,
     });
-    let next = decided.map_or(awaited, |set| set.map(String::as_str));
+    let next = decided.map_or(awaited, |set| set.map(String::as_bytes));
     outcome.state = match (outcome.state, own) {
         (NextState::Replace(state), _) => NextState::Replace(seal(next, state)),
         (NextState::Keep, Some(own)) if next != awaited => NextState::Replace(seal(next, own.to_vec())),
@@ -68,8 +70,8 @@ mod tests {
     #[test]
     fn a_state_is_opened_as_it_was_sealed() {
         for own in [r#"{"a":"}"}"#, "null", r#"{"state":1}"#, ""] {
-            let sealed = seal(Some("dialog:7"), own.as_bytes().to_vec());
-            assert_eq!(open(&sealed), (Some("dialog:7"), own.as_bytes()));
+            let sealed = seal(Some(b"dialog:7"), own.as_bytes().to_vec());
+            assert_eq!(open(&sealed), (Some(b"dialog:7".as_slice()), own.as_bytes()));
             assert_eq!(open(own.as_bytes()), (None, own.as_bytes()));
             assert_eq!(seal(None, own.as_bytes().to_vec()), own.as_bytes());
         }
