@@ -201,11 +201,7 @@ impl Addressed<'_> {
 }
 
 /// The first message of each owned lane; the lease remembers whether there are more.
-fn first_of_lanes(
-    out: &[&Addressed<'_>],
-    leases: &HashMap<LaneKey, Lease>,
-    until: DateTime<Utc>,
-) -> Vec<Delivery> {
+fn first_of_lanes(out: &[&Addressed<'_>], leases: &HashMap<LaneKey, Lease>, until: DateTime<Utc>) -> Vec<Delivery> {
     let mut born: Vec<Delivery> = Vec::with_capacity(leases.len());
     let mut places: HashMap<LaneKey, usize> = HashMap::with_capacity(leases.len());
     for one in out {
