@@ -5,6 +5,7 @@
 
 mod bench;
 mod build;
+mod chaos;
 mod conversation;
 mod dev;
 mod http;
@@ -49,6 +50,8 @@ enum Command {
     Test(test::Options),
     /// Measure, against a Postgres with default durability (release build)
     Bench(bench::Options),
+    /// Break things under load and tell what was lost: processes, Postgres, Redis, Meta
+    Chaos(chaos::Options),
     /// Write .sqlx anew, after a change of a query or a migration
     Sqlx,
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => dev::demo(&options),
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Chaos(options) => chaos::run(&options),
         Command::Sqlx => sqlx::run(),
     });
     match outcome {
