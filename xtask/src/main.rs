@@ -5,6 +5,7 @@
 
 mod bench;
 mod build;
+mod chaos;
 mod conversation;
 mod dev;
 mod http;
@@ -54,6 +55,8 @@ enum Command {
     Languages,
     /// Measure, against a Postgres with default durability (release build)
     Bench(bench::Options),
+    /// Break things under load and tell what was lost: processes, Postgres, Redis, Meta
+    Chaos(chaos::Options),
     /// Write .sqlx anew, after a change of a query or a migration
     Sqlx,
 }
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Languages => languages::command(),
         Command::Bench(options) => bench::run(&options),
+        Command::Chaos(options) => chaos::run(&options),
         Command::Sqlx => sqlx::run(),
     });
     match outcome {

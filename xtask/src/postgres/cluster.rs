@@ -138,6 +138,16 @@ impl Cluster {
         })
     }
 
+    /// Starts a server that has ended by itself, on the same port while that is free.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.launch(&Account::find()?)
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
     /// Its folder, which Postgres's user can write to.
     pub fn dir(&self) -> &Path {
         &self.dir

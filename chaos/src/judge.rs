@@ -1,0 +1,184 @@
+//! What became of everything that was promised: the notes against the tables and against what Meta accepted.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use meta_sim::Accepted;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::book::{Contact, Notes};
+
+impl Contact {
+    /// Whether the message went from the tenant to this contact.
+    fn is_of(&self, message: &Accepted) -> bool {
+        self.phone_number_id == message.phone_number_id && self.wa_id == message.to
+    }
+}
+
+/// What the tables say of an event of kind `message`.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Grows in the order in which a contact's events were stored.
+    pub id: i64,
+    /// Runs of the flow that count as the last word.
+    pub final_runs: i64,
+    /// Messages that the flow decided on.
+    pub replies: Vec<Uuid>,
+}
+
+/// What the tables say, at rest.
+#[derive(Debug, Clone, Default)]
+pub struct Tables {
+    /// By Meta's id of the message.
+    pub events: HashMap<String, Event>,
+    /// Outbound messages with their status.
+    pub messages: HashMap<Uuid, String>,
+}
+
+impl Tables {
+    /// Reads them.
+    pub async fn read(pool: &PgPool) -> Result<Self> {
+        let events: Vec<(i64, String, i64, Vec<Uuid>)> = sqlx::query_as(
+            "select e.id, e.external_id,
+                    (select count(*) from flow_runs r where r.tenant_id = e.tenant_id and r.event_id = e.id
+                     and r.result not in ('retry', 'canary-failed', 'paused')),
+                    array(select m.id from messages m where m.tenant_id = e.tenant_id and m.event_id = e.id
+                          and m.direction = 'OUT')
+             from events e where e.kind = 'message'",
+        )
+        .fetch_all(pool)
+        .await
+        .context("reading events")?;
+        let messages: Vec<(Uuid, String)> =
+            sqlx::query_as("select id, status::text from messages where direction = 'OUT'")
+                .fetch_all(pool)
+                .await
+                .context("reading messages")?;
+        let events = events
+            .into_iter()
+            .map(|(id, external_id, final_runs, replies)| (external_id, Event { id, final_runs, replies }));
+        Ok(Self { events: events.collect(), messages: messages.into_iter().collect() })
+    }
+}
+
+/// The judgement. Each list says what happened, one sentence for each case.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// Contacts' messages that were acknowledged.
+    pub acknowledged: usize,
+    /// Sends that were accepted.
+    pub sends: usize,
+    /// Acknowledged messages whose flow has exactly one last word.
+    pub handled: usize,
+    /// Replies and sends that Meta accepted and whose last status came back.
+    pub delivered: usize,
+    /// Promised, and not there.
+    pub lost: Vec<String>,
+    /// There more than once.
+    pub repeated: Vec<String>,
+    /// Out of a contact's order.
+    pub disorder: Vec<String>,
+    /// When Meta accepted the reply to each message, by Meta's id of the message.
+    pub replies: HashMap<String, Instant>,
+}
+
+/// Judges. `accepted` is everything that Meta accepted, in its order.
+pub fn judge(notes: &Notes, tables: &Tables, accepted: &[Accepted]) -> Verdict {
+    let mut verdict = Verdict { acknowledged: notes.written.len(), sends: notes.sent.len(), ..Verdict::default() };
+    let mut times: HashMap<Uuid, Vec<&Accepted>> = HashMap::new();
+    for message in accepted {
+        match message.callback_data.as_deref().and_then(|id| id.parse().ok()) {
+            Some(id) => times.entry(id).or_default().push(message),
+            None => verdict.repeated.push(format!("{} was sent without our id", message.wamid)),
+        }
+    }
+    for (id, times) in &times {
+        if times.len() > 1 {
+            verdict.repeated.push(format!("message {id} was accepted by Meta {} times", times.len()));
+        }
+    }
+    let mut replies = HashMap::new();
+    for (external_id, written) in &notes.written {
+        let Some(event) = tables.events.get(external_id) else {
+            verdict.lost.push(format!("{external_id} was acknowledged and is not stored"));
+            continue;
+        };
+        match event.final_runs {
+            1 => verdict.handled += 1,
+            0 => verdict.lost.push(format!("{external_id} was acknowledged and its flow never ran")),
+            runs => verdict.repeated.push(format!("{external_id} was handled {runs} times")),
+        }
+        match event.replies.as_slice() {
+            [] => verdict.lost.push(format!("{external_id} has no reply")),
+            [reply] => {
+                replies.insert(*reply, written.turn);
+                match times.get(reply).and_then(|times| times.first()) {
+                    Some(first) if written.contact.is_of(first) => {
+                        verdict.replies.insert(external_id.clone(), first.at);
+                    }
+                    Some(_) => verdict.lost.push(format!("the reply {reply} to {external_id} went to somebody else")),
+                    None => verdict.lost.push(format!("the reply {reply} to {external_id} never reached Meta")),
+                }
+            }
+            several => verdict.repeated.push(format!("{external_id} has {} replies", several.len())),
+        }
+    }
+    for (id, sent) in &notes.sent {
+        match times.get(id).and_then(|times| times.first()) {
+            Some(first) if sent.contact.is_of(first) => {}
+            Some(_) => verdict.lost.push(format!("the send {id} went to somebody else")),
+            None => verdict.lost.push(format!("the send {id} was accepted and never reached Meta")),
+        }
+    }
+    let promised = replies.keys().chain(notes.sent.keys());
+    verdict.delivered = promised.filter(|id| tables.messages.get(id).is_some_and(|status| status == "read")).count();
+    verdict.disorder = [stored(notes, tables), delivered(notes, &replies, accepted)].concat();
+    verdict
+}
+
+/// Contacts whose messages were not stored in the order of their acknowledgements.
+fn stored(notes: &Notes, tables: &Tables) -> Vec<String> {
+    let mut contacts: BTreeMap<&Contact, Vec<(i64, u64)>> = BTreeMap::new();
+    for (external_id, written) in &notes.written {
+        if let Some(event) = tables.events.get(external_id) {
+            contacts.entry(&written.contact).or_default().push((event.id, written.turn));
+        }
+    }
+    let mut disorder = Vec::new();
+    for (contact, mut turns) in contacts {
+        turns.sort_unstable();
+        let steps = turns.windows(2).filter(|pair| pair[0].1 >= pair[1].1);
+        disorder
+            .extend(steps.map(|pair| format!("{contact:?}: message {} was stored before {}", pair[0].1, pair[1].1)));
+    }
+    disorder
+}
+
+/// Contacts whom replies, or sends, reached out of order. A repeat is counted elsewhere.
+fn delivered(notes: &Notes, replies: &HashMap<Uuid, u64>, accepted: &[Accepted]) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let mut last: HashMap<(&str, &str, &str), u64> = HashMap::new();
+    let mut disorder = Vec::new();
+    for message in accepted {
+        let Some(id) = message.callback_data.as_deref().and_then(|id| id.parse::<Uuid>().ok()) else { continue };
+        let (what, turn) = match (replies.get(&id), notes.sent.get(&id)) {
+            (Some(turn), _) => ("reply", *turn),
+            (_, Some(sent)) => ("send", sent.turn),
+            _ => continue,
+        };
+        if !seen.insert(id) {
+            continue;
+        }
+        let before = last.insert((&message.phone_number_id, &message.to, what), turn);
+        if let Some(before) = before.filter(|before| *before >= turn) {
+            disorder.push(format!("{} of {}: {what} {turn} came after {before}", message.to, message.phone_number_id));
+        }
+    }
+    disorder
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

@@ -1,0 +1,191 @@
+//! What a scenario showed, as Markdown and as JSON.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::book::Notes;
+use crate::judge::Verdict;
+use crate::recovery::{Recovery, median_and_worst};
+
+/// Cases of harm that are told one by one.
+const TOLD: usize = 20;
+
+/// A scenario's result.
+pub struct Report {
+    /// The scenario's name.
+    pub scenario: &'static str,
+    /// How it was run: build, number of nodes.
+    pub facts: Vec<(&'static str, String)>,
+    /// What was noted outside.
+    pub notes: Notes,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Times to recover.
+    pub recovery: Recovery,
+    /// From the end of the load until nothing was left to do.
+    pub rest: Duration,
+    checks: Vec<(String, bool)>,
+}
+
+impl Report {
+    /// With the checks that every scenario has.
+    pub fn new(
+        scenario: &'static str,
+        facts: Vec<(&'static str, String)>,
+        notes: Notes,
+        verdict: Verdict,
+        rest: Duration,
+    ) -> Self {
+        let recovery = Recovery::of(&notes, &verdict.replies);
+        let mut report = Report { scenario, facts, notes, verdict, recovery, rest, checks: Vec::new() };
+        let (verdict, notes) = (&report.verdict, &report.notes);
+        let promised = verdict.acknowledged + verdict.sends;
+        let checks = [
+            ("something succeeded", verdict.delivered > 0),
+            ("a fault came", !notes.faults.is_empty()),
+            ("nothing that was acknowledged was lost", verdict.lost.is_empty()),
+            ("nothing was repeated", verdict.repeated.is_empty()),
+            ("every contact's order was kept", verdict.disorder.is_empty()),
+            ("everything that was promised was delivered, with its statuses", verdict.delivered == promised),
+            ("no answer was other than it may be", notes.odd.is_empty()),
+            ("nothing stayed without an answer", notes.unanswered == 0),
+        ];
+        report.checks.extend(checks.map(|(what, held)| (what.to_owned(), held)));
+        report
+    }
+
+    /// Something that must hold.
+    pub fn check(&mut self, held: bool, what: impl Into<String>) {
+        self.checks.push((what.into(), held));
+    }
+
+    /// Whether all of it held.
+    pub fn held(&self) -> bool {
+        self.checks.iter().all(|(_, held)| *held)
+    }
+
+    /// Names and figures, in the order in which they are told.
+    fn figures(&self) -> Vec<(&'static str, String)> {
+        let verdict = &self.verdict;
+        let mut figures: Vec<(&'static str, String)> = [
+            ("faults", self.notes.faults.len()),
+            ("messages acknowledged", verdict.acknowledged),
+            ("sends accepted", verdict.sends),
+            ("messages handled once", verdict.handled),
+            ("delivered (replies and sends)", verdict.delivered),
+            ("lost", verdict.lost.len()),
+            ("repeated", verdict.repeated.len()),
+            ("out of order", verdict.disorder.len()),
+        ]
+        .map(|(name, count)| (name, count.to_string()))
+        .into();
+        for (name, times) in [
+            ("fault to next acknowledgement, median / worst", &self.recovery.acknowledged),
+            ("fault to next reply at Meta, median / worst", &self.recovery.replied),
+        ] {
+            if let Some((median, worst)) = median_and_worst(times) {
+                figures.push((name, format!("{} / {}", seconds(median), seconds(worst))));
+            }
+        }
+        figures.push(("end of load to rest", seconds(self.rest)));
+        figures
+    }
+
+    /// For people.
+    pub fn markdown(&self) -> String {
+        let mut text = format!("## {}\n\n", self.scenario);
+        // Writing to a String cannot fail.
+        for (name, value) in &self.facts {
+            let _ = writeln!(text, "- {name}: {value}");
+        }
+        let mut faults: Vec<(&str, usize)> = Vec::new();
+        for fault in &self.notes.faults {
+            match faults.iter_mut().find(|(what, _)| *what == fault.what) {
+                Some((_, times)) => *times += 1,
+                None => faults.push((fault.what, 1)),
+            }
+        }
+        let faults: Vec<String> = faults.iter().map(|(what, times)| format!("{times} x {what}")).collect();
+        let answers: Vec<String> = self.notes.answers.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
+        let _ = writeln!(text, "- faults: {}\n- answers: {}\n", faults.join(", "), answers.join(", "));
+        let figures = self.figures();
+        let width = figures.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        let values = figures.iter().map(|(_, value)| value.len()).max().unwrap_or_default().max(6);
+        let _ = writeln!(text, "| {:width$} | {:>values$} |", "figure", "value");
+        let _ = writeln!(text, "|{}|{}:|", "-".repeat(width + 2), "-".repeat(values + 1));
+        for (name, value) in figures {
+            let _ = writeln!(text, "| {name:width$} | {value:>values$} |");
+        }
+        text.push('\n');
+        for (what, held) in &self.checks {
+            let _ = writeln!(text, "- {}: {what}", if *held { "holds" } else { "**DOES NOT HOLD**" });
+        }
+        for harm in self.harm().take(TOLD) {
+            let _ = writeln!(text, "  - {harm}");
+        }
+        text
+    }
+
+    fn harm(&self) -> impl Iterator<Item = &String> {
+        let Verdict { lost, repeated, disorder, .. } = &self.verdict;
+        lost.iter().chain(repeated).chain(disorder).chain(&self.notes.odd)
+    }
+
+    fn json(&self) -> Value {
+        let millis = |times: &[Duration]| times.iter().map(|time| time.as_millis() as u64).collect::<Vec<_>>();
+        let facts: serde_json::Map<String, Value> =
+            self.facts.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let checks: Vec<Value> = self.checks.iter().map(|(what, held)| json!({ "what": what, "held": held })).collect();
+        json!({
+            "scenario": self.scenario,
+            "facts": facts,
+            "faults": self.notes.faults.iter().map(|fault| fault.what).collect::<Vec<_>>(),
+            "answers": self.notes.answers,
+            "acknowledged": self.verdict.acknowledged,
+            "sends": self.verdict.sends,
+            "handled": self.verdict.handled,
+            "delivered": self.verdict.delivered,
+            "lost": self.verdict.lost.len(),
+            "repeated": self.verdict.repeated.len(),
+            "out_of_order": self.verdict.disorder.len(),
+            "harm": self.harm().collect::<Vec<_>>(),
+            "recovery_ms": {
+                "acknowledged": millis(&self.recovery.acknowledged),
+                "replied": millis(&self.recovery.replied),
+            },
+            "rest_ms": self.rest.as_millis() as u64,
+            "checks": checks,
+        })
+    }
+
+    /// Writes `<scenario>.json` and `<scenario>.md` into a folder.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        for (ending, text) in [("json", format!("{:#}\n", self.json())), ("md", self.markdown())] {
+            let path = folder.join(self.scenario).with_extension(ending);
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_in_which_nothing_happened_does_not_hold() {
+        let report = Report::new("kill", Vec::new(), Notes::default(), Verdict::default(), Duration::ZERO);
+        assert!(!report.held());
+        assert!(report.markdown().contains("**DOES NOT HOLD**: something succeeded"), "{}", report.markdown());
+    }
+}

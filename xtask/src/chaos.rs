@@ -1,0 +1,90 @@
+//! `cargo xtask chaos`: faults under load, on a Postgres that syncs as in production and may be killed.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::postgres::{Database, Kind};
+use crate::process::{self, Running, describe};
+use crate::step::{seconds, step};
+use crate::{build, interrupt, setup};
+
+/// Of the long form of all scenarios, several times over.
+const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
+/// How long Postgres stays away when the scenario has killed it.
+const AWAY: Duration = Duration::from_millis(1500);
+
+/// What to break.
+#[derive(Args)]
+pub struct Options {
+    /// Build and run with optimisations
+    #[arg(long)]
+    release: bool,
+    /// kill, postgres, redis, graph, nodes or all (the default), and options of the program, for example `--short`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "NAME AND OPTIONS")]
+    arguments: Vec<String>,
+}
+
+impl Options {
+    /// The arguments with a name in front.
+    fn complete(&self) -> Vec<&str> {
+        let given = self.arguments.iter().map(String::as_str);
+        let has_name = self.arguments.first().is_some_and(|first| !first.starts_with('-'));
+        if has_name { given.collect() } else { std::iter::once("all").chain(given).collect() }
+    }
+}
+
+/// Set up, build, start Postgres, break things.
+pub fn run(options: &Options) -> Result<()> {
+    setup::run()?;
+    execute(options)
+}
+
+fn execute(options: &Options) -> Result<()> {
+    let [hoopoe, chaos] = build::programs(["hoopoe", "hoopoe-chaos"], options.release)?;
+    let mut database = Database::start(Kind::Bench)?;
+    let mut command = process::command(chaos);
+    command.args(options.complete()).env("HOOPOE_BIN", hoopoe).env("DATABASE_URL", database.url("postgres"));
+    if let Database::Embedded(cluster) = &database {
+        command.env("POSTGRES_DATA", cluster.data());
+    }
+    let mut chaos = Running::start("chaos", &mut command)?;
+    let end = Instant::now() + LIMIT;
+    loop {
+        if let Some(status) = chaos.ended()? {
+            return if status.success() {
+                Ok(())
+            } else {
+                bail!("chaos: something did not hold ({})", describe(status))
+            };
+        }
+        if Instant::now() > end {
+            bail!("chaos did not end within {} and was stopped", seconds(LIMIT));
+        }
+        // As a service manager would: what ended is started again after a while.
+        if let Database::Embedded(cluster) = &mut database
+            && cluster.has_ended()?
+        {
+            thread::sleep(AWAY);
+            step("starting Postgres again", || cluster.start_again())?;
+        }
+        interrupt::tick()?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_broken_unless_named() {
+        for (given, expected) in
+            [(vec![], vec!["all"]), (vec!["--short"], vec!["all", "--short"]), (vec!["kill"], vec!["kill"])]
+        {
+            let options = Options { release: false, arguments: given.into_iter().map(str::to_owned).collect() };
+            assert_eq!(options.complete(), expected);
+        }
+    }
+}
