@@ -5,11 +5,14 @@
 //! before it looks at the plugin ([`child`]), and is ended when it takes too long or answers with too much. Its
 //! answer carries a tag under a key that only this question had, so that what is loaded is whole and belongs to
 //! the plugin that was asked for.
+//!
+//! Only a few run at the same time, and one [`Owner`] has one of them at most; who waits for what is told in `turns`.
 
 mod child;
 mod frame;
 mod jobs;
 mod process;
+mod turns;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -18,6 +21,8 @@ use std::time::Duration;
 
 pub use child::child;
 pub(crate) use jobs::{How, Jobs, blocking};
+pub use turns::Owner;
+pub(crate) use turns::Turn;
 
 /// Where plugins are compiled.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

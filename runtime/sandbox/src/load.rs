@@ -79,6 +79,21 @@ pub enum Error {
     /// The compiler cannot be started, or does not answer.
     #[error("the compiler of plugins does not work: {0}")]
     Compiler(String),
+    /// Too many uploads of the same owner wait for the compiler.
+    #[error(
+        "{waiting} of your uploads wait for the compiler already, which takes one of yours at a time: send the next \
+         when one of them is answered"
+    )]
+    OwnUploads {
+        /// How many may wait.
+        waiting: usize,
+    },
+    /// Too many uploads wait for the compiler.
+    #[error("{waiting} uploads wait for the compiler already: try again soon")]
+    Uploads {
+        /// How many may wait.
+        waiting: usize,
+    },
     /// The plugin failed when it was asked what it is.
     #[error("the plugin cannot describe itself: {0}")]
     Describe(Failure),
@@ -112,6 +127,8 @@ impl Error {
             Error::CompileLimit(exceeded) => exceeded.code(),
             Error::CompilerCrashed(_) => "compiler-crashed",
             Error::Compiler(_) => "compiler-broken",
+            Error::OwnUploads { .. } => "own-uploads-wait",
+            Error::Uploads { .. } => "uploads-wait",
             Error::Describe(_) => "describe-failed",
             Error::Manifest(_) => "malformed-manifest",
             Error::Digest { .. } => "other-digest",
@@ -121,7 +138,7 @@ impl Error {
     /// Whether the host is at fault, not the plugin: the same bytes may load later.
     pub fn is_ours(&self) -> bool {
         match self {
-            Error::Compiler(_) | Error::Digest { .. } => true,
+            Error::Compiler(_) | Error::Digest { .. } | Error::OwnUploads { .. } | Error::Uploads { .. } => true,
             Error::Describe(failure) => matches!(failure, Failure::Busy | Failure::Internal(_)),
             _ => false,
         }

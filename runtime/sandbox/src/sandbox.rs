@@ -8,7 +8,7 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use crate::cache::Disk;
-use crate::compile::{How, Jobs, blocking};
+use crate::compile::{How, Jobs, Owner, Turn, blocking};
 use crate::guest::Guest;
 use crate::load::Layer;
 use crate::loaded::Loaded;
@@ -49,6 +49,7 @@ pub struct Sandbox {
     memory: Arc<Mutex<Memory>>,
     jobs: Arc<Jobs>,
     disk: Option<Arc<Disk>>,
+    owner: Option<Owner>,
 }
 
 /// What runs share.
@@ -74,7 +75,12 @@ impl Sandbox {
         let permits = Semaphore::new(settings.max_instances as usize);
         let ticker = Ticker::start(engine.clone())?;
         let core = Arc::new(Core { engine, settings, permits, ticker, linker });
-        Ok(Sandbox { core, memory, jobs, disk: disk.map(Arc::new) })
+        Ok(Sandbox { core, memory, jobs, disk: disk.map(Arc::new), owner: None })
+    }
+
+    /// The same sandbox, for what is compiled on behalf of this owner: one plugin at a time, in turn with others.
+    pub fn on_behalf_of(&self, owner: Owner) -> Sandbox {
+        Sandbox { owner: Some(owner), ..self.clone() }
     }
 
     /// Compile a flow, link it, and ask it what it is. The same bytes are compiled once, also when many ask at the
@@ -119,12 +125,13 @@ impl Sandbox {
     }
 
     /// What an upload is: a component of either world, or a core module that carries its WIT, of which a component
-    /// is made. It is compiled, and kept like one that was loaded.
+    /// is made. It is compiled, and kept like one that was loaded. When too many uploads wait already this fails at
+    /// once.
     pub async fn inspect(&self, upload: &[u8]) -> Result<Inspection, load::Error> {
         let limits = &self.core.settings.limits;
         let component = match load::layer(upload, limits)? {
             Layer::Component => upload.to_vec(),
-            Layer::Module => self.jobs.componentize(upload).await?,
+            Layer::Module => self.jobs.componentize(upload, self.owner).await?,
         };
         let loaded = self.loaded(&component, How::Inspect).await?;
         let digest = Digest::of(&component);
@@ -157,8 +164,10 @@ impl Sandbox {
                 if let Some(loaded) = self.kept(digest).await {
                     return Ok(loaded);
                 }
+                // Fetched in its turn, so that those who wait hold nothing.
+                let turn = self.jobs.turn(how, self.owner).await.map_err(GetError::Load)?;
                 let component = component.await.map_err(GetError::Fetch)?;
-                self.compile(digest, &component, how).await.map_err(GetError::Load)
+                self.compile(digest, &component, how, turn).await.map_err(GetError::Load)
             })
             .await
             .cloned();
@@ -188,7 +197,13 @@ impl Sandbox {
         blocking(read).await.ok().flatten()
     }
 
-    async fn compile(&self, digest: Digest, component: &[u8], how: How) -> Result<Loaded, load::Error> {
+    async fn compile(
+        &self,
+        digest: Digest,
+        component: &[u8],
+        how: How,
+        turn: Option<Turn>,
+    ) -> Result<Loaded, load::Error> {
         if load::layer(component, &self.core.settings.limits)? == Layer::Module {
             return Err(load::Error::NotComponent);
         }
@@ -196,7 +211,7 @@ impl Sandbox {
         if found != digest {
             return Err(load::Error::Digest { wanted: digest.to_string(), found: found.to_string() });
         }
-        let (code, time) = self.jobs.compile(&self.core.engine, component, how).await?;
+        let (code, time) = self.jobs.compile(&self.core.engine, component, how, turn).await?;
         let core = Arc::clone(&self.core);
         let (linked, code) = blocking(move || {
             let component = code.load(&core.engine).map_err(|error| load::Error::Compile(format!("{error:#}")))?;

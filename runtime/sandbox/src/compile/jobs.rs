@@ -1,17 +1,18 @@
-//! The queue before the compiler.
+//! What is compiled where, and when it is its turn.
 
 use std::num::NonZero;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::Engine;
 
 use super::frame::Task;
+use super::turns::{Owner, Turn, Turns};
 use super::{Compiler, process};
 use crate::code::Code;
 use crate::load::{self, Error};
 
-/// For whom something is compiled.
+/// For what something is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum How {
     /// Somebody wants to know what is in an upload.
@@ -25,9 +26,7 @@ pub(crate) enum How {
 /// Compiles, a few plugins at a time.
 pub(crate) struct Jobs {
     compiler: Compiler,
-    permits: Semaphore,
-    /// Uploads leave one of the permits to plugins that are to run.
-    uploads: Semaphore,
+    turns: Arc<Turns>,
 }
 
 impl Jobs {
@@ -36,12 +35,12 @@ impl Jobs {
             Compiler::InProcess => std::thread::available_parallelism().map_or(1, NonZero::get),
             Compiler::Process(process) => process.concurrency.max(1),
         };
-        Jobs { compiler, permits: Semaphore::new(at_once), uploads: Semaphore::new((at_once - 1).max(1)) }
+        Jobs { compiler, turns: Turns::new(at_once) }
     }
 
     /// Make a component of a core module that carries its WIT.
-    pub(crate) async fn componentize(&self, module: &[u8]) -> Result<Vec<u8>, Error> {
-        let _turn = self.turn(How::Inspect).await?;
+    pub(crate) async fn componentize(&self, module: &[u8], owner: Option<Owner>) -> Result<Vec<u8>, Error> {
+        let _turn = self.turn(How::Inspect, owner).await?;
         let made = match &self.compiler {
             Compiler::Process(with) => process::ask(with, Task::Componentize, module).await,
             Compiler::InProcess => {
@@ -55,9 +54,23 @@ impl Jobs {
         })
     }
 
-    /// Compile a component. Also says how long it took, without the wait for a turn.
-    pub(crate) async fn compile(&self, engine: &Engine, wasm: &[u8], how: How) -> Result<(Code, Duration), Error> {
-        let _turn = self.turn(how).await?;
+    /// Wait until something may be compiled. Nobody should wait with a turn in hand for another of the same owner.
+    pub(crate) async fn turn(&self, how: How, owner: Option<Owner>) -> Result<Option<Turn>, Error> {
+        match how {
+            // Built-in plugins are few, and everything waits for them.
+            How::Trusted => Ok(None),
+            How::Run | How::Inspect => self.turns.turn(how, owner).await.map(Some),
+        }
+    }
+
+    /// Compile a component, in its turn. Also says how long it took.
+    pub(crate) async fn compile(
+        &self,
+        engine: &Engine,
+        wasm: &[u8],
+        how: How,
+        _turn: Option<Turn>,
+    ) -> Result<(Code, Duration), Error> {
         let start = Instant::now();
         let code = match &self.compiler {
             Compiler::Process(with) if how != How::Trusted => {
@@ -70,19 +83,6 @@ impl Jobs {
             }
         };
         Ok((code, start.elapsed()))
-    }
-
-    async fn turn(&self, how: How) -> Result<(Option<SemaphorePermit<'_>>, Option<SemaphorePermit<'_>>), Error> {
-        let closed = |_| Error::Compiler("the sandbox is gone".to_owned());
-        Ok(match how {
-            // Built-in plugins are few, and everything waits for them.
-            How::Trusted => (None, None),
-            How::Run => (None, Some(self.permits.acquire().await.map_err(closed)?)),
-            How::Inspect => {
-                let upload = self.uploads.acquire().await.map_err(closed)?;
-                (Some(upload), Some(self.permits.acquire().await.map_err(closed)?))
-            }
-        })
     }
 }
 
