@@ -9,6 +9,7 @@ mod conversation;
 mod dev;
 mod http;
 mod interrupt;
+mod languages;
 mod leftovers;
 mod lock;
 mod places;
@@ -47,6 +48,8 @@ enum Command {
     Demo(dev::Options),
     /// Check format and lints and run all tests, against a Postgres of their own
     Test(test::Options),
+    /// Build the example flows in JavaScript and Python, with their compilers from npm and PyPI
+    Languages,
     /// Measure, against a Postgres with default durability (release build)
     Bench(bench::Options),
     /// Write .sqlx anew, after a change of a query or a migration
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Dev(options) => dev::dev(&options),
         Command::Demo(options) => dev::demo(&options),
         Command::Test(options) => test::run(&options),
+        Command::Languages => languages::command(),
         Command::Bench(options) => bench::run(&options),
         Command::Sqlx => sqlx::run(),
     });

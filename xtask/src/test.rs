@@ -13,7 +13,7 @@ use clap::Args;
 use crate::interrupt::Interrupted;
 use crate::postgres::{Database, Kind};
 use crate::step::{seconds, step};
-use crate::{process, setup};
+use crate::{languages, process, setup};
 
 /// A check that hangs is stopped, with what it started.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -81,6 +81,8 @@ pub fn run(options: &Options) -> Result<()> {
         checks.add("tests of plugins", || {
             cargo("the plugins' tests", &["test", "--manifest-path", "plugins/Cargo.toml", "--workspace"])
         })?;
+        // Where they cannot be built it is said here, and their tests pass without them.
+        checks.add("flows in other languages", || languages::build().map(drop))?;
     }
     // Built first: a server that waits for compilers would only take memory from them.
     checks.add("building tests", || call("building the tests", runner().arg("--no-run")))?;

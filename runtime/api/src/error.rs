@@ -10,6 +10,8 @@ use utoipa::ToSchema;
 
 /// Seconds after which a client may come back when we are too busy or the database is away.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
+/// The same for a client who asks for too much at once: something of it has to end first.
+const RETRY_AFTER_OWN: HeaderValue = HeaderValue::from_static("10");
 
 /// An answer that says what is wrong and what to do.
 #[derive(Debug)]
@@ -90,9 +92,19 @@ pub fn unprocessable(message: impl Into<String>) -> ApiError {
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, message)
 }
 
+/// 429: too much of the caller's own waits.
+pub fn too_many(message: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::TOO_MANY_REQUESTS, message)
+}
+
 /// 503: the same request can succeed soon.
 pub fn busy() -> ApiError {
-    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the service is busy or its database is away; try again soon")
+    unavailable("the service is busy or its database is away; try again soon")
+}
+
+/// 503, saying what is busy.
+pub fn unavailable(message: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message)
 }
 
 /// 413.
@@ -138,6 +150,7 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         match self.status {
             StatusCode::SERVICE_UNAVAILABLE => drop(headers.insert(header::RETRY_AFTER, RETRY_AFTER)),
+            StatusCode::TOO_MANY_REQUESTS => drop(headers.insert(header::RETRY_AFTER, RETRY_AFTER_OWN)),
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use hoopoe_sandbox::{Digest, GetError, Plugin, Renderer, Sandbox, load};
+use hoopoe_sandbox::{Digest, GetError, Owner, Plugin, Renderer, Sandbox, load};
 use hoopoe_store::Store;
 use uuid::Uuid;
 
@@ -65,14 +65,19 @@ impl Library {
         };
         let digest = Digest::from_hex(hex).ok_or_else(|| missing(name, hex))?;
         let component = self.component(tenant_id, name, hex);
-        self.sandbox.get(digest, component).await.map_err(|error| failed(name, error))
+        self.sandbox_for(tenant_id).get(digest, component).await.map_err(|error| failed(name, error))
     }
 
     /// A version of a renderer of the tenant's own.
     pub(crate) async fn own_renderer(&self, tenant_id: Uuid, name: &str, hex: &str) -> Result<Renderer, Error> {
         let digest = Digest::from_hex(hex).ok_or_else(|| missing(name, hex))?;
         let component = self.component(tenant_id, name, hex);
-        self.sandbox.get_renderer(digest, component).await.map_err(|error| failed(name, error))
+        self.sandbox_for(tenant_id).get_renderer(digest, component).await.map_err(|error| failed(name, error))
+    }
+
+    /// The sandbox, in which what this tenant has compiled takes its turn with others.
+    pub(crate) fn sandbox_for(&self, tenant_id: Uuid) -> Sandbox {
+        self.sandbox.on_behalf_of(Owner(tenant_id.as_u128()))
     }
 
     async fn component(&self, tenant_id: Uuid, name: &str, hex: &str) -> Result<Vec<u8>, Error> {

@@ -133,7 +133,7 @@ impl Library {
             let component = self.store.plugin_component(tenant_id, name, hex).await?;
             component.ok_or_else(missing)
         };
-        self.sandbox.get_renderer(digest, component).await.map_err(|error| failed(name, error))
+        self.sandbox_for(tenant_id).get_renderer(digest, component).await.map_err(|error| failed(name, error))
     }
 }
 

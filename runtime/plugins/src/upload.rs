@@ -40,7 +40,7 @@ impl Library {
     /// version of the tenant's plugin `name`. The same bytes again change nothing.
     pub async fn upload(&self, tenant_id: Uuid, name: &str, bytes: &[u8]) -> Result<Uploaded, UploadError> {
         names::check_name(name).map_err(UploadError::Name)?;
-        let found = self.sandbox.inspect(bytes).await?;
+        let found = self.sandbox_for(tenant_id).inspect(bytes).await?;
         if let Some(schema) = &found.manifest.config_schema {
             config::check_schema(schema).map_err(UploadError::Schema)?;
         }

@@ -5,7 +5,7 @@ use hoopoe_sandbox::load;
 use hoopoe_store::plugins::ChangeError;
 use serde_json::{Value, json};
 
-use crate::error::{ApiError, bad_request, conflict, invalid_field, not_found, too_large};
+use crate::error::{ApiError, bad_request, conflict, invalid_field, not_found, too_large, too_many, unavailable};
 
 impl From<ChangeError> for ApiError {
     fn from(error: ChangeError) -> Self {
@@ -32,6 +32,10 @@ impl From<UploadError> for ApiError {
         match error {
             UploadError::Name(_) => invalid_field("name", text),
             UploadError::Refused(load::Error::TooLarge { limit, .. }) => upload_too_large(limit),
+            UploadError::Refused(load::Error::OwnUploads { waiting }) => {
+                too_many(text).with("too_many_uploads", json!({ "waiting": waiting }))
+            }
+            UploadError::Refused(load::Error::Uploads { .. }) => unavailable(text),
             UploadError::Refused(error) if error.is_ours() => busy(&error),
             UploadError::Refused(error) => bad_request(text).with("plugin_refused", json!({ "reason": error.code() })),
             UploadError::Schema(_) => bad_request(text).with("plugin_refused", json!({ "reason": "config-schema" })),

@@ -48,7 +48,10 @@ pub struct UploadedBody {
             body = ErrorBody),
         (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 409, description = "Another world, a limit reached, or not to be activated", body = ErrorBody),
-        (status = 413, body = ErrorBody)))]
+        (status = 413, body = ErrorBody),
+        (status = 429, description = "code too_many_uploads: too many of the tenant's uploads wait for the compiler",
+            body = ErrorBody),
+        (status = 503, description = "Too many uploads wait for the compiler", body = ErrorBody)))]
 pub async fn upload(
     ForPlugin { tenant_id, name }: ForPlugin,
     State(api): State<Api>,
