@@ -13,7 +13,7 @@ use crate::Error;
 /// A host that does not take the connection within this is not there.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Longest for a whole request: an upload waits for its turn and is compiled before it is answered.
-const WHOLE: Duration = Duration::from_secs(300);
+const WHOLE: Duration = Duration::from_secs(600);
 /// Longest answer, in bytes: replays and lists of runs.
 const LARGEST: u64 = 64 * 1024 * 1024;
 

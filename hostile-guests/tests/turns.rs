@@ -28,14 +28,19 @@ async fn a_tenant_uploads_while_another_uploads_bombs() {
     let (attacker, other) = (stage.tenant().await, stage.tenant().await);
     // How many bombs had their whole time when the other's plugin was taken.
     let (stopped, before) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
-    let bomb = async |number: u32| {
-        let answer = put(&stage, &attacker, bombs::joins(2_000, 2_000 + number)).await;
-        let (status, again) = (answer.status().as_u16(), answer.headers().get("retry-after").cloned());
-        let answer: serde_json::Value = answer.json().await.unwrap();
-        match (status, answer["code"].as_str().unwrap_or_default()) {
-            (429, "too_many_uploads") => assert!(again.is_some_and(|after| after == "10"), "{answer}"),
-            (400, "plugin_refused") => drop(stopped.fetch_add(1, Ordering::SeqCst)),
-            _ => panic!("{status}: {answer}"),
+    let bomb = |number: u32| {
+        let (stage, attacker, stopped) = (&stage, &attacker, &stopped);
+        async move {
+            let answer = put(stage, attacker, bombs::joins(2_000, 2_000 + number)).await;
+            let (status, again) = (answer.status().as_u16(), answer.headers().get("retry-after").cloned());
+            let answer: serde_json::Value = answer.json().await.unwrap();
+            match (status, answer["code"].as_str().unwrap_or_default()) {
+                (429, "too_many_uploads") => assert!(again.is_some_and(|after| after == "10"), "{answer}"),
+                (400, "plugin_refused") => {
+                    stopped.fetch_add(1, Ordering::SeqCst);
+                }
+                _ => panic!("{status}: {answer}"),
+            }
         }
     };
     let bombs = join_all((0..BOMBS).map(bomb));

@@ -73,7 +73,8 @@ impl Default for CompileLimits {
         CompileLimits {
             memory_bytes: 1 << 30,
             cpu: Duration::from_secs(60),
-            wall: Duration::from_secs(120),
+            // A machine that is busy gives a process little of its time.
+            wall: Duration::from_secs(300),
             output_bytes: 128 << 20,
         }
     }

@@ -210,14 +210,3 @@ async fn python() {
     let status = run(&talk.plugin, &talk.context, &common::status(StatusKind::Read), None).await;
     assert_eq!(status.result, Err(Failure::Reject("no Event_Status was asked for".into())));
 }
-
-#[tokio::test]
-async fn chance() {
-    for p in ["/tmp/lang/rj/flow.wasm", "/tmp/lang/rp/flow.wasm"] {
-        let plugin = uploaded(&fs::read(p).unwrap()).await;
-        for (seed, words) in [(7, "hi"), (8, "hi"), (8, "throw")] {
-            let run = run(&plugin, &Context { seed, ..context() }, &text(words), None).await;
-            eprintln!("{run:#?}");
-        }
-    }
-}
