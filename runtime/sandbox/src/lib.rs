@@ -52,7 +52,7 @@ mod turns;
 mod wasi;
 
 pub use cache::Cache;
-pub use compile::{CompileLimits, Compiler, Owner};
+pub use compile::{CompileLimits, Compiler};
 pub use contract::World;
 pub use digest::Digest;
 pub use failure::Failure;
