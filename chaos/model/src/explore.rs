@@ -182,11 +182,14 @@ mod tests {
         }
     }
 
+    /// How many states, or what is wrong and the way to it.
+    type Expected = Result<usize, (&'static str, Vec<u8>)>;
+
     #[test]
     fn each_kind_of_wrong_is_found_by_the_shortest_way() {
         use Kind::{Fault, Progress};
         type Steps = fn(u8) -> Vec<(Kind, u8)>;
-        let cases: [(Steps, Result<usize, (&str, Vec<u8>)>); 6] = [
+        let cases: [(Steps, Expected); 6] = [
             (|at| if at < 9 { vec![(Progress, at + 1)] } else { vec![] }, Ok(10)),
             // A fault takes it back; that is no circle of progress.
             (|at| if at < 9 { vec![(Progress, at + 1), (Fault, 0)] } else { vec![(Fault, 5)] }, Ok(10)),

@@ -13,6 +13,7 @@ use hoopoe_store::timers::TimerChange;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::lane::Lane;
 use crate::run::Runner;
 
 /// Longest idempotency key, in characters.
@@ -57,12 +58,13 @@ pub(crate) struct Decisions {
 }
 
 impl Runner {
-    /// Checks the actions in order. `event` is the one that they answer.
+    /// Checks the actions in order. `event` is the one that they answer, `lane` what those before it have changed.
     pub(crate) async fn decide(
         &self,
         actions: &[Action],
         tenant_id: Uuid,
         event: &Event,
+        lane: &Lane,
     ) -> Result<Decisions, Refused> {
         let mut all = Decisions {
             tenant_id,
@@ -99,7 +101,8 @@ impl Runner {
             }
         }
         if all.timers.iter().any(|change| matches!(change, TimerChange::Set { .. })) {
-            self.count_timers(&all.timers, tenant_id, event).await?;
+            let changes = lane.timers(event.conversation_id).iter().chain(&all.timers);
+            self.count_timers(changes, tenant_id, event).await?;
         }
         if continues(&all, event) {
             self.check_chain(tenant_id, event).await?;
@@ -182,7 +185,12 @@ impl Runner {
     }
 
     /// Only the lane's owner sets timers: nobody else adds one between this look and the commit.
-    async fn count_timers(&self, changes: &[TimerChange], tenant_id: Uuid, event: &Event) -> Result<(), Refused> {
+    async fn count_timers<'a>(
+        &self,
+        changes: impl Iterator<Item = &'a TimerChange>,
+        tenant_id: Uuid,
+        event: &Event,
+    ) -> Result<(), Refused> {
         let known = self.store.timer_names(tenant_id, event.conversation_id).await;
         let known = known.map_err(|error| Refused::Later(error.to_string()))?;
         let mut names: std::collections::HashSet<&str> = known.iter().map(String::as_str).collect();

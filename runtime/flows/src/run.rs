@@ -58,7 +58,7 @@ impl Runner {
         for mut event in work.events {
             lane.catch_up(&mut event);
             let id = event.id;
-            match self.one(tenant_id, event, attempts + 1).await {
+            match self.one(tenant_id, event, attempts + 1, &lane).await {
                 After::GoOn(handled) => {
                     lane.note(&handled);
                     advance.handled.push(handled);
@@ -76,7 +76,7 @@ impl Runner {
         advance
     }
 
-    async fn one(&self, tenant_id: Uuid, event: Event, attempt: i32) -> After {
+    async fn one(&self, tenant_id: Uuid, event: Event, attempt: i32, lane: &Lane) -> After {
         if event.handed_off {
             return After::GoOn(record(None, event, attempt, None, ("handed-off", None)));
         }
@@ -114,12 +114,19 @@ impl Runner {
         let (context, input) = event::contract(tenant_id, &event, attempt, &config);
         let owner = Owner(tenant_id.as_u128());
         let run = chosen.plugin.on_event(owner, context, input, chosen.state.clone()).await;
-        self.settle(tenant_id, event, attempt, chosen, run).await
+        self.settle(tenant_id, event, attempt, (chosen, run), lane).await
     }
 
-    async fn settle(&self, tenant_id: Uuid, event: Event, attempt: i32, chosen: Chosen, run: Run) -> After {
+    async fn settle(
+        &self,
+        tenant_id: Uuid,
+        event: Event,
+        attempt: i32,
+        (chosen, run): (Chosen, Run),
+        lane: &Lane,
+    ) -> After {
         let failed = match &run.result {
-            Ok(outcome) => match self.decide(&outcome.actions, tenant_id, &event).await {
+            Ok(outcome) => match self.decide(&outcome.actions, tenant_id, &event, lane).await {
                 Ok(decisions) => return After::GoOn(self.done(event, attempt, &chosen, &run, outcome, decisions)),
                 Err(Refused::Later(error)) => {
                     tracing::warn!(tenant = %tenant_id, event = event.id, %error, "a decision cannot be carried out now");

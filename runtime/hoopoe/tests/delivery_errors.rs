@@ -48,8 +48,8 @@ async fn what_passes_is_tried_again_and_arrives_once() {
         world.sim.fail_to(&contact(number), fault.clone(), 2);
         ids.push(world.api.send(&tenant, &contact(number), "hello").await);
     }
-    for _ in 0..2 {
-        assert_eq!(world.waits().await.len(), faults.len());
+    // What is refused for being too fast makes the whole number rest: the others then wait without an attempt.
+    while !world.waits().await.is_empty() {
         world.advance_past_waits().await;
     }
     world.idle().await;

@@ -169,7 +169,7 @@ async fn dead_letters_are_listed_sent_once_more_and_taken_off_the_list() {
     assert_eq!(oldest["messages"], json!([ids[0]]));
     let purged = post(&world, &tenant, "/dead-letters/purge", json!({ "oldest": 10 })).await;
     assert_eq!(purged["messages"], json!([ids[2]]));
-    assert_eq!(list().await, [Uuid::nil(); 0]);
+    assert!(list().await.is_empty());
     world.idle().await;
     assert_eq!(world.sim.times(CONTACT, "one") + world.sim.times(CONTACT, "two"), 2);
     assert_eq!(world.api.message(&tenant, ids[2]).await["status"], "failed");
@@ -190,6 +190,7 @@ async fn a_message_is_taken_back_only_while_meta_cannot_have_it() {
     let (status, canceled) = cancel(behind).await;
     assert_eq!((status, &canceled["status"]), (200, &"canceled".into()), "{canceled}");
     assert_eq!(cancel(behind).await.0, 409, "it is taken back already");
+    world.advance(TimeDelta::milliseconds(1));
     let (status, canceled) = cancel(waiting).await;
     assert_eq!((status, steps(&canceled)), (200, vec!["retry", "canceled"]), "{canceled}");
     world.advance(TimeDelta::hours(1));

@@ -148,7 +148,7 @@ async fn in_production_the_log_is_json_and_holds_no_secret() {
     let process = Process::start(HOOPOE, &environment).await;
     sim.set_webhook(&process.api.webhook_url());
     let tenant = process.api.register("Acme", NUMBER, "EAAaTokenThatNobodyMaySee").await;
-    sim.fail_next(meta_sim::Fault::code(190), 1);
+    sim.fail_next(meta_sim::Fault::code(131026), 1);
     for _ in 0..2 {
         assert!(sim.receive(Inbound::text(NUMBER, &contact(1), "hello")).await.is_acknowledged());
     }

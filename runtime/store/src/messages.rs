@@ -88,7 +88,8 @@ impl Store {
                    where tenant_id = $1 and id = $2 and accepted_at is not null
                ) as step
                order by recorded_at, occurred_at,
-                        array_position(array['accepted', 'sent', 'delivered', 'read', 'played', 'failed'], status)"#,
+                        array_position(array['accepted', 'sent', 'delivered', 'read', 'played', 'failed'], status)
+                        nulls first"#,
             tenant_id,
             id
         )

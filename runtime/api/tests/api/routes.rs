@@ -74,6 +74,9 @@ async fn every_route_answers_at_both_places() {
     let world = World::builder().roles("api").start().await;
     let tenant = world.api.register("Acme", "106540352242922", "token").await;
     let message = world.api.send(&tenant, "+919012345678", "Hello").await;
+    // So that it is too late for that at either place.
+    let cancel = format!("/tenants/{}/messages/{message}/cancel", tenant.id);
+    assert_eq!(world.api.post(&cancel, &tenant.key, &json!({})).await.0, 200);
     for (method, route, expected) in ROUTES {
         let path = filled(route, &tenant.id.to_string(), &message.to_string());
         let mut bodies = Vec::new();

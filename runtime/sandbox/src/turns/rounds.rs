@@ -58,6 +58,9 @@ mod tests {
     const B: Owner = Owner(2);
     const C: Owner = Owner(3);
 
+    /// What waits, and in which order it has its turns.
+    type Case = (&'static [(Owner, u32)], &'static [u32]);
+
     fn rounds(waiting: &[(Owner, u32)]) -> Rounds<u32> {
         let mut rounds = Rounds::new();
         waiting.iter().for_each(|(owner, item)| rounds.push(*owner, *item));
@@ -72,7 +75,7 @@ mod tests {
 
     #[test]
     fn each_owner_has_one_turn_in_a_round() {
-        let cases: [(&[(Owner, u32)], &[u32]); 4] = [
+        let cases: [Case; 4] = [
             (&[], &[]),
             (&[(A, 1), (A, 2), (A, 3)], &[1, 2, 3]),
             (&[(A, 1), (A, 2), (A, 3), (B, 4)], &[1, 4, 2, 3]),

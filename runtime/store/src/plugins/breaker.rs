@@ -134,8 +134,8 @@ impl Store {
     }
 }
 
-/// Makes the tenant's lanes of the flow stage ready. One that is being worked on may be claimed twice; the fence
-/// refuses the first owner's result, and the second's is the same. The order within a lane is that of its events.
+/// Makes the tenant's lanes of the flow stage ready, but for those that have an owner: events that are being run end
+/// as they began. The order within a lane is that of its events.
 pub(super) async fn wake_lanes(
     db: &mut sqlx::PgConnection,
     tenant_id: Uuid,
@@ -151,7 +151,8 @@ pub(super) async fn wake_lanes(
     .fetch_all(&mut *db)
     .await?;
     sqlx::query!(
-        "update lanes set ready_at = $3 where tenant_id = $1 and stage = $2 and ready_at > $3",
+        "update lanes set ready_at = $3
+         where tenant_id = $1 and stage = $2 and ready_at > $3 and lease_token = 0",
         tenant_id,
         Stage::Flow as i16,
         now

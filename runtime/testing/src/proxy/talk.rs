@@ -128,12 +128,14 @@ mod tests {
         found
     }
 
+    /// A message's letter and content.
+    type Part = (u8, &'static [u8]);
+
     #[test]
     fn a_commit_is_known_with_its_statements() {
         let parse: (u8, &[u8]) = (b'P', b"one\0insert into events\0\0\0");
-        let (bind, execute, sync): ((u8, &[u8]), (u8, &[u8]), (u8, &[u8])) =
-            ((b'B', b"\0one\0"), (b'E', b"\0\0\0\0\0"), (b'S', b""));
-        let (begin, commit, rollback): ((u8, &[u8]), (u8, &[u8]), (u8, &[u8])) =
+        let (bind, execute, sync): (Part, Part, Part) = ((b'B', b"\0one\0"), (b'E', b"\0\0\0\0\0"), (b'S', b""));
+        let (begin, commit, rollback): (Part, Part, Part) =
             ((b'Q', b"BEGIN\0"), (b'Q', b"COMMIT\0"), (b'Q', b"ROLLBACK\0"));
         let inserted = vec!["insert into events".to_owned()];
         let alone = commits(&[parse, sync, bind, execute, sync, bind, execute, sync]);
