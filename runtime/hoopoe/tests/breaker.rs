@@ -62,8 +62,8 @@ async fn a_late_failure_of_a_former_version_does_not_pause_the_one_in_charge() {
         world.db.count(waiting).await == 1
     })
     .await;
-    world.api.upload(&tenant, "bot", component("test-guest-2")).await;
-    world.api.plugin(&tenant, "bot", "activate", &json!({})).await;
+    let second = world.api.upload(&tenant, "bot", component("test-guest-2")).await;
+    world.api.plugin(&tenant, "bot", "activate", &json!({ "digest": second })).await;
     lock.rollback().await.unwrap();
 
     world.says(&tenant, CONTACT, "count").await;

@@ -123,6 +123,7 @@ async fn words_that_are_no_step_are_kept_and_move_nothing() {
     let (world, tenant) = start().await;
     let (id, accepted) = sent(&world, &tenant, CONTACT).await;
     for word in ["delivered", "deleted", "teleported"] {
+        world.advance(TimeDelta::milliseconds(1));
         report(&world, &tenant, vec![item(&accepted.wamid, word, 1)]).await;
     }
     let message = world.api.message(&tenant, id).await;

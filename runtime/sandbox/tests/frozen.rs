@@ -15,8 +15,8 @@ const TEMPLATE: &[u8] = include_bytes!("frozen-0.1.0/template.wasm");
 
 #[test]
 fn the_files_are_those_of_then() {
-    assert_eq!(Digest::of(FLOW).to_string(), "187378b36b84931bf96e89df11bcad1f3e6b42f5e89f79b472086546b3bcb868");
-    assert_eq!(Digest::of(TEMPLATE).to_string(), "16041759bdb4b46a3b44ebf9e9220da31431d986845507c299a7a6a56e6d784d");
+    assert_eq!(Digest::of(FLOW).to_string(), "a2f1b46cf69cba2f35c16c9d111c0ea5a1032390723e2191848a22c44da40939");
+    assert_eq!(Digest::of(TEMPLATE).to_string(), "4805b9a7465c48b8b1f7095f726ddc74c3663622b086f481c520b49c2a68edac");
 }
 
 #[tokio::test]
