@@ -10,7 +10,7 @@ use clap::Args;
 use crate::postgres::{self, Account, Cluster, Database, Kind};
 use crate::process::{self, Running};
 use crate::step::step;
-use crate::{build, setup};
+use crate::{arguments, build, setup};
 
 const LIMIT: Duration = Duration::from_secs(4 * 60 * 60);
 
@@ -22,22 +22,13 @@ pub struct Options {
     arguments: Vec<String>,
 }
 
-impl Options {
-    /// The arguments with a name in front.
-    fn complete(&self) -> Vec<&str> {
-        let given = self.arguments.iter().map(String::as_str);
-        let has_name = self.arguments.first().is_some_and(|first| !first.starts_with('-'));
-        if has_name { given.collect() } else { std::iter::once("all").chain(given).collect() }
-    }
-}
-
 /// Build, start Postgres, measure.
 pub fn run(options: &Options) -> Result<()> {
     setup::run()?;
     let [hoopoe, meta_sim, bench] = build::programs(["hoopoe", "meta-sim", "hoopoe-bench"], true)?;
     let database = Database::start(Kind::Bench)?;
     let mut command = process::command(bench);
-    command.args(options.complete());
+    command.args(arguments::with_name(&options.arguments));
     command.env("HOOPOE_BIN", hoopoe).env("META_SIM_BIN", meta_sim);
     if let Database::Embedded(cluster) = &database {
         postgres::create_database(cluster.binaries(), &cluster.url("postgres"), "hoopoe_bench")?;
@@ -75,18 +66,6 @@ fn microseconds(line: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn all_is_measured_unless_named() {
-        for (given, expected) in [
-            (vec![], vec!["all"]),
-            (vec!["--seconds", "3"], vec!["all", "--seconds", "3"]),
-            (vec!["flow", "--seconds", "3"], vec!["flow", "--seconds", "3"]),
-        ] {
-            let options = Options { arguments: given.into_iter().map(str::to_owned).collect() };
-            assert_eq!(options.complete(), expected);
-        }
-    }
 
     #[test]
     fn the_line_of_fdatasync_is_read() {

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::postgres::{Database, Kind};
 use crate::process::{self, Running, describe};
 use crate::step::{seconds, step};
-use crate::{build, interrupt, setup};
+use crate::{arguments, build, interrupt, setup};
 
 /// Of the long form of all scenarios, several times over.
 const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
@@ -27,26 +27,16 @@ pub struct Options {
     arguments: Vec<String>,
 }
 
-impl Options {
-    /// The arguments with a name in front.
-    fn complete(&self) -> Vec<&str> {
-        let given = self.arguments.iter().map(String::as_str);
-        let has_name = self.arguments.first().is_some_and(|first| !first.starts_with('-'));
-        if has_name { given.collect() } else { std::iter::once("all").chain(given).collect() }
-    }
-}
-
 /// Set up, build, start Postgres, break things.
 pub fn run(options: &Options) -> Result<()> {
     setup::run()?;
-    execute(options)
-}
-
-fn execute(options: &Options) -> Result<()> {
     let [hoopoe, chaos] = build::programs(["hoopoe", "hoopoe-chaos"], options.release)?;
     let mut database = Database::start(Kind::Bench)?;
     let mut command = process::command(chaos);
-    command.args(options.complete()).env("HOOPOE_BIN", hoopoe).env("DATABASE_URL", database.url("postgres"));
+    command
+        .args(arguments::with_name(&options.arguments))
+        .env("HOOPOE_BIN", hoopoe)
+        .env("DATABASE_URL", database.url("postgres"));
     if let Database::Embedded(cluster) = &database {
         command.env("POSTGRES_DATA", cluster.data());
     }
@@ -71,20 +61,5 @@ fn execute(options: &Options) -> Result<()> {
             step("starting Postgres again", || cluster.start_again())?;
         }
         interrupt::tick()?;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn everything_is_broken_unless_named() {
-        for (given, expected) in
-            [(vec![], vec!["all"]), (vec!["--short"], vec!["all", "--short"]), (vec!["kill"], vec!["kill"])]
-        {
-            let options = Options { release: false, arguments: given.into_iter().map(str::to_owned).collect() };
-            assert_eq!(options.complete(), expected);
-        }
     }
 }

@@ -3,6 +3,7 @@
 //! In: a command line. Out: what the command prints, and an exit code that is 0 only when all of it worked
 //! (130 after Ctrl-C). Everything a command starts it also stops, in order, whatever happens.
 
+mod arguments;
 mod bench;
 mod build;
 mod chaos;
