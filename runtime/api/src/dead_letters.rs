@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::{Query, State, rejection::QueryRejection};
 use chrono::TimeDelta;
 use hoopoe_store::dead_letters::Which;
-use hoopoe_store::messages::Filter;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -12,15 +11,14 @@ use uuid::Uuid;
 use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, bad_request, invalid_field};
-use crate::json;
-use crate::messages::{LARGEST_PAGE, MessagePage, PAGE};
+use crate::messages::MessagePage;
+use crate::send::checked_validity;
+use crate::{json, page};
 
 /// Dead letters that one request may name or take.
 const MOST: usize = 1_000;
-/// Longest validity of what is sent once more, in seconds: 30 days.
-const LONGEST_VALIDITY: u32 = 30 * 24 * 60 * 60;
-/// Validity when none is given: a day.
-const VALIDITY: u32 = 24 * 60 * 60;
+/// Validity when none is given.
+const VALIDITY: TimeDelta = TimeDelta::days(1);
 
 /// What to list.
 #[derive(Deserialize, IntoParams)]
@@ -64,12 +62,8 @@ pub async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<MessagePage>, ApiError> {
     let Query(query) = query.map_err(|rejection| bad_request(rejection.body_text()))?;
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(invalid_field("limit", format!("it is {limit}; give it 1 to {LARGEST_PAGE}")));
-    }
-    let filter = Filter { dead: true, before: query.before, limit, ..Filter::default() };
-    Ok(Json(MessagePage::of(api.store.messages(tenant_id, &filter).await?, limit)))
+    let limit = page::size(query.limit)?;
+    Ok(Json(MessagePage::of(api.store.dead_letters(tenant_id, query.before, limit).await?, limit)))
 }
 
 /// Queue dead letters once more, with all of their attempts. They come behind what waits for their contacts.
@@ -82,12 +76,8 @@ pub async fn redrive(
     State(api): State<Api>,
     json::Json(selection): json::Json<Selection>,
 ) -> Result<Json<Done>, ApiError> {
-    let seconds = selection.expires_in.unwrap_or(VALIDITY);
-    if !(1..=LONGEST_VALIDITY).contains(&seconds) {
-        return Err(invalid_field("expires_in", format!("give it 1 to {LONGEST_VALIDITY} seconds")));
-    }
-    let which = selection.checked()?;
-    let messages = api.store.redrive(tenant_id, &which, TimeDelta::seconds(seconds.into())).await?;
+    let validity = checked_validity(selection.expires_in)?.unwrap_or(VALIDITY);
+    let messages = api.store.redrive(tenant_id, &selection.checked()?, validity).await?;
     tracing::info!(tenant = %tenant_id, count = messages.len(), "dead letters are sent once more");
     Ok(Json(Done { messages }))
 }

@@ -13,6 +13,7 @@ mod flows;
 mod health;
 mod json;
 mod messages;
+mod page;
 mod plugins;
 mod runs;
 mod send;
@@ -22,7 +23,6 @@ mod templates;
 mod tenants;
 mod webhook;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -102,16 +102,10 @@ async fn enqueue(
     requests: &[Arc<SendRequest>],
     lease: TimeDelta,
 ) -> Result<Vec<Queued>, SqlError> {
-    let permits: Vec<_> = requests.iter().map(|request| delivery.admit(request.party.tenant_id)).collect();
-    let own: Vec<bool> = permits.iter().map(Option::is_some).collect();
-    let enqueued = store.enqueue(requests, Births { own: &own, lease }).await?;
-    let mut permits: HashMap<_, _> =
-        requests.iter().zip(permits).filter_map(|(request, permit)| Some((request.message.id, permit?))).collect();
-    for born in enqueued.born {
-        if let Some(permit) = permits.remove(&born.message_id) {
-            delivery.enter(born, permit);
-        }
-    }
+    let named = |request: &Arc<SendRequest>| Some((request.message.id, request.party.tenant_id));
+    let admission = delivery.admit(requests.iter().map(named));
+    let enqueued = store.enqueue(requests, Births { own: admission.own(), lease }).await?;
+    delivery.enter(admission, enqueued.born.into_iter().map(|born| (born.message_id, born)));
     Ok(enqueued.queued)
 }
 

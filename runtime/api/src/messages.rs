@@ -9,14 +9,9 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, bad_request, conflict, invalid_field, not_found};
-
-/// Messages on a page, unless asked otherwise, and at the most.
-pub const PAGE: i64 = 50;
-/// The largest page.
-pub const LARGEST_PAGE: i64 = 200;
+use crate::{Api, page};
 
 /// Statuses to filter by.
 const STATUSES: [&str; 8] = ["received", "queued", "sent", "delivered", "read", "played", "canceled", "failed"];
@@ -115,10 +110,7 @@ pub async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<MessagePage>, ApiError> {
     let Query(query) = query.map_err(|rejection| bad_request(rejection.body_text()))?;
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(invalid_field("limit", format!("it is {limit}; give it 1 to {LARGEST_PAGE}")));
-    }
+    let limit = page::size(query.limit)?;
     let known = |field: &str, value: &Option<String>, words: &[&str]| match value {
         Some(word) if !words.contains(&word.as_str()) => {
             Err(invalid_field(field, format!("it is {word:?}; give one of {}", words.join(", "))))
@@ -128,7 +120,7 @@ pub async fn list(
     known("direction", &query.direction, &["IN", "OUT"])?;
     known("status", &query.status, &STATUSES)?;
     let ListQuery { direction, status, before, .. } = query;
-    let filter = Filter { direction, status, before, limit, dead: false };
+    let filter = Filter { direction, status, before, limit };
     Ok(Json(MessagePage::of(api.store.messages(tenant_id, &filter).await?, limit)))
 }
 

@@ -11,13 +11,9 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, bad_request, invalid_field, not_found};
-
-/// Runs on a page, unless asked otherwise, and at the most.
-const PAGE: i64 = 50;
-const LARGEST_PAGE: i64 = 200;
+use crate::{Api, page};
 
 /// What to list.
 #[derive(Deserialize, IntoParams)]
@@ -112,10 +108,7 @@ pub async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<RunPage>, ApiError> {
     let Query(query) = query.map_err(|rejection| bad_request(rejection.body_text()))?;
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(invalid_field("limit", format!("it is {limit}; give it 1 to {LARGEST_PAGE}")));
-    }
+    let limit = page::size(query.limit)?;
     let before = query.before.as_deref().map(read_place).transpose()?;
     let filter =
         Filter { plugin: query.plugin, conversation_id: query.conversation, result: query.result, before, limit };

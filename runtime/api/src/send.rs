@@ -101,14 +101,19 @@ impl SendBody {
     pub fn checked(self) -> Result<(Addressed, Value), ApiError> {
         let payload = payload(self.text, self.payload)?;
         let mut address = Addressed::check(&self.to, self.from, self.idempotency_key)?;
-        if self.expires_in.is_some_and(|seconds| !(1..=LONGEST_VALIDITY).contains(&seconds)) {
-            return Err(invalid_field("expires_in", format!("give it 1 to {LONGEST_VALIDITY} seconds")));
-        }
         if self.max_attempts.is_some_and(|attempts| !(1..=MOST_ATTEMPTS).contains(&attempts)) {
             return Err(invalid_field("max_attempts", format!("give it 1 to {MOST_ATTEMPTS}")));
         }
-        (address.expires_in, address.max_attempts) = (self.expires_in, self.max_attempts);
+        (address.validity, address.max_attempts) = (checked_validity(self.expires_in)?, self.max_attempts);
         Ok((address, payload))
+    }
+}
+
+/// How long a message is worth sending, by the field `expires_in`.
+pub fn checked_validity(seconds: Option<u32>) -> Result<Option<TimeDelta>, ApiError> {
+    match seconds {
+        Some(1..=LONGEST_VALIDITY) | None => Ok(seconds.map(|seconds| TimeDelta::seconds(seconds.into()))),
+        Some(_) => Err(invalid_field("expires_in", format!("give it 1 to {LONGEST_VALIDITY} seconds"))),
     }
 }
 
@@ -119,7 +124,7 @@ pub struct Addressed {
     /// Meta's id of the number to send from, if one is named.
     pub from: Option<String>,
     idempotency_key: Option<String>,
-    expires_in: Option<u32>,
+    validity: Option<TimeDelta>,
     max_attempts: Option<i32>,
 }
 
@@ -128,7 +133,7 @@ impl Addressed {
     pub fn check(to: &str, from: Option<String>, idempotency_key: Option<String>) -> Result<Self, ApiError> {
         let (wa_id, user_id) = recipient(to)?;
         let idempotency_key = idempotency_key.map(checked_key).transpose()?;
-        Ok(Self { wa_id, user_id, from, idempotency_key, expires_in: None, max_attempts: None })
+        Ok(Self { wa_id, user_id, from, idempotency_key, validity: None, max_attempts: None })
     }
 }
 
@@ -153,7 +158,7 @@ pub fn submit(
     payload: Value,
     priority: i16,
 ) -> Result<Submitted, ApiError> {
-    let Addressed { wa_id, user_id, from: _, idempotency_key, expires_in, max_attempts } = address;
+    let Addressed { wa_id, user_id, from: _, idempotency_key, validity, max_attempts } = address;
     let (id, now) = (api.store.ambient.id(), api.store.ambient.now());
     let kind = payload.get("type").and_then(Value::as_str).unwrap_or("unknown").to_owned();
     let to = wa_id.clone().or(user_id.clone()).unwrap_or_default();
@@ -166,7 +171,7 @@ pub fn submit(
             payload: payload.to_string(),
             idempotency_key: idempotency_key.clone(),
             event_id: None,
-            expires_at: expires_in.map(|seconds| now + TimeDelta::seconds(seconds.into())),
+            expires_at: validity.map(|validity| now + validity),
             max_attempts,
         },
         priority,

@@ -11,14 +11,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use self::bodies::{LanguageQuery, ListQuery, NewTemplateBody, TemplateBody, TemplateChangeBody, TemplatePage, parsed};
-use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, bad_request, conflict, invalid_field, not_found};
 use crate::json::Json;
+use crate::{Api, page};
 
-/// Templates on a page, unless asked otherwise, and at the most.
-const PAGE: i64 = 50;
-const LARGEST_PAGE: i64 = 200;
 /// The language of a new template that names none.
 const LANGUAGE: &str = "en";
 
@@ -57,10 +54,7 @@ pub async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<axum::Json<TemplatePage>, ApiError> {
     let Query(query) = query.map_err(|rejection| bad_request(rejection.body_text()))?;
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(invalid_field("limit", format!("it is {limit}; give it 1 to {LARGEST_PAGE}")));
-    }
+    let limit = page::size(query.limit)?;
     if query.after.as_deref().is_some_and(|after| after.contains('\0')) {
         return Err(invalid_field("after", "it holds a NUL character; give it the next of the page before"));
     }

@@ -61,8 +61,6 @@ pub struct Filter {
     pub direction: Option<String>,
     /// Only this status.
     pub status: Option<String>,
-    /// Only dead letters.
-    pub dead: bool,
     /// Only older than this one.
     pub before: Option<Uuid>,
     /// At the most.
@@ -72,9 +70,7 @@ pub struct Filter {
 impl Store {
     /// A tenant's message with its timeline, oldest step first.
     pub async fn message(&self, tenant_id: Uuid, id: Uuid) -> Result<Option<(Message, Vec<Step>)>, Error> {
-        let filter =
-            Filter { limit: 1, before: Some(Uuid::from_u128(id.as_u128().saturating_add(1))), ..Filter::default() };
-        let Some(message) = self.select(tenant_id, id, &filter).await?.pop() else { return Ok(None) };
+        let Some(message) = self.these(tenant_id, &[id]).await?.pop() else { return Ok(None) };
         let steps = sqlx::query_as!(
             Step,
             // Primary keys.
@@ -100,13 +96,42 @@ impl Store {
 
     /// A page of a tenant's messages, newest first.
     pub async fn messages(&self, tenant_id: Uuid, filter: &Filter) -> Result<Vec<Message>, Error> {
-        self.select(tenant_id, Uuid::nil(), filter).await
+        // Primary key, backwards.
+        let ids = sqlx::query_scalar!(
+            "select id from messages
+             where tenant_id = $1 and id < $2
+               and ($3::text is null or direction = $3) and ($4::text is null or status::text = $4)
+             order by id desc limit $5",
+            tenant_id,
+            filter.before.unwrap_or(Uuid::max()),
+            filter.direction,
+            filter.status,
+            filter.limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        self.these(tenant_id, &ids).await
     }
 
-    /// From `first` up to `filter.before`, newest first: a range, so that one plan serves a page and a single message.
-    /// A queued message shows as `sending` while a request is under way or its outcome is in doubt.
-    async fn select(&self, tenant_id: Uuid, first: Uuid, filter: &Filter) -> Result<Vec<Message>, Error> {
-        // Primary key, backwards.
+    /// A page of a tenant's dead letters, newest first, all older than `before`.
+    pub async fn dead_letters(&self, tenant_id: Uuid, before: Option<Uuid>, limit: i64) -> Result<Vec<Message>, Error> {
+        // Index messages_dead, backwards.
+        let ids = sqlx::query_scalar!(
+            "select id from messages where tenant_id = $1 and id < $2 and dead_at is not null
+             order by id desc limit $3",
+            tenant_id,
+            before.unwrap_or(Uuid::max()),
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        self.these(tenant_id, &ids).await
+    }
+
+    /// The messages with these ids, in their order. A queued one shows as `sending` while a request is under way or its
+    /// outcome is in doubt.
+    async fn these(&self, tenant_id: Uuid, ids: &[Uuid]) -> Result<Vec<Message>, Error> {
+        // Primary keys throughout.
         let rows = sqlx::query_as!(
             Message,
             r#"select m.id, m.direction,
@@ -115,24 +140,15 @@ impl Store {
                       m.kind, m.body, ct.wa_id, ct.user_id, ch.phone_number_id, m.wa_message_id, m.idempotency_key,
                       greatest(m.attempts, o.attempts) as "attempts!", m.error as "error: Value", m.dead_at,
                       m.created_at, m.updated_at
-               from messages m
+               from unnest($2::uuid[]) with ordinality as k (id, place)
+               join messages m on m.tenant_id = $1 and m.id = k.id
                join conversations cv on cv.tenant_id = m.tenant_id and cv.id = m.conversation_id
                join contacts ct on ct.tenant_id = m.tenant_id and ct.id = cv.contact_id
                join channels ch on ch.tenant_id = m.tenant_id and ch.id = cv.channel_id
                left join outbox o on o.tenant_id = m.tenant_id and o.contact_id = cv.contact_id and o.message_id = m.id
-               where m.tenant_id = $1
-                 and m.id >= $2 and m.id < $3
-                 and ($4::text is null or m.direction = $4)
-                 and ($5::text is null or m.status::text = $5)
-                 and (not $6 or m.dead_at is not null)
-               order by m.id desc limit $7"#,
+               order by k.place"#,
             tenant_id,
-            first,
-            filter.before.unwrap_or(Uuid::max()),
-            filter.direction,
-            filter.status,
-            filter.dead,
-            filter.limit
+            ids
         )
         .fetch_all(&self.pool)
         .await?;

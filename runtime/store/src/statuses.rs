@@ -35,6 +35,25 @@ pub(crate) async fn find(
     Ok(found)
 }
 
+/// A message, and which of the statuses is about it, from 1.
+struct Row {
+    place: i64,
+    tenant_id: Uuid,
+    id: Uuid,
+    conversation_id: Uuid,
+    contact_id: Uuid,
+    waits: bool,
+}
+
+fn targets(rows: Vec<Row>, statuses: &[(usize, &Progress)]) -> HashMap<usize, Target> {
+    let found = rows.into_iter().filter_map(|row| {
+        let (arrival, _) = statuses.get(usize::try_from(row.place).ok()? - 1)?;
+        let place = Place { contact_id: row.contact_id, conversation_id: row.conversation_id };
+        Some((*arrival, Target { tenant_id: row.tenant_id, message_id: row.id, place, waits: row.waits }))
+    });
+    found.collect()
+}
+
 async fn by_our_id(
     db: &mut PgConnection,
     statuses: &[(usize, &Progress)],
@@ -43,7 +62,8 @@ async fn by_our_id(
         return Ok(HashMap::new());
     }
     // Primary keys.
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         r#"select k.place as "place!", m.tenant_id, m.id, m.conversation_id, m.status < 'sent' as "waits!", c.contact_id
            from unnest($1::uuid[], $2::uuid[]) with ordinality as k (tenant_id, id, place)
            join messages m on m.tenant_id = k.tenant_id and m.id = k.id
@@ -54,12 +74,7 @@ async fn by_our_id(
     )
     .fetch_all(db)
     .await?;
-    let found = rows.into_iter().filter_map(|row| {
-        let (arrival, _) = statuses.get(usize::try_from(row.place).ok()? - 1)?;
-        let place = Place { contact_id: row.contact_id, conversation_id: row.conversation_id };
-        Some((*arrival, Target { tenant_id: row.tenant_id, message_id: row.id, place, waits: row.waits }))
-    });
-    Ok(found.collect())
+    Ok(targets(rows, statuses))
 }
 
 async fn by_metas_id(
@@ -70,7 +85,8 @@ async fn by_metas_id(
         return Ok(HashMap::new());
     }
     // Index messages_wa_message_id, then primary keys.
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         r#"select k.place as "place!", m.tenant_id as "tenant_id!", m.id as "id!",
                   m.conversation_id as "conversation_id!", m.waits as "waits!", c.contact_id
            from unnest($1::uuid[], $2::text[]) with ordinality as k (tenant_id, wa_message_id, place)
@@ -84,12 +100,7 @@ async fn by_metas_id(
     )
     .fetch_all(db)
     .await?;
-    let found = rows.into_iter().filter_map(|row| {
-        let (arrival, _) = statuses.get(usize::try_from(row.place).ok()? - 1)?;
-        let place = Place { contact_id: row.contact_id, conversation_id: row.conversation_id };
-        Some((*arrival, Target { tenant_id: row.tenant_id, message_id: row.id, place, waits: row.waits }))
-    });
-    Ok(found.collect())
+    Ok(targets(rows, statuses))
 }
 
 /// Moves the messages up, writes the steps down, and makes messages whose outcome was unknown ready to be settled.
