@@ -86,7 +86,7 @@ impl Runner {
                     all.calls.push(self.call(request, tenant_id, event).map_err(invalid(place))?);
                 }
                 Action::Tag(change) => {
-                    let tags = all.tags.take().unwrap_or_else(|| event.tags.clone());
+                    let tags = all.tags.take().unwrap_or_else(|| event.around.tags.clone());
                     all.tags = Some(tag(tags, change).map_err(invalid(place))?);
                 }
                 Action::HandOff(reason) => {
@@ -157,7 +157,7 @@ impl Runner {
         tenant_id: Uuid,
         event: &Event,
     ) -> Result<Content, Refused> {
-        let tenant = (tenant_id, event.tenant_name.as_str());
+        let tenant = (tenant_id, event.around.tenant_name.as_str());
         let StoredTemplate { key, language, variables } = template;
         let rendered = self.library.render(tenant, key, language.as_deref(), variables, event.received_at).await;
         rendered.map_err(|error| match error {
@@ -220,8 +220,8 @@ impl Runner {
             tenant_id,
             conversation_id: event.conversation_id,
             contact_id: event.contact_id,
-            channel_id: event.channel_id,
-            plugin: event.flow.digest.is_some().then(|| event.flow.name.clone()),
+            channel_id: event.around.channel_id,
+            plugin: event.around.flow.digest.is_some().then(|| event.around.flow.name.clone()),
             name: bounded("http-request.name", &asked.name, 1, LONGEST_TIMER)?,
             request: request.encode().map_err(|error| format!("http-request.{error}"))?,
         })

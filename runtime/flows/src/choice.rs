@@ -32,7 +32,7 @@ pub(crate) enum Unavailable {
 
 impl Runner {
     pub(crate) async fn choose(&self, tenant_id: Uuid, event: &Event, attempt: i32) -> Result<Chosen, Unavailable> {
-        let flow = &event.flow;
+        let flow = &event.around.flow;
         // Whatever an event's first run made of the trial, its next is the active version's.
         let canary =
             flow.canary.as_ref().filter(|(_, percent)| attempt == 1 && sticky(event.conversation_id) < *percent);
@@ -44,7 +44,7 @@ impl Runner {
             },
             (error, _) => Unavailable::Now(error),
         })?;
-        let mut chosen = fit(&self.library, tenant_id, &flow.name, plugin, event.state.as_ref()).await?;
+        let mut chosen = fit(&self.library, tenant_id, &flow.name, plugin, event.around.state.as_ref()).await?;
         chosen.canary = canary.is_some();
         Ok(chosen)
     }

@@ -15,21 +15,21 @@ use uuid::Uuid;
 /// What the plugin is given. It depends on nothing but its arguments, so that a later replay gives the same.
 pub(crate) fn contract(tenant_id: Uuid, event: &Event, attempt: i32, config: &str) -> (out::Context, out::Event) {
     let context = out::Context {
-        tenant: out::Tenant { id: tenant_id.to_string(), name: event.tenant_name.clone() },
+        tenant: out::Tenant { id: tenant_id.to_string(), name: event.around.tenant_name.clone() },
         conversation: out::Conversation {
             id: event.conversation_id.to_string(),
             channel: out::Channel {
-                id: event.channel_id.to_string(),
-                phone_number_id: event.phone_number_id.clone(),
-                display_phone_number: event.display_phone_number.clone(),
+                id: event.around.channel_id.to_string(),
+                phone_number_id: event.around.phone_number_id.clone(),
+                display_phone_number: event.around.display_phone_number.clone(),
             },
             contact: out::Contact {
                 id: event.contact_id.to_string(),
-                wa_id: event.wa_id.clone(),
-                user_id: event.user_id.clone(),
-                name: event.name.clone(),
-                username: event.username.clone(),
-                tags: event.tags.clone(),
+                wa_id: event.around.wa_id.clone(),
+                user_id: event.around.user_id.clone(),
+                name: event.around.name.clone(),
+                username: event.around.username.clone(),
+                tags: event.around.tags.clone(),
             },
         },
         event_id: event.id.to_string(),

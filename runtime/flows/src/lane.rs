@@ -20,12 +20,12 @@ impl Lane {
     /// The event as it is after those before it.
     pub(crate) fn catch_up(&self, event: &mut Event) {
         if let Some(state) = self.states.get(&event.conversation_id) {
-            event.state = state.clone();
+            event.around.state = state.clone();
         }
         if let Some(tags) = &self.tags {
-            event.tags = tags.clone();
+            event.around.tags = tags.clone();
         }
-        event.handed_off |= self.handed_off.contains(&event.conversation_id);
+        event.around.handed_off |= self.handed_off.contains(&event.conversation_id);
     }
 
     /// The changes of a conversation's timers that are not committed yet.

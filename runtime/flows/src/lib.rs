@@ -18,12 +18,11 @@ mod simulate;
 mod timers;
 pub mod trace;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use hoopoe_lanes::{Ask, Gate, Options, Permit, Stage};
+use hoopoe_lanes::{Ask, Gate, Options, Stage};
 use hoopoe_plugins::Library;
 use hoopoe_store::deliveries::Delivery;
 use hoopoe_store::fault::crash_point;
@@ -97,21 +96,12 @@ async fn commit(
     batch: &[Arc<Advance>],
     lease: TimeDelta,
 ) -> Result<Vec<bool>, SqlError> {
-    let admit = |lane: &Arc<Advance>| {
-        let sends = lane.handled.iter().any(|handled| !handled.messages.is_empty());
-        if sends { delivery.admit(lane.lease.lane.tenant_id) } else { None }
-    };
-    let permits: Vec<Option<Permit>> = batch.iter().map(admit).collect();
-    let own: Vec<bool> = permits.iter().map(Option::is_some).collect();
-    let committed = store.commit_runs(batch, Births { own: &own, lease }).await?;
+    let sends = |lane: &Arc<Advance>| lane.handled.iter().any(|handled| !handled.messages.is_empty());
+    let named = |lane: &Arc<Advance>| sends(lane).then_some((lane.lease.lane, lane.lease.lane.tenant_id));
+    let admission = delivery.admit(batch.iter().map(named));
+    let committed = store.commit_runs(batch, Births { own: admission.own(), lease }).await?;
     crash_point("flow.committed");
-    let mut permits: HashMap<_, _> =
-        batch.iter().zip(permits).filter_map(|(lane, permit)| Some((lane.lease.lane, permit?))).collect();
-    for born in committed.born {
-        if let Some(permit) = permits.remove(&born.lease.lane) {
-            delivery.enter(born, permit);
-        }
-    }
+    delivery.enter(admission, committed.born.into_iter().map(|born| (born.lease.lane, born)));
     Ok(committed.owned)
 }
 

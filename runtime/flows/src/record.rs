@@ -19,7 +19,7 @@ pub(crate) fn record(
     let record = RunRecord {
         attempt,
         plugin: plugin.map_or_else(
-            || event.flow.name.clone(),
+            || event.around.flow.name.clone(),
             |plugin| format!("{}@{}", plugin.manifest().name, plugin.manifest().version),
         ),
         digest: plugin.map(|plugin| plugin.digest().to_string()).unwrap_or_default(),
@@ -31,7 +31,7 @@ pub(crate) fn record(
         memory_bytes: ran.map_or(0, |run| i64::try_from(run.memory_bytes).unwrap_or(i64::MAX)),
         logs: ran.filter(|run| !run.logs.is_empty()).map(|run| logs(&run.logs, run.logs_cut).to_string()),
         context,
-        config_id: event.flow.config_id,
+        config_id: event.around.flow.config_id,
         state: chosen.and_then(|chosen| chosen.state.clone()),
         outcome: None,
     };

@@ -77,16 +77,16 @@ impl Runner {
     }
 
     async fn one(&self, tenant_id: Uuid, event: Event, attempt: i32, lane: &Lane) -> After {
-        if event.handed_off {
+        if event.around.handed_off {
             return After::GoOn(record(None, event, attempt, None, ("handed-off", None)));
         }
-        if event.flow.paused {
+        if event.around.flow.paused {
             return After::Again { at: self.now() + PAUSED, counted: None };
         }
         let chosen = match self.choose(tenant_id, &event, attempt).await {
             Ok(chosen) => chosen,
             Err(Unavailable::Now(error)) => {
-                tracing::error!(tenant = %tenant_id, event = event.id, plugin = event.flow.name, %error,
+                tracing::error!(tenant = %tenant_id, event = event.id, plugin = event.around.flow.name, %error,
                     "the plugin is not to be had; trying again");
                 return After::Again { at: self.now() + NOT_NOW, counted: None };
             }
@@ -104,7 +104,7 @@ impl Runner {
         if !event::wants(&chosen.plugin, &event.kind) {
             return After::GoOn(record(Some(&chosen.plugin), event, attempt, None, ("unwanted", None)));
         }
-        let config = match self.configs.get(tenant_id, event.flow.config_id).await {
+        let config = match self.configs.get(tenant_id, event.around.flow.config_id).await {
             Ok(config) => config,
             Err(error) => {
                 tracing::warn!(tenant = %tenant_id, event = event.id, %error, "the configuration cannot be read");
@@ -200,13 +200,13 @@ impl Runner {
             return Verdict::GoOn;
         }
         let verdict = self.breaker.failed(tenant_id, digest, canary);
-        let name = &event.flow.name;
+        let name = &event.around.flow.name;
         let last = format!("the last with {}: {}", failed.code, failed.reason);
         let written = match verdict {
             Verdict::GoOn => return verdict,
             Verdict::Pause(failures) => {
                 let reason = format!("{failures} runs failed in a row, {last}");
-                let digest = event.flow.digest.is_some().then(|| Digest::from(digest).to_string());
+                let digest = event.around.flow.digest.is_some().then(|| Digest::from(digest).to_string());
                 match self.store.pause_flow(tenant_id, name, digest.as_deref(), &reason).await {
                     // What is in charge by now has not failed.
                     Ok(Paused::NotInCharge) => return Verdict::GoOn,
@@ -220,7 +220,7 @@ impl Runner {
             }
             Verdict::TakeBack(failures, runs) => {
                 let reason = format!("{failures} of {runs} runs failed, {last}");
-                let digest = event.flow.canary.as_ref().map(|(digest, _)| digest.as_str()).unwrap_or_default();
+                let digest = event.around.flow.canary.as_ref().map(|(digest, _)| digest.as_str()).unwrap_or_default();
                 tracing::warn!(tenant = %tenant_id, plugin = name, digest, reason, "the canary is taken back");
                 self.store.canary_failed(tenant_id, name, digest, &reason).await.map(drop)
             }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use hoopoe_plugins::send_content;
 use hoopoe_sandbox::contract::{Action, Outcome, SendContent};
 use hoopoe_sandbox::{Owner, Plugin};
-use hoopoe_store::flow_work::{Event, Flow};
+use hoopoe_store::flow_work::{Around, Event, Flow};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -99,20 +99,22 @@ fn stored(input: Input) -> Event {
         occurred_at: input.occurred_at,
         received_at: input.now,
         conversation_id,
-        state: None,
-        last_inbound_at: None,
-        handed_off: false,
         contact_id,
-        channel_id,
-        phone_number_id,
-        display_phone_number,
-        wa_id,
-        user_id,
-        name,
-        username,
-        tags,
-        tenant_name,
-        flow: Flow { name: String::new(), digest: None, config_id: None, canary: None, paused: false },
+        around: Around {
+            state: None,
+            handed_off: false,
+            last_inbound_at: None,
+            channel_id,
+            phone_number_id,
+            display_phone_number,
+            wa_id,
+            user_id,
+            name,
+            username,
+            tags,
+            tenant_name,
+            flow: Flow { name: String::new(), digest: None, config_id: None, canary: None, paused: false },
+        },
     }
 }
 

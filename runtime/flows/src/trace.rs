@@ -43,14 +43,14 @@ pub struct Snapshot {
 impl Snapshot {
     pub(crate) fn of(event: &Event) -> Self {
         Snapshot {
-            tenant_name: event.tenant_name.clone(),
-            phone_number_id: event.phone_number_id.clone(),
-            display_phone_number: event.display_phone_number.clone(),
-            wa_id: event.wa_id.clone(),
-            user_id: event.user_id.clone(),
-            name: event.name.clone(),
-            username: event.username.clone(),
-            tags: event.tags.clone(),
+            tenant_name: event.around.tenant_name.clone(),
+            phone_number_id: event.around.phone_number_id.clone(),
+            display_phone_number: event.around.display_phone_number.clone(),
+            wa_id: event.around.wa_id.clone(),
+            user_id: event.around.user_id.clone(),
+            name: event.around.name.clone(),
+            username: event.around.username.clone(),
+            tags: event.around.tags.clone(),
         }
     }
 }

@@ -8,12 +8,11 @@
 mod arrivals;
 mod routes;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use hoopoe_lanes::{Gate, Permit};
+use hoopoe_lanes::Gate;
 use hoopoe_protocol::envelope::ItemKind;
 use hoopoe_protocol::{envelope, signature};
 use hoopoe_store::flow_work::Born;
@@ -22,7 +21,6 @@ use hoopoe_store::journal::{Arrival, Kept};
 use hoopoe_store::lanes::Births;
 use hoopoe_store::{SqlError, Store};
 use secrecy::{ExposeSecret, SecretString};
-use uuid::Uuid;
 
 use crate::routes::Routes;
 
@@ -51,24 +49,11 @@ async fn append(
     arrivals: &[Arc<Arrival>],
     lease: TimeDelta,
 ) -> Result<Vec<Kept>, SqlError> {
-    let admit = |arrival: &Arc<Arrival>| {
-        arrival.tenant_id().filter(|_| arrival.is_for_flow()).and_then(|tenant_id| flows.admit(tenant_id))
-    };
-    let permits: Vec<Option<Permit>> = arrivals.iter().map(admit).collect();
-    let own: Vec<bool> = permits.iter().map(Option::is_some).collect();
-    let appended = store.append(arrivals, Births { own: &own, lease }).await?;
-    let mut spare: HashMap<Uuid, Vec<Permit>> = HashMap::new();
-    for (arrival, permit) in arrivals.iter().zip(permits) {
-        if let Some((tenant_id, permit)) = arrival.tenant_id().zip(permit) {
-            spare.entry(tenant_id).or_default().push(permit);
-        }
-    }
-    for born in appended.born {
-        // Each of its events was admitted.
-        if let Some(permit) = spare.get_mut(&born.lease.lane.tenant_id).and_then(Vec::pop) {
-            flows.enter(born, permit);
-        }
-    }
+    let tenant = |arrival: &Arc<Arrival>| arrival.tenant_id().filter(|_| arrival.is_for_flow());
+    let admission = flows.admit(arrivals.iter().map(|arrival| tenant(arrival).map(|tenant_id| (tenant_id, tenant_id))));
+    let appended = store.append(arrivals, Births { own: admission.own(), lease }).await?;
+    // Several events may have come to one lane: there are places enough.
+    flows.enter(admission, appended.born.into_iter().map(|born| (born.lease.lane.tenant_id, born)));
     Ok(appended.kept)
 }
 

@@ -5,6 +5,7 @@
 //! both within the stage's capacity, and keeps any tenant from taking all of it.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
@@ -36,16 +37,29 @@ impl<B> Gate<B> {
         Self { slots: Arc::new(slots), births, entering: Arc::new(Mutex::new(Some(entering))) }
     }
 
-    /// A place for work of this tenant that is about to be committed. `None` when the stage does not run here, has no
-    /// room, or has other work of the tenant waiting in the database: then this work waits there too.
-    pub fn admit(&self, tenant: Uuid) -> Option<Permit> {
-        self.slots.admit(tenant)
+    /// Places for a batch that is about to be committed: for each member, the name under which its work comes back and
+    /// its tenant; `None` for one that makes no work. A member gets no place when the stage does not run here, has no
+    /// room, or has other work of the tenant waiting in the database: then its work waits there too.
+    pub fn admit<K: Eq + Hash>(&self, batch: impl IntoIterator<Item = Option<(K, Uuid)>>) -> Admission<K> {
+        let mut admission = Admission { own: Vec::new(), places: HashMap::new() };
+        for member in batch {
+            let place = member.and_then(|(name, tenant)| Some((name, self.slots.admit(tenant)?)));
+            admission.own.push(place.is_some());
+            if let Some((name, permit)) = place {
+                admission.places.entry(name).or_default().push(permit);
+            }
+        }
+        admission
     }
 
-    /// Hands over work that was committed as this process' own.
-    pub fn enter(&self, born: B, permit: Permit) {
-        // Nobody listens when the stage has ended: the lease runs out, and another process takes the work.
-        let _ = self.births.send((born, permit));
+    /// Hands over what was committed as this process' own, each under its name. Places that are left are free again.
+    pub fn enter<K: Eq + Hash>(&self, mut admission: Admission<K>, born: impl IntoIterator<Item = (K, B)>) {
+        for (name, born) in born {
+            if let Some(permit) = admission.places.get_mut(&name).and_then(Vec::pop) {
+                // Nobody listens when the stage has ended: the lease runs out, and another process takes the work.
+                let _ = self.births.send((born, permit));
+            }
+        }
     }
 
     /// Opens the gate. Only the first call gets the receiver.
@@ -56,6 +70,19 @@ impl<B> Gate<B> {
 
     pub(crate) fn slots(&self) -> &Arc<Slots> {
         &self.slots
+    }
+}
+
+/// The places that a batch was given, by name.
+pub struct Admission<K> {
+    own: Vec<bool>,
+    places: HashMap<K, Vec<Permit>>,
+}
+
+impl<K> Admission<K> {
+    /// For each member of the batch: whether its work may belong to this process from birth.
+    pub fn own(&self) -> &[bool] {
+        &self.own
     }
 }
 
@@ -192,7 +219,7 @@ mod tests {
 
     fn open(capacity: usize) -> Gate<()> {
         let gate = Gate::new(capacity);
-        assert!(gate.admit(NOISY).is_none(), "it is closed");
+        assert!(gate.slots().admit(NOISY).is_none(), "it is closed");
         let _ = gate.open();
         gate
     }
@@ -200,9 +227,9 @@ mod tests {
     #[test]
     fn a_tenant_leaves_room_for_others() {
         let gate = open(8);
-        let noisy: Vec<Permit> = std::iter::from_fn(|| gate.admit(NOISY)).collect();
+        let noisy: Vec<Permit> = std::iter::from_fn(|| gate.slots().admit(NOISY)).collect();
         assert_eq!(noisy.len(), 4, "half of it, as the only one at work");
-        let quiet = gate.admit(QUIET);
+        let quiet = gate.slots().admit(QUIET);
         assert!(quiet.is_some());
         assert_eq!(gate.slots().room(), Some((3, vec![NOISY])));
     }
@@ -210,21 +237,21 @@ mod tests {
     #[test]
     fn who_has_work_waiting_in_the_database_takes_its_turn_there() {
         let gate = open(4);
-        let both = (gate.admit(NOISY), gate.admit(NOISY));
-        assert!(gate.admit(NOISY).is_none());
+        let both = (gate.slots().admit(NOISY), gate.slots().admit(NOISY));
+        assert!(gate.slots().admit(NOISY).is_none());
         drop(both);
-        assert!(gate.admit(NOISY).is_none(), "what was refused is first");
+        assert!(gate.slots().admit(NOISY).is_none(), "what was refused is first");
         gate.slots().claimed(&[], true);
-        assert!(gate.admit(NOISY).is_none(), "the claim left some behind");
+        assert!(gate.slots().admit(NOISY).is_none(), "the claim left some behind");
         gate.slots().claimed(&[], false);
-        assert!(gate.admit(NOISY).is_some());
+        assert!(gate.slots().admit(NOISY).is_some());
     }
 
     #[test]
     fn places_are_given_back() {
         let gate = open(2);
         for _ in 0..10 {
-            assert!(gate.admit(QUIET).is_some());
+            assert!(gate.slots().admit(QUIET).is_some());
         }
         assert!(gate.slots().is_idle());
         let permit = gate.slots().take(NOISY);

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-pub use crate::gate::{Gate, Permit};
+pub use crate::gate::{Admission, Gate, Permit};
 use crate::leases::Leases;
 
 /// Pieces of work that one claim, or one adoption, takes at the most.

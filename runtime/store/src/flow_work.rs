@@ -3,9 +3,9 @@
 //! In: runs of a lane's events in order. Out: run records, next states and outbound messages, in one transaction with
 //! the lane's advance. A lane that has been taken over by another owner is left out: nothing of it is written.
 
+mod around;
 mod claim;
 mod commit;
-mod context;
 
 use std::sync::Arc;
 
@@ -71,14 +71,21 @@ pub struct Event {
     pub received_at: DateTime<Utc>,
     /// The conversation.
     pub conversation_id: Uuid,
+    /// The contact.
+    pub contact_id: Uuid,
+    /// What is known around it.
+    pub around: Around,
+}
+
+/// The surroundings of a conversation's events.
+#[derive(Debug, Clone)]
+pub struct Around {
     /// What the last run left.
     pub state: Option<State>,
     /// People have the conversation: its flow is silent.
     pub handed_off: bool,
     /// When the contact wrote last, as far as it is written down.
     pub last_inbound_at: Option<DateTime<Utc>>,
-    /// The contact.
-    pub contact_id: Uuid,
     /// The channel it came by.
     pub channel_id: Uuid,
     /// Meta's id of that number.

@@ -85,18 +85,27 @@ impl Opening {
     }
 }
 
-/// Locks the lanes until the transaction ends, creating those that are missing. Gives the leases of those that belong
-/// to this process now. A lane that is named several times is owned only when all of them want it.
+/// Lanes that were opened.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    /// Those that belong to this process now.
+    pub leases: HashMap<LaneKey, Lease>,
+    /// Some can be claimed at once. Of the others the owner goes on with them, or their time is to come.
+    pub waits: bool,
+}
+
+/// Locks the lanes until the transaction ends, creating those that are missing. A lane that is named several times is
+/// owned only when all of them want it.
 pub(crate) async fn open(
     db: &mut PgConnection,
     stage: Stage,
     openings: impl IntoIterator<Item = Opening>,
     now: DateTime<Utc>,
     lease: TimeDelta,
-) -> Result<HashMap<LaneKey, Lease>, sqlx::Error> {
+) -> Result<Opened, sqlx::Error> {
     let mut openings: Vec<Opening> = openings.into_iter().collect();
     if openings.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Opened::default());
     }
     openings.sort_unstable_by_key(|opening| opening.key);
     openings.dedup_by(|next, kept| {
@@ -117,7 +126,7 @@ pub(crate) async fn open(
          from unnest($1::uuid[], $2::uuid[], $3::bool[], $4::smallint[]) as k (tenant_id, contact_id, own, priority)
          on conflict (tenant_id, contact_id, stage)
          do update set touched = lanes.touched + 1, priority = least(lanes.priority, excluded.priority)
-         returning tenant_id, contact_id, lease_token, touched",
+         returning tenant_id, contact_id, ready_at, lease_token, touched",
         &openings.iter().map(|opening| opening.key.tenant_id).collect::<Vec<_>>(),
         &openings.iter().map(|opening| opening.key.contact_id).collect::<Vec<_>>(),
         &openings.iter().map(|opening| opening.own).collect::<Vec<_>>(),
@@ -129,13 +138,17 @@ pub(crate) async fn open(
     .fetch_all(db)
     .await?;
     let own: HashMap<LaneKey, bool> = openings.iter().map(|opening| (opening.key, opening.own)).collect();
-    // A lane that existed has been touched.
-    let born = rows.into_iter().filter(|row| row.touched == 0).filter_map(|row| {
+    let mut opened = Opened::default();
+    for row in rows {
         let lane = LaneKey { tenant_id: row.tenant_id, contact_id: row.contact_id };
-        let lease = Lease { lane, token: row.lease_token, touched: 0, more: false };
-        own.get(&lane).is_some_and(|own| *own).then_some((lane, lease))
-    });
-    Ok(born.collect())
+        // A lane that existed has been touched.
+        if row.touched == 0 && own.get(&lane).is_some_and(|own| *own) {
+            opened.leases.insert(lane, Lease { lane, token: row.lease_token, touched: 0, more: false });
+        } else {
+            opened.waits |= row.ready_at <= now;
+        }
+    }
+    Ok(opened)
 }
 
 /// Locks the lanes that are still owned by these leases until the transaction ends. Gives, for each of those, how

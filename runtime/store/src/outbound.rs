@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::Store;
 use crate::contacts::{self, Party, Place, Sighting};
 use crate::deliveries::Delivery;
-use crate::lanes::{self, Births, LaneKey, Lease, Opening, Stage};
+use crate::lanes::{self, Births, LaneKey, Lease, Opened, Opening, Stage};
 
 /// A message to send.
 #[derive(Debug, Clone)]
@@ -178,7 +178,7 @@ pub(crate) async fn insert(
     let new: HashSet<Uuid> = ids.into_iter().collect();
     let out: Vec<&Addressed<'_>> = messages.iter().filter(|one| new.contains(&one.message.id)).collect();
     let openings = out.iter().map(|one| Opening { key: one.lane(), own: one.own, priority: one.priority });
-    let leases = lanes::open(db, Stage::Delivery, openings, now, lease).await?;
+    let Opened { leases, waits } = lanes::open(db, Stage::Delivery, openings, now, lease).await?;
     let born = first_of_lanes(&out, &leases, now, lease);
     let now_sending: HashSet<Uuid> = born.iter().map(|delivery| delivery.message_id).collect();
     let sending: Vec<bool> = out.iter().map(|one| now_sending.contains(&one.message.id)).collect();
@@ -198,7 +198,6 @@ pub(crate) async fn insert(
     )
     .execute(db)
     .await?;
-    let waits = out.iter().any(|one| !leases.contains_key(&one.lane()));
     Ok(Inserted { new, born, waits })
 }
 

@@ -6,8 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::context::{self, Context};
-use super::{Born, EVENTS_AT_ONCE, Event, Work};
+use super::{Around, Born, EVENTS_AT_ONCE, Event, Work, around};
 use crate::Store;
 use crate::lanes::{self, Claim, Claimed, LaneKey, Stage};
 
@@ -71,45 +70,18 @@ async fn surround(db: &mut PgConnection, work: Vec<(Work, Vec<Entry>)>) -> Resul
     for (work, entries) in &work {
         conversations.extend(entries.iter().map(|entry| (work.lease.lane.tenant_id, entry.conversation_id)));
     }
-    let contexts: HashMap<Uuid, Context> = context::load(db, conversations).await?;
+    let surroundings: HashMap<Uuid, Around> = around::load(db, conversations).await?;
     let whole = work.into_iter().map(|(mut work, entries)| {
         let LaneKey { contact_id, .. } = work.lease.lane;
-        work.events = entries
-            .into_iter()
-            .filter_map(|entry| {
-                let context = contexts.get(&entry.conversation_id)?.clone();
-                Some(event(entry, context, contact_id))
-            })
-            .collect();
+        let event = |entry: Entry| {
+            let around = surroundings.get(&entry.conversation_id)?.clone();
+            let Entry { id, kind, raw, conversation_id, occurred_at, received_at } = entry;
+            Some(Event { id, kind, raw, occurred_at, received_at, conversation_id, contact_id, around })
+        };
+        work.events = entries.into_iter().filter_map(event).collect();
         work
     });
     Ok(whole.collect())
-}
-
-fn event(entry: Entry, context: Context, contact_id: Uuid) -> Event {
-    let Entry { id, kind, raw, conversation_id, occurred_at, received_at } = entry;
-    Event {
-        id,
-        kind,
-        raw,
-        occurred_at,
-        received_at,
-        conversation_id,
-        state: context.state,
-        handed_off: context.handed_off,
-        last_inbound_at: context.last_inbound_at,
-        contact_id,
-        channel_id: context.channel_id,
-        phone_number_id: context.phone_number_id,
-        display_phone_number: context.display_phone_number,
-        wa_id: context.wa_id,
-        user_id: context.user_id,
-        name: context.name,
-        username: context.username,
-        tags: context.tags,
-        tenant_name: context.tenant_name,
-        flow: context.flow,
-    }
 }
 
 /// The next entries of each lane.

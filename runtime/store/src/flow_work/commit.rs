@@ -69,10 +69,10 @@ impl Advance {
             let place = Place { contact_id, conversation_id: event.conversation_id };
             handled.messages.iter().map(move |message| Addressed {
                 tenant_id,
-                channel_id: event.channel_id,
+                channel_id: event.around.channel_id,
                 place,
-                wa_id: event.wa_id.as_deref(),
-                user_id: event.user_id.as_deref(),
+                wa_id: event.around.wa_id.as_deref(),
+                user_id: event.around.user_id.as_deref(),
                 message,
                 priority: ANSWER,
                 own,
@@ -89,7 +89,7 @@ fn timers<'a>(lanes: &[&'a Arc<Advance>]) -> Vec<Placed<'a>> {
     let changes = lanes.iter().flat_map(|lane| {
         let LaneKey { tenant_id, contact_id } = lane.lease.lane;
         lane.handled.iter().flat_map(move |handled| {
-            let (conversation_id, channel_id) = (handled.event.conversation_id, handled.event.channel_id);
+            let (conversation_id, channel_id) = (handled.event.conversation_id, handled.event.around.channel_id);
             handled.timers.iter().map(move |change| Placed {
                 tenant_id,
                 contact_id,
@@ -170,7 +170,7 @@ async fn keep_states(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTi
             }
             last.hand_off = last.hand_off.or(handled.hand_off.as_deref());
             let at = handled.event.occurred_at;
-            let is_news = handled.event.last_inbound_at.is_none_or(|last| at - last >= INBOUND_PRECISION);
+            let is_news = handled.event.around.last_inbound_at.is_none_or(|last| at - last >= INBOUND_PRECISION);
             if handled.event.kind == "message" && is_news {
                 last.inbound_at = last.inbound_at.max(Some(at));
             }

@@ -41,7 +41,7 @@ async fn ask(ground: &Ground, store: &Store, message: &str, names: &[&str]) {
             tenant_id: ground.tenant_id,
             conversation_id: handled.event.conversation_id,
             contact_id: handled.event.contact_id,
-            channel_id: handled.event.channel_id,
+            channel_id: handled.event.around.channel_id,
             plugin: Some("shop".to_owned()),
             name: (*name).to_owned(),
             request: REQUEST.to_owned(),

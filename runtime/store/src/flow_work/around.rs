@@ -2,35 +2,16 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Flow, State};
+use super::{Around, Flow, State};
 
-/// The surroundings of a conversation's events.
-#[derive(Clone)]
-pub(super) struct Context {
-    pub state: Option<State>,
-    pub handed_off: bool,
-    pub last_inbound_at: Option<DateTime<Utc>>,
-    pub channel_id: Uuid,
-    pub phone_number_id: String,
-    pub display_phone_number: Option<String>,
-    pub wa_id: Option<String>,
-    pub user_id: Option<String>,
-    pub name: Option<String>,
-    pub username: Option<String>,
-    pub tags: Vec<String>,
-    pub tenant_name: String,
-    pub flow: Flow,
-}
-
-/// The contexts of these conversations, given as tenant and conversation, by conversation.
+/// The surroundings of these conversations, given as tenant and conversation, by conversation.
 pub(super) async fn load(
     db: &mut PgConnection,
     mut conversations: Vec<(Uuid, Uuid)>,
-) -> Result<HashMap<Uuid, Context>, sqlx::Error> {
+) -> Result<HashMap<Uuid, Around>, sqlx::Error> {
     conversations.sort_unstable();
     conversations.dedup();
     if conversations.is_empty() {
@@ -53,8 +34,8 @@ pub(super) async fn load(
     )
     .fetch_all(db)
     .await?;
-    let contexts = rows.into_iter().map(|row| {
-        let context = Context {
+    let surroundings = rows.into_iter().map(|row| {
+        let around = Around {
             state: row.state.map(|bytes| State {
                 bytes,
                 plugin: row.state_plugin.unwrap_or_default(),
@@ -81,7 +62,7 @@ pub(super) async fn load(
                 paused: row.paused,
             },
         };
-        (row.id, context)
+        (row.id, around)
     });
-    Ok(contexts.collect())
+    Ok(surroundings.collect())
 }
