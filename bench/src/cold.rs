@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::plugins::Plugins;
 use crate::flow::subject::{context, event};
 use crate::options::Options;
-use crate::report::{Aim, Report};
+use crate::report::{Aim, Plot, Report};
 use crate::stats::Times;
 use crate::{machine, meter};
 
@@ -56,6 +56,7 @@ pub fn run(options: &Options) -> Result<Report> {
         report.compare((FIRST, figure), (READ, figure));
     }
     report.aim((FIRST, P50), Aim::AtMost(5.0));
+    report.plot(Plot::bars("Milliseconds, p50", [FIRST, READ, LATER].map(|case| (case, P50))));
     report.aim((MEMORY, MANY), Aim::AtMost(2048.0));
     report.check(true, format!("{count} plugins came from the folder, and each answered its first event"));
     Ok(report)

@@ -19,7 +19,7 @@ impl Database {
     /// Creates `hoopoe_bench_<scenario>`; one that an aborted run left behind is removed first.
     pub async fn create(url: &str, scenario: &str) -> Result<Self> {
         let server = PgConnectOptions::from_str(url).context("DATABASE_URL cannot be used")?;
-        let database = Database { server, name: format!("hoopoe_bench_{scenario}") };
+        let database = Database { server, name: format!("hoopoe_bench_{}", scenario.replace('-', "_")) };
         database.administer(format!("drop database if exists {}", database.name)).await?;
         database.administer(format!("create database {}", database.name)).await?;
         Ok(database)

@@ -1,7 +1,6 @@
 //! `flow`: the sandbox alone. A fresh instance for each event, on one thread and on two; the built-in plugins beside
 //! empty components in the same engine.
 
-mod empty;
 pub mod subject;
 
 use std::sync::Barrier;
@@ -12,10 +11,10 @@ use hoopoe_sandbox::{Sandbox, Settings};
 use tokio::runtime::{Builder, Runtime};
 
 use self::subject::Subject;
-use crate::machine;
 use crate::options::Options;
-use crate::report::{Aim, Report};
+use crate::report::{Aim, Plot, Report};
 use crate::stats::Times;
+use crate::{guests, machine};
 
 const THREADS: [(usize, &str); 2] = [(1, "1 thread"), (2, "2 threads")];
 const RATE: &str = "events";
@@ -68,6 +67,9 @@ pub fn run(options: &Options) -> Result<Report> {
     for case in cases.iter() {
         report.compare((&name(case.name, THREADS[1].1), RATE), (&name(case.name, THREADS[0].1), RATE));
     }
+    let shown: Vec<String> = cases.iter().map(|case| name(case.name, THREADS[0].1)).collect();
+    report
+        .plot(Plot::bars("Microseconds per event, p50, on one thread", shown.iter().map(|case| (case.as_str(), P50))));
     Ok(report)
 }
 
@@ -85,7 +87,7 @@ async fn cases(sandbox: &Sandbox) -> Result<[Case; 5]> {
         async |component: &[u8]| Ok::<_, anyhow::Error>(Subject::Template(sandbox.load_renderer(component).await?));
     let none = || "{}".to_owned();
     Ok([
-        Case { name: EMPTY_FLOW, subject: flow(&empty::flow()?, none()).await?, floor: EMPTY_FLOW, result: 0 },
+        Case { name: EMPTY_FLOW, subject: flow(&guests::flow()?, none()).await?, floor: EMPTY_FLOW, result: 0 },
         Case {
             name: AUTO_REPLY,
             subject: flow(hoopoe_builtin::AUTO_REPLY.component, none()).await?,
@@ -98,7 +100,7 @@ async fn cases(sandbox: &Sandbox) -> Result<[Case; 5]> {
             floor: EMPTY_FLOW,
             result: 1,
         },
-        Case { name: EMPTY_TEMPLATE, subject: template(&empty::template()?).await?, floor: EMPTY_TEMPLATE, result: 0 },
+        Case { name: EMPTY_TEMPLATE, subject: template(&guests::template()?).await?, floor: EMPTY_TEMPLATE, result: 0 },
         Case {
             name: "template",
             subject: template(hoopoe_builtin::TEMPLATES.component).await?,

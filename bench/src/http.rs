@@ -49,10 +49,11 @@ impl Connection {
 }
 
 /// A request as it goes over the wire. `headers` are whole lines, each with its end.
-pub fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
+pub fn request(method: &str, path: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
     let length = body.len();
-    format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
-        .into_bytes()
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n");
+    [head.as_bytes(), body].concat()
 }
 
 /// The status, and where the body lies; `None` while the head is not whole.

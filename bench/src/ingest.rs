@@ -12,15 +12,17 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use self::rows::Rows;
+use crate::course::Writer;
 use crate::database::{self, Database};
 use crate::load::{self, Load, Pace, Posted};
 use crate::machine;
 use crate::meter::{Meter, Usage};
 use crate::options::Options;
-use crate::report::{Aim, Report};
+use crate::report::{Aim, PRODUCT, Plot, Report};
+use crate::requests::{Audience, Requests};
 use crate::runtime::Hoopoe;
 use crate::threads::Threads;
-use crate::webhooks::{Audience, Requests, Webhooks};
+use crate::webhooks::Webhooks;
 
 const TENANTS: usize = 10;
 const OWN: &str = "ingest";
@@ -49,7 +51,7 @@ pub fn run(options: &Options) -> Result<Report> {
 
 async fn measure(options: &Options, threads: &Threads, database: &Database) -> Result<Report> {
     // Nothing is sent: there is no Meta.
-    let hoopoe = Hoopoe::start(options, OWN, "api", &database.url(), "http://127.0.0.1:9").await?;
+    let hoopoe = Hoopoe::start(options, (OWN, &[]), "api", &database.url(), "http://127.0.0.1:9").await?;
     rounds(options, threads, database, &hoopoe).await.inspect_err(|_| eprintln!("{}", hoopoe.last_words()))
 }
 
@@ -58,17 +60,21 @@ async fn rounds(options: &Options, threads: &Threads, database: &Database, hoopo
     let mut db = database.connect().await?;
     database::describe(&mut db, &mut report).await?;
     let contacts = TENANTS * if options.quick { 20 } else { 100 };
-    let audience =
-        Audience { numbers: hoopoe.register(TENANTS).await?, contacts, connections: options.connections.into() };
+    let audience = Audience {
+        tenants: hoopoe.register(TENANTS).await?,
+        first: 0,
+        contacts,
+        connections: options.connections.into(),
+    };
     report.fact("load", format!("{} connections, {TENANTS} tenants, {contacts} contacts", options.connections));
     let meter = Meter { runtime: hoopoe.pid(), postmaster: database::postmaster(&mut db).await? };
     let mut webhooks = Webhooks::new(audience);
 
     let post = |requests: Arc<Vec<Requests>>, time| {
-        let load = Load { address: hoopoe.address, requests, pace: Pace::Closed, time, again: false };
+        let load = Load { address: hoopoe.address, requests, pace: Pace::Closed, time, again: false, status: 200 };
         on_load_thread(threads, load)
     };
-    let introduced = post(webhooks.introduction(), Duration::from_secs(60)).await?;
+    let introduced = post(webhooks.write(contacts), Duration::from_secs(60)).await?;
     let most = (options.warm_up().as_secs_f64() * 20_000.0) as usize;
     let warmed = post(webhooks.write(most), options.warm_up()).await?;
     let mut acked = introduced.count() + warmed.count();
@@ -100,7 +106,8 @@ async fn rounds(options: &Options, threads: &Threads, database: &Database, hoopo
         report.add_usage(OWN, &usage, posted.count() as u64);
         report.add_memory(OWN, meter.memory());
 
-        let load = Load { address: server, requests, pace: Pace::Closed, time: options.phase(), again: true };
+        let load =
+            Load { address: server, requests, pace: Pace::Closed, time: options.phase(), again: true, status: 200 };
         let checked = on_load_thread(threads, load).await?;
         add(&mut report, SIGNATURES, &checked);
         report.add((SLOWER, MESSAGES), "1/s", floor_rows.min(checked.rate()));
@@ -117,9 +124,10 @@ async fn rounds(options: &Options, threads: &Threads, database: &Database, hoopo
     report
         .check(u64::try_from(kept) == Ok(expected), format!("{expected} messages were acknowledged, {kept} are kept"));
     report.compare((OWN, RATE), (SLOWER, MESSAGES));
-    report.compare((OWN, "CPU, runtime + Postgres"), (ROWS, POSTGRES));
+    report.compare((OWN, PRODUCT), (ROWS, POSTGRES));
     report.aim((OWN, RATE), Aim::RatioAtLeast(0.5));
     report.aim((OWN, "ack, p99"), Aim::AtMost(20.0));
+    report.plot(Plot::bars("Messages per second", [(OWN, RATE), (ROWS, MESSAGES), (SIGNATURES, RATE)]));
     Ok(report)
 }
 

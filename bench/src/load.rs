@@ -1,7 +1,7 @@
 //! The load generator: connections that post requests which lie ready.
 //!
 //! In: for each connection its requests, and a pace. Out: when each was begun and how long its answer took. What can
-//! fail: a connection, or an answer other than 200; either ends the run, for then nothing was measured.
+//! fail: a connection, or an answer other than the expected one; either ends the run, for then nothing was measured.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail};
 use tokio::task::JoinSet;
 
 use crate::http::Connection;
+use crate::requests::Requests;
 use crate::stats::Times;
-use crate::webhooks::Requests;
 
 /// How long the last answers may take after the end of the load.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,6 +42,8 @@ pub struct Load {
     pub time: Duration,
     /// Begin again with the first request after the last.
     pub again: bool,
+    /// The status that every answer must have.
+    pub status: u16,
 }
 
 /// One answered request.
@@ -124,8 +126,8 @@ async fn post(load: &Load, mut connection: Connection, place: usize, start: Inst
             return Ok(sent);
         }
         let answer = connection.exchange(requests.get(next)).await.context("a connection failed")?;
-        if answer.status != 200 {
-            bail!("a webhook was answered with {}: {}", answer.status, String::from_utf8_lossy(answer.body));
+        if answer.status != load.status {
+            bail!("a request was answered with {}: {}", answer.status, String::from_utf8_lossy(answer.body));
         }
         sent.push(Sent { start: due, answered: due.elapsed() });
     }

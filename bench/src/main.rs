@@ -1,23 +1,35 @@
 //! Benchmarks: what the runtime reaches, beside the floor that the same machine gives in the same run.
 //!
-//! In: a scenario and its options. Out: a table, and the same as Markdown and JSON in a folder. Fails when something
+//! In: a scenario and its options. Out: a table, and the same as Markdown and JSON in a folder, with a plot. Fails when something
 //! cannot be measured, and after the report when a check does not hold: a fast run that lost a message is no result.
 
 mod cold;
+mod course;
 mod database;
+mod floor;
 mod flow;
+mod guests;
 mod http;
+mod idle;
 mod ingest;
 mod load;
 mod machine;
+mod matched;
 mod meter;
+mod noisy;
+mod number;
 mod options;
 mod report;
+mod requests;
 mod roundtrip;
 mod runtime;
+mod send;
+mod sends;
 mod stats;
+mod stream;
 mod threads;
 mod webhooks;
+mod world;
 
 use std::process::ExitCode;
 
@@ -45,7 +57,13 @@ fn run(options: &Options) -> Result<bool> {
         Scenario::Flow => &[flow::run],
         Scenario::Ingest => &[ingest::run],
         Scenario::Roundtrip => &[roundtrip::run],
-        Scenario::All => &[flow::run, cold::run, ingest::run, roundtrip::run],
+        Scenario::Send => &[send::run],
+        Scenario::Idle => &[idle::run],
+        Scenario::Number => &[number::run],
+        Scenario::Noisy => &[noisy::run],
+        Scenario::All => {
+            &[flow::run, cold::run, ingest::run, roundtrip::run, send::run, idle::run, number::run, noisy::run]
+        }
     };
     let mut all_held = true;
     for scenario in scenarios {

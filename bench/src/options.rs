@@ -7,12 +7,12 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
 
 /// Measures the runtime beside the floor of the same machine. Use a release build and a Postgres with fsync on.
-#[derive(Parser)]
+#[derive(Clone, Parser)]
 #[command(version)]
 pub struct Options {
     /// What to measure.
     pub scenario: Scenario,
-    /// Length of each measured phase, in seconds [default: 10].
+    /// Length of each measured phase, in seconds [default: 10; number-1000: 60].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: Option<u64>,
     /// How often everything is measured; the report gives the median [default: 3].
@@ -24,7 +24,7 @@ pub struct Options {
     /// Connections of the load generator.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub connections: u16,
-    /// Where the reports go: <scenario>.json and <scenario>.md.
+    /// Where the reports go: <scenario>.md, .json and .svg.
     #[arg(long, default_value = "target/bench")]
     pub out: PathBuf,
     /// A Postgres; each scenario creates a database of its own on it and removes it at the end.
@@ -45,6 +45,15 @@ pub enum Scenario {
     Roundtrip,
     /// Webhooks to their commit.
     Ingest,
+    /// Sends by the API to their acceptance by the simulator.
+    Send,
+    /// What a message costs when there are few.
+    Idle,
+    /// One number at the greatest rate that Meta grants.
+    #[value(name = "number-1000")]
+    Number,
+    /// Normal tenants beside bulk and a plugin that never comes back.
+    Noisy,
     /// The sandbox alone.
     Flow,
     /// First events of plugins that are not in memory.
@@ -54,6 +63,12 @@ pub enum Scenario {
 }
 
 impl Options {
+    /// With this length of a phase, in seconds, unless another was asked for or it is only a trial.
+    pub fn lasting(&self, seconds: u64) -> Self {
+        let own = self.seconds.or((!self.quick).then_some(seconds));
+        Options { seconds: own, ..self.clone() }
+    }
+
     /// Length of a measured phase.
     pub fn phase(&self) -> Duration {
         Duration::from_secs(self.seconds.unwrap_or(if self.quick { 1 } else { 10 }))

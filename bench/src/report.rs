@@ -1,5 +1,6 @@
 //! What was measured: figures of each round, their medians, floors, aims and checks, as Markdown and as JSON.
 
+mod plot;
 mod table;
 
 use std::fmt::Write;
@@ -9,10 +10,15 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+pub use self::plot::Plot;
+use self::plot::{Bar, Curve};
 use self::table::{number, table};
 use crate::machine::Facts;
 use crate::meter::{Memory, Usage};
-use crate::stats::median;
+use crate::stats::{Times, median};
+
+/// Figure of a case: what the product uses.
+pub const PRODUCT: &str = "CPU, runtime + Postgres";
 
 /// A scenario's results.
 pub struct Report {
@@ -20,6 +26,8 @@ pub struct Report {
     facts: Facts,
     figures: Vec<Figure>,
     checks: Vec<Check>,
+    curves: Vec<Curve>,
+    plot: Option<Plot>,
 }
 
 /// A figure is named by its case and what it tells of it.
@@ -62,7 +70,7 @@ struct Check {
 impl Report {
     /// Nothing measured yet.
     pub fn new(scenario: &'static str, facts: Facts) -> Self {
-        Report { scenario, facts, figures: Vec::new(), checks: Vec::new() }
+        Report { scenario, facts, figures: Vec::new(), checks: Vec::new(), curves: Vec::new(), plot: None }
     }
 
     /// A fact that was learned on the way.
@@ -83,7 +91,7 @@ impl Report {
     /// CPU time per 1,000 of what was counted, as far as it can be read.
     pub fn add_usage(&mut self, case: &str, usage: &Usage, count: u64) {
         let parts = [
-            ("CPU, runtime + Postgres", usage.product()),
+            (PRODUCT, usage.product()),
             ("CPU, runtime", usage.runtime),
             ("CPU, Postgres", usage.postgres),
             ("CPU, simulator", usage.server),
@@ -114,6 +122,19 @@ impl Report {
         let ratios: Vec<f64> = figure.rounds.iter().zip(&other).map(|(own, other)| own / other).collect();
         let comparison = Comparison { with: with.0.to_owned(), value: median(&other), ratio: median(&ratios) };
         figure.comparisons.push(comparison);
+    }
+
+    /// A round's times for a plot of quantiles. Curves are shown in the order in which they come first.
+    pub fn curve(&mut self, name: &str, times: &Times) {
+        match self.curves.iter_mut().find(|curve| curve.name == name) {
+            Some(curve) => curve.add(times),
+            None => self.curves.push(Curve::new(name, times)),
+        }
+    }
+
+    /// What the scenario's plot shows.
+    pub fn plot(&mut self, plot: Plot) {
+        self.plot = Some(plot);
     }
 
     /// What a figure should be.
@@ -156,6 +177,9 @@ impl Report {
         for Check { what, held } in &self.checks {
             let _ = writeln!(text, "- {}: {what}", if *held { "holds" } else { "**DOES NOT HOLD**" });
         }
+        if let Some(plot) = &self.plot {
+            let _ = writeln!(text, "\n![{}]({}.svg)", plot.title(), self.scenario);
+        }
         text
     }
 
@@ -168,10 +192,23 @@ impl Report {
         json!({ "scenario": self.scenario, "facts": facts, "figures": figures, "checks": checks })
     }
 
-    /// Writes `<scenario>.json` and `<scenario>.md` into a folder.
+    fn svg(&self) -> Option<String> {
+        Some(match self.plot.as_ref()? {
+            Plot::Quantiles(title) => plot::quantiles(title, &self.curves),
+            Plot::Bars(title, names) => {
+                let find = |(case, name): &(String, String)| {
+                    self.figures.iter().find(|figure| figure.case == *case && figure.name == *name)
+                };
+                plot::bars(title, &names.iter().filter_map(find).map(Figure::bar).collect::<Vec<_>>())
+            }
+        })
+    }
+
+    /// Writes `<scenario>.json`, `<scenario>.md` and, if there is a plot, `<scenario>.svg` into a folder.
     pub fn write(&self, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        for (ending, text) in [("json", format!("{:#}\n", self.json())), ("md", self.markdown())] {
+        let texts = [("json", format!("{:#}\n", self.json())), ("md", self.markdown())];
+        for (ending, text) in texts.into_iter().chain(self.svg().map(|svg| ("svg", svg))) {
             let path = folder.join(self.scenario).with_extension(ending);
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
@@ -207,6 +244,14 @@ impl Figure {
             join(ratios),
             aim.unwrap_or_default(),
         ]
+    }
+
+    fn bar(&self) -> Bar {
+        let aim = match self.aim {
+            Some(Aim::AtLeast(aim) | Aim::AtMost(aim)) => Some(aim),
+            _ => None,
+        };
+        Bar { name: format!("{}: {}", self.case, self.name), unit: self.unit, rounds: self.rounds.clone(), aim }
     }
 
     fn range(&self) -> (f64, f64) {

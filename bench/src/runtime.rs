@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::http::{self, Connection};
 use crate::options::Options;
@@ -15,6 +16,29 @@ use crate::webhooks::APP_SECRET;
 
 const MASTER_KEY: &str = "hoopoe-bench-master-key-for-measuring-only";
 const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// Rates that do not bind: what the runtime can do is measured, not what Meta allows.
+const RATES: [(&str, &str); 2] = [("NUMBER_RATE", "1000000"), ("PAIR_BURST", "1000000")];
+
+/// A registered tenant with its number.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// Its id.
+    pub id: Uuid,
+    /// Its API key.
+    pub key: String,
+    /// Meta's id of its number.
+    pub number: String,
+    /// As registered.
+    pub name: String,
+}
+
+impl Tenant {
+    /// Of a request in its name with a JSON body.
+    pub fn headers(&self) -> String {
+        headers(&self.key, "application/json")
+    }
+}
 
 /// A running process; ended when dropped.
 pub struct Hoopoe {
@@ -25,10 +49,11 @@ pub struct Hoopoe {
 }
 
 impl Hoopoe {
-    /// Starts it and waits until it is ready. It logs warnings into `<scenario>.hoopoe.log` in the reports' folder.
+    /// Starts it with settings besides the usual ones and waits until it is ready. It logs warnings into
+    /// `<scenario>.hoopoe.log` in the reports' folder.
     pub async fn start(
         options: &Options,
-        scenario: &str,
+        (scenario, settings): (&str, &[(&str, &str)]),
         roles: &str,
         database_url: &str,
         graph_url: &str,
@@ -54,10 +79,9 @@ impl Hoopoe {
             .env("VERIFY_TOKEN", "hoopoe-bench-verify-token")
             .env("MASTER_KEY", MASTER_KEY)
             .env("GRAPH_BASE_URL", graph_url)
-            // What the runtime can do, not what Meta allows.
-            .env("NUMBER_RATE", "1000000")
-            .env("PAIR_BURST", "1000000")
+            .envs(RATES)
             .env("LOG", "warn")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stderr(output.try_clone().context("the runtime's log")?)
             .stdout(output);
@@ -97,24 +121,42 @@ impl Hoopoe {
         }
     }
 
-    /// Registers tenants `Bench 0`, `Bench 1`, ..., each with a number; gives the numbers.
-    pub async fn register(&self, tenants: usize) -> Result<Vec<String>> {
-        let mut connection = Connection::open(self.address).await.context("the runtime does not answer")?;
-        let headers = format!("Authorization: Bearer {MASTER_KEY}\r\nContent-Type: application/json\r\n");
-        let mut numbers = Vec::new();
+    /// Registers tenants `Bench 0`, `Bench 1`, ..., each with a number.
+    pub async fn register(&self, tenants: usize) -> Result<Vec<Tenant>> {
+        let mut registered = Vec::new();
         for tenant in 0..tenants {
-            let number = format!("1060000000{tenant:05}");
-            // Not one that begins with `mock_`: those are answered within the runtime.
-            let body = json!({ "name": tenant_name(tenant), "phoneNumberId": number, "accessToken": "bench-token" });
-            let request = http::request("POST", "/tenants/register", &headers, &body.to_string());
-            let answer = connection.exchange(&request).await.context("registering a tenant")?;
-            if answer.status != 201 {
-                let body: Value = serde_json::from_slice(answer.body).unwrap_or_default();
-                bail!("a tenant was not registered: {} {body}", answer.status);
-            }
-            numbers.push(number);
+            let (name, number) = (format!("Bench {tenant}"), format!("1060000000{tenant:05}"));
+            // Not a token that begins with `mock_`: sends with those are answered within the runtime.
+            let body = json!({ "name": name, "phoneNumberId": number, "accessToken": "bench-token" }).to_string();
+            let headers = headers(MASTER_KEY, "application/json");
+            let answer = self.exchange("POST", "/tenants/register", &headers, body.as_bytes()).await?;
+            let text = |field: &str| answer[field].as_str().map(str::to_owned).context("a registration without it");
+            registered.push(Tenant { id: text("id")?.parse()?, key: text("apiKey")?, number, name });
         }
-        Ok(numbers)
+        Ok(registered)
+    }
+
+    /// A request in the name of a tenant, with a JSON body or none.
+    pub async fn call(&self, method: &str, path: &str, tenant: &Tenant, body: &str) -> Result<Value> {
+        self.exchange(method, path, &tenant.headers(), body.as_bytes()).await
+    }
+
+    /// Uploads a component as a tenant's plugin and lets it take over.
+    pub async fn install(&self, tenant: &Tenant, plugin: &str, component: &[u8]) -> Result<()> {
+        let path = format!("/tenants/{}/plugins/{plugin}?activate=true", tenant.id);
+        self.exchange("PUT", &path, &headers(&tenant.key, "application/wasm"), component).await.map(|_| ())
+    }
+
+    /// Fails unless the answer is a success.
+    async fn exchange(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Result<Value> {
+        let mut connection = Connection::open(self.address).await.context("the runtime does not answer")?;
+        let request = http::request(method, path, headers, body);
+        let answer = connection.exchange(&request).await.with_context(|| format!("{method} {path}"))?;
+        let body: Value = serde_json::from_slice(answer.body).unwrap_or_default();
+        if !(200..300).contains(&answer.status) {
+            bail!("{method} {path} was answered with {}: {body}", answer.status);
+        }
+        Ok(body)
     }
 }
 
@@ -126,12 +168,32 @@ impl Drop for Hoopoe {
     }
 }
 
-/// The name of the tenant with this number, from 0.
-pub fn tenant_name(tenant: usize) -> String {
-    format!("Bench {tenant}")
+/// The settings that differ from the defaults, for the report.
+pub fn settings(settings: &[(&str, &str)]) -> String {
+    let all: Vec<String> = RATES.iter().chain(settings).map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{} (rates do not bind)", all.join(", "))
+}
+
+fn headers(key: &str, content_type: &str) -> String {
+    format!("Authorization: Bearer {key}\r\nContent-Type: {content_type}\r\n")
 }
 
 fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("there is no free port")?;
     listener.local_addr().context("there is no free port")
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// One of each number, from 0.
+    pub fn tenant(number: usize) -> Tenant {
+        Tenant {
+            id: Uuid::from_u128(number as u128),
+            key: "key".to_owned(),
+            number: format!("{}", 10 + 10 * number),
+            name: format!("Bench {number}"),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde::Serialize;
@@ -82,11 +82,19 @@ pub(crate) struct Ledger {
     accepted: Vec<Accepted>,
     times: HashMap<u64, u64>,
     read: Vec<MarkedRead>,
+    status_times: Vec<Duration>,
 }
 
 impl Ledger {
     pub(crate) fn new(keep: usize) -> Ledger {
-        Ledger { keep, next_seq: 1, accepted: Vec::new(), times: HashMap::new(), read: Vec::new() }
+        Ledger {
+            keep,
+            next_seq: 1,
+            accepted: Vec::new(),
+            times: HashMap::new(),
+            read: Vec::new(),
+            status_times: Vec::new(),
+        }
     }
 
     /// The number of the next message. It keeps growing over a reset, so that ids stay unique.
@@ -115,6 +123,15 @@ impl Ledger {
 
     pub(crate) fn marked_read(&self) -> &[MarkedRead] {
         &self.read
+    }
+
+    pub(crate) fn acknowledge(&mut self, times: impl Iterator<Item = Duration>) {
+        let room = self.keep.saturating_sub(self.status_times.len());
+        self.status_times.extend(times.take(room));
+    }
+
+    pub(crate) fn status_times(&self) -> &[Duration] {
+        &self.status_times
     }
 
     /// How often this text went to this recipient; exact also beyond the bound.

@@ -121,6 +121,12 @@ impl Sim {
         self.state.ledger().marked_read().to_vec()
     }
 
+    /// How long each status took, from the moment at which it was due to its acknowledgement, whatever it waited for; at
+    /// most [`Options::keep`] of them.
+    pub fn status_times(&self) -> Vec<Duration> {
+        self.state.ledger().status_times().to_vec()
+    }
+
     /// All counters.
     pub fn stats(&self) -> Stats {
         self.state.stats()

@@ -110,6 +110,7 @@ async fn send(state: &State, batch: &[Progress]) {
         };
         if good && !acknowledged {
             acknowledged = true;
+            state.ledger().acknowledge(batch.iter().map(|progress| progress.due.elapsed()));
             state.count(|stats| stats.statuses_acknowledged += count);
         }
         if good && repeats > 0 {

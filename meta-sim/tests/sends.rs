@@ -138,6 +138,8 @@ async fn statuses_are_retried_repeated_and_reordered_on_demand() {
     let words: Vec<_> = inbox.statuses().into_iter().map(|(_, status)| status).collect();
     assert_eq!(&words[..6], ["read", "delivered", "sent", "read", "delivered", "sent"]);
     assert_eq!(sim.stats().statuses_lost, 0);
+    let times = sim.status_times();
+    assert!(times.len() == 6 && times[0] >= Duration::from_millis(150), "pauses between attempts count: {times:?}");
 }
 
 #[tokio::test]

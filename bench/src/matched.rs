@@ -1,5 +1,6 @@
-//! Every reply is matched with its webhook. A contact writes over one connection, one message after the other, and its
-//! lane keeps the order: so the nth reply to a contact answers its nth message.
+//! Every message that the simulator accepted is matched with the request from which it came: a webhook that it answers,
+//! or a send. A contact's requests go over one connection, one after the other, and its lane keeps the order: so the nth
+//! message to a contact comes from its nth request.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -7,59 +8,68 @@ use std::time::Instant;
 use meta_sim::Accepted;
 
 use crate::load::Posted;
-use crate::runtime::tenant_name;
+use crate::requests::Audience;
+use crate::runtime::Tenant;
 use crate::stats::Times;
-use crate::webhooks::{Audience, contact_of};
 
-/// What came of the webhooks.
-pub struct Replies {
-    /// From the beginning of a webhook to the acceptance of its reply.
+/// What came of an audience's requests.
+pub struct Matched {
+    /// From the beginning of a request to the acceptance of its message.
     pub times: Times,
-    /// When the last reply was accepted.
+    /// When the last message was accepted.
     pub last: Option<Instant>,
-    /// Webhooks without a reply.
+    /// Requests without a message.
     pub lost: usize,
-    /// Replies beyond one for each webhook, and messages accepted twice.
+    /// Messages beyond one for each request, and messages accepted twice.
     pub repeated: usize,
-    /// Replies with another text, from another number or to nobody who wrote.
+    /// Messages with another text or from another number.
     pub strange: usize,
 }
 
-/// Matches what was accepted, in the order of acceptance, with what was posted.
-pub fn account(audience: &Audience, posted: &Posted, accepted: &[Accepted]) -> Replies {
+/// Matches what was accepted for an audience, in the order of acceptance, with what was posted. What went to others is
+/// passed over.
+pub fn account(
+    audience: &Audience,
+    posted: &Posted,
+    accepted: &[Accepted],
+    text: impl Fn(&Tenant) -> String,
+) -> Matched {
     let mut starts: Vec<Vec<Instant>> = vec![Vec::new(); audience.contacts];
     for (connection, sent) in posted.sent.iter().enumerate() {
         for (turn, sent) in sent.iter().enumerate() {
             starts[audience.contact(connection, turn)].push(sent.start);
         }
     }
-    let texts: Vec<String> = (0..audience.numbers.len())
-        .map(|tenant| format!("thanks for reaching us\n- team {}", tenant_name(tenant)))
-        .collect();
+    let texts: Vec<String> = audience.tenants.iter().map(text).collect();
     let mut answered = vec![0; audience.contacts];
     let mut ids = HashSet::new();
-    let (mut times, mut repeated, mut strange) = (Vec::with_capacity(accepted.len()), 0, 0);
-    for reply in accepted {
-        let contact = contact_of(&reply.to).filter(|contact| *contact < audience.contacts);
-        let Some(contact) = contact.filter(|contact| {
-            reply.phone_number_id == audience.number(*contact)
-                && reply.text.as_ref() == Some(&texts[contact % audience.numbers.len()])
-        }) else {
+    let (mut times, mut last, mut repeated, mut strange) = (Vec::new(), None, 0, 0);
+    for message in accepted {
+        let Some(contact) = audience.contact_of(&message.to) else { continue };
+        if message.phone_number_id != audience.tenant(contact).number
+            || message.text.as_ref() != Some(&texts[contact % texts.len()])
+        {
             strange += 1;
             continue;
-        };
-        if reply.callback_data.as_deref().is_none_or(|id| !ids.insert(id)) {
+        }
+        last = last.max(Some(message.at));
+        if message.callback_data.as_deref().is_none_or(|id| !ids.insert(id)) {
             repeated += 1;
             continue;
         }
         match starts[contact].get(answered[contact]) {
-            Some(start) => times.push(reply.at.saturating_duration_since(*start)),
+            Some(start) => times.push(message.at.saturating_duration_since(*start)),
             None => repeated += 1,
         }
         answered[contact] += 1;
     }
     let lost = starts.iter().zip(&answered).map(|(starts, answered)| starts.len().saturating_sub(*answered)).sum();
-    Replies { times: Times::new(times), last: accepted.iter().map(|reply| reply.at).max(), lost, repeated, strange }
+    Matched { times: Times::new(times), last, lost, repeated, strange }
+}
+
+/// What the built-in auto-reply answers for a tenant.
+pub fn auto_reply(tenant: &Tenant) -> String {
+    format!("thanks for reaching us\n- team {}", tenant.name)
 }
 
 #[cfg(test)]
@@ -68,11 +78,12 @@ mod tests {
 
     use super::*;
     use crate::load::Sent;
-    use crate::webhooks::wa_id;
+    use crate::requests::wa_id;
+    use crate::runtime::tests::tenant;
 
     #[test]
     fn lost_repeated_and_strange_replies_are_told() {
-        let audience = Audience { numbers: vec!["10".to_owned(), "20".to_owned()], contacts: 2, connections: 1 };
+        let audience = Audience { tenants: vec![tenant(0), tenant(1)], first: 0, contacts: 2, connections: 1 };
         let start = Instant::now();
         // Contacts 0, 1 and 0 again, a second apart.
         let sent = |n| Sent { start: start + Duration::from_secs(n), answered: Duration::ZERO };
@@ -80,7 +91,7 @@ mod tests {
         let reply = |contact: usize, id: &str, at| Accepted {
             seq: 1,
             wamid: "w".to_owned(),
-            phone_number_id: audience.number(contact).to_owned(),
+            phone_number_id: audience.tenant(contact).number.clone(),
             to: wa_id(contact),
             callback_data: Some(id.to_owned()),
             token: "t".to_owned(),
@@ -95,13 +106,13 @@ mod tests {
             ("sent twice", vec![reply(0, "a", 1), reply(0, "a", 2), reply(1, "b", 2)], [2, 1, 1, 0]),
             ("answered twice", vec![reply(1, "b", 2), reply(1, "x", 2)], [1, 2, 1, 0]),
             ("another text", vec![other_text], [0, 3, 0, 1]),
-            ("to nobody", vec![reply(2, "a", 1)], [0, 3, 0, 1]),
+            ("to others", vec![reply(2, "a", 1)], [0, 3, 0, 0]),
         ];
         for (name, accepted, expected) in cases {
-            let found = account(&audience, &posted, &accepted);
+            let found = account(&audience, &posted, &accepted, auto_reply);
             assert_eq!([found.times.count(), found.lost, found.repeated, found.strange], expected, "{name}");
         }
-        let found = account(&audience, &posted, &[reply(0, "a", 1), reply(0, "c", 5)]);
+        let found = account(&audience, &posted, &[reply(0, "a", 1), reply(0, "c", 5)], auto_reply);
         assert_eq!(found.times.quantile(1.0), Duration::from_secs(3));
     }
 }
