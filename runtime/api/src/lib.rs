@@ -82,7 +82,7 @@ impl Api {
         let Ground { store, ingest, library, shared, master_key, verify_token, delivery, lease } = ground;
         let sizes = Sizes { batch: 256, queue: 10_000, writers: 1 };
         let writer = store.clone();
-        let sends = GroupCommit::start(sizes, move |requests: Vec<_>| {
+        let sends = GroupCommit::start(sizes, &store.turns, move |requests: Vec<_>| {
             let (store, delivery) = (writer.clone(), delivery.clone());
             Box::pin(async move { enqueue(&store, &delivery, &requests, lease).await })
         });

@@ -70,7 +70,7 @@ pub async fn run(
 ) -> Result<(), graph::Error> {
     let sizes = Sizes { batch: BATCH, queue: BATCH * 4, writers: 1 };
     let writer = store.clone();
-    let settlements = GroupCommit::start(sizes, move |batch: Vec<_>| {
+    let settlements = GroupCommit::start(sizes, &store.turns, move |batch: Vec<_>| {
         let store = writer.clone();
         Box::pin(async move { store.settle(&batch).await })
     });

@@ -74,7 +74,7 @@ pub async fn run(
 ) {
     let sizes = Sizes { batch: BATCH, queue: BATCH, writers: 1 };
     let (writer, lease) = (store.clone(), settings.lease);
-    let commits = GroupCommit::start(sizes, move |batch: Vec<_>| {
+    let commits = GroupCommit::start(sizes, &store.turns, move |batch: Vec<_>| {
         let (store, delivery) = (writer.clone(), delivery.clone());
         Box::pin(async move { commit(&store, &delivery, &batch, lease).await })
     });

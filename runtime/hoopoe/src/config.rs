@@ -63,6 +63,8 @@ pub struct Config {
     pub database_url: SecretString,
     /// `DATABASE_CONNECTIONS`.
     pub database_connections: u32,
+    /// `DATABASE_WRITERS`.
+    pub database_writers: usize,
     /// `REDIS_URL`; absent when this is the only process, or may find others' work by polling.
     pub redis: Option<Address>,
     /// `APP_SECRET`; absent in development only.
@@ -159,6 +161,7 @@ impl Config {
             listen: SocketAddr::new(host, port),
             database_url: values.database_url()?,
             database_connections: values.at_least_one("DATABASE_CONNECTIONS", "16")?,
+            database_writers: values.at_least_one("DATABASE_WRITERS", "2")?,
             redis: values.redis()?,
             app_secret,
             verify_token: values.secret("VERIFY_TOKEN", "set it to the verify token that you give Meta")?,
@@ -167,12 +170,12 @@ impl Config {
             graph_version: values.version("WHATSAPP_API_VERSION", "v23.0")?,
             graph_connect_timeout: values.duration("GRAPH_CONNECT_TIMEOUT", "5s")?,
             graph_timeout: values.duration("GRAPH_TIMEOUT", "15s")?,
-            delivery_concurrency: values.at_least_one("DELIVERY_CONCURRENCY", "1024")?,
+            delivery_concurrency: values.at_least_one("DELIVERY_CONCURRENCY", "4096")?,
             delivery_retries: values.parse("DELIVERY_RETRIES", "5", "a number of retries")?,
             rates: rates(&values)?,
             message_validity: values.days("MESSAGE_VALIDITY", "1d")?,
             unknown_outcome_wait: values.span("UNKNOWN_OUTCOME_WAIT", "30s")?,
-            flow_concurrency: values.at_least_one("FLOW_CONCURRENCY", "128")?,
+            flow_concurrency: values.at_least_one("FLOW_CONCURRENCY", "1024")?,
             flow_retries: values.parse("FLOW_RETRIES", "5", "a number of retries")?,
             flow_failures_to_pause: values.parse(
                 "FLOW_FAILURES_TO_PAUSE",

@@ -14,6 +14,9 @@ use hoopoe_runtime::{Config, Options, Roles, Running, telemetry};
 use hoopoe_sandbox::compile::{CompileLimits, Compiler};
 use tokio::signal::unix::{SignalKind, signal};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Plugins that are compiled at the same time.
 const COMPILERS: usize = 2;
 

@@ -79,6 +79,7 @@ impl Running {
         let settings = StoreSettings {
             url: config.database_url.expose_secret().to_owned(),
             connections: config.database_connections,
+            writers: config.database_writers,
             acquire_timeout: CONNECTION_PATIENCE,
         };
         let given_time = options.ambient.is_some();

@@ -88,7 +88,7 @@ impl Ingest {
     pub fn start(store: Store, app_secret: Option<SecretString>, flows: Gate<Born>, lease: TimeDelta) -> Self {
         let sizes = Sizes { batch: BATCH, queue: WAITING, writers: WRITERS };
         let writer = store.clone();
-        let journal = GroupCommit::start(sizes, move |arrivals: Vec<_>| {
+        let journal = GroupCommit::start(sizes, &store.turns, move |arrivals: Vec<_>| {
             let (store, flows) = (writer.clone(), flows.clone());
             Box::pin(async move { append(&store, &flows, &arrivals, lease).await })
         });

@@ -78,7 +78,7 @@ pub async fn run(
     let client = Client::new(rules.clone(), Arc::new(System))?;
     let sizes = Sizes { batch: BATCH, queue: settings.concurrency.max(1), writers: 1 };
     let writer = store.clone();
-    let answers = GroupCommit::start(sizes, move |batch: Vec<_>| {
+    let answers = GroupCommit::start(sizes, &store.turns, move |batch: Vec<_>| {
         let store = writer.clone();
         Box::pin(async move { store.settle_calls(&batch).await })
     });

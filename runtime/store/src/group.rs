@@ -1,6 +1,9 @@
 //! Group commit: whatever waits when a writer becomes free goes into one transaction, so concurrent callers share
 //! its statements and its flush. There is no linger: a lone item is written at once.
 //!
+//! All groups of a process take [`Turns`]: while one writes, what the others will write gathers. So the busier the
+//! database, the larger the batches, and the fewer statements and flushes a message costs.
+//!
 //! In: items, one caller each. Out: each item's own result. What can fail: a full queue (the caller sheds load), the
 //! database being away (all of the batch fail at once), and a bad row, which is found by bisection and fails alone.
 
@@ -8,7 +11,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use crate::error::{Error, Fault};
 
@@ -42,6 +45,17 @@ pub struct Sizes {
     pub writers: usize,
 }
 
+/// The right to write, shared by all groups of a process; first come, first served. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Turns(Arc<Semaphore>);
+
+impl Turns {
+    /// For `writers` transactions at the same time, over all groups.
+    pub fn new(writers: usize) -> Self {
+        Self(Arc::new(Semaphore::new(writers.max(1))))
+    }
+}
+
 type Write<T, R> = Arc<dyn Fn(Vec<Arc<T>>) -> BoxFuture<'static, Result<Vec<R>, sqlx::Error>> + Send + Sync>;
 
 impl<T, R> GroupCommit<T, R>
@@ -51,7 +65,7 @@ where
 {
     /// Starts the writers; they end when the last clone is dropped. `write` commits its items in one transaction and
     /// gives one result for each, in their order.
-    pub fn start<W>(sizes: Sizes, write: W) -> Self
+    pub fn start<W>(sizes: Sizes, turns: &Turns, write: W) -> Self
     where
         W: Fn(Vec<Arc<T>>) -> BoxFuture<'static, Result<Vec<R>, sqlx::Error>> + Send + Sync + 'static,
     {
@@ -59,11 +73,11 @@ where
         let waiting = Arc::new(Mutex::new(waiting));
         let write: Write<T, R> = Arc::new(write);
         for _ in 0..sizes.writers {
-            let (waiting, write) = (waiting.clone(), write.clone());
+            let (waiting, write, turns) = (waiting.clone(), write.clone(), turns.clone());
             tokio::spawn(async move {
-                let mut batch = Vec::new();
-                while waiting.lock().await.recv_many(&mut batch, sizes.batch).await > 0 {
-                    commit(&write, std::mem::take(&mut batch)).await;
+                while let Some((batch, turn)) = gather(&waiting, sizes.batch, &turns).await {
+                    commit(&write, batch).await;
+                    drop(turn);
                 }
             });
         }
@@ -86,6 +100,25 @@ where
         self.queue.send(Entry { item: item.into(), answer }).await.map_err(|_| Error::Stopped)?;
         Answer(receiver).committed().await
     }
+}
+
+/// Waits for an item and for the turn; gives everything that has come by then, `most` at the most. `None` when nobody is
+/// left who could submit.
+async fn gather<'a, T, R>(
+    waiting: &Mutex<mpsc::Receiver<Entry<T, R>>>,
+    most: usize,
+    turns: &'a Turns,
+) -> Option<(Vec<Entry<T, R>>, SemaphorePermit<'a>)> {
+    let mut waiting = waiting.lock().await;
+    let mut batch = vec![waiting.recv().await?];
+    // Never closed.
+    let turn = turns.0.acquire().await.ok()?;
+    while batch.len() < most
+        && let Ok(entry) = waiting.try_recv()
+    {
+        batch.push(entry);
+    }
+    Some((batch, turn))
 }
 
 /// The result of one item, to come.
@@ -149,16 +182,22 @@ mod tests {
     async fn a_bad_row_fails_alone_and_order_is_kept() {
         let written = Arc::new(std::sync::Mutex::new(Vec::new()));
         let log = written.clone();
-        let group = GroupCommit::start(Sizes { batch: 64, queue: 64, writers: 1 }, move |items: Vec<Arc<u32>>| {
-            let log = log.clone();
-            Box::pin(async move {
-                if items.iter().any(|item| **item == 13) {
-                    return Err(decode_error());
-                }
-                log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(items.iter().map(|item| **item));
-                Ok(items.iter().map(|item| **item * 2).collect())
-            })
-        });
+        let group = GroupCommit::start(
+            Sizes { batch: 64, queue: 64, writers: 1 },
+            &Turns::new(1),
+            move |items: Vec<Arc<u32>>| {
+                let log = log.clone();
+                Box::pin(async move {
+                    if items.iter().any(|item| **item == 13) {
+                        return Err(decode_error());
+                    }
+                    log.lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                        .extend(items.iter().map(|item| **item));
+                    Ok(items.iter().map(|item| **item * 2).collect())
+                })
+            },
+        );
         let answers: Vec<_> = (0..40).map(|n| group.submit(n).expect("room")).collect();
         for (n, answer) in (0u32..).zip(answers) {
             match answer.committed().await {
@@ -172,7 +211,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_refuses_at_once() {
-        let group = GroupCommit::<u32, ()>::start(Sizes { batch: 1, queue: 2, writers: 1 }, |_| {
+        let group = GroupCommit::<u32, ()>::start(Sizes { batch: 1, queue: 2, writers: 1 }, &Turns::new(1), |_| {
             Box::pin(std::future::pending())
         });
         let _waiting = (group.submit(1).expect("room"), group.submit(2).expect("room"));

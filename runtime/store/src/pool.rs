@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, PgPool};
 
 use crate::ambient::Ambient;
 use crate::contacts;
+use crate::group::Turns;
 use crate::lanes::Rotation;
 
 /// How to connect.
@@ -18,6 +19,8 @@ pub struct Settings {
     pub url: String,
     /// Most connections of this process.
     pub connections: u32,
+    /// Transactions of group commits at the same time.
+    pub writers: usize,
     /// How long a request waits for a connection before it fails.
     pub acquire_timeout: Duration,
 }
@@ -31,6 +34,8 @@ pub struct Store {
     pub ambient: Ambient,
     /// Signals to the stages.
     pub wakes: Arc<crate::Wakes>,
+    /// Of all group commits.
+    pub turns: Turns,
     pub(crate) contacts: Arc<contacts::Cache>,
     pub(crate) rotation: Arc<Rotation>,
 }
@@ -62,7 +67,8 @@ impl Store {
             // cost a round trip per transaction.
             .test_before_acquire(false)
             .connect_lazy_with(options);
-        Ok(Self { pool, ambient, wakes: Arc::default(), contacts: Arc::default(), rotation: Arc::default() })
+        let turns = Turns::new(settings.writers);
+        Ok(Self { pool, ambient, wakes: Arc::default(), turns, contacts: Arc::default(), rotation: Arc::default() })
     }
 
     /// Applies the migrations that are missing, under an advisory lock, so that several processes may start at once.

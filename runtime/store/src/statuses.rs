@@ -84,7 +84,7 @@ async fn by_metas_id(
     if statuses.is_empty() {
         return Ok(HashMap::new());
     }
-    // Index messages_wa_message_id, then primary keys.
+    // Index messages_metas_id, then primary keys.
     let rows = sqlx::query_as!(
         Row,
         r#"select k.place as "place!", m.tenant_id as "tenant_id!", m.id as "id!",

@@ -107,6 +107,7 @@ async fn template(admin: &mut PgConnection, server: &PgConnectOptions) -> String
         let settings = hoopoe_store::Settings {
             url: server.clone().database(&draft).to_url_lossy().to_string(),
             connections: 1,
+            writers: 1,
             acquire_timeout: Duration::from_secs(10),
         };
         let store = Store::connect(&settings, Ambient::system()).unwrap();

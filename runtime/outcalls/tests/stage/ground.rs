@@ -54,7 +54,8 @@ impl Ground {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let db = Database::create().await;
         let ambient = Ambient::manual(DateTime::from_timestamp(1_767_225_600, 0).unwrap(), 1);
-        let settings = StoreSettings { url: db.url.clone(), connections: 4, acquire_timeout: Duration::from_secs(10) };
+        let settings =
+            StoreSettings { url: db.url.clone(), connections: 4, writers: 1, acquire_timeout: Duration::from_secs(10) };
         let store = Store::connect(&settings, ambient).unwrap();
         Self { db, store, server: Server::start().await, stop: CancellationToken::new(), stage: None }
     }

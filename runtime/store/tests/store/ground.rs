@@ -130,14 +130,15 @@ impl Ground {
 }
 
 fn process(db: &Database, ambient: &Ambient) -> Store {
-    let settings = Settings { url: db.url.clone(), connections: 3, acquire_timeout: Duration::from_secs(10) };
+    let settings =
+        Settings { url: db.url.clone(), connections: 3, writers: 1, acquire_timeout: Duration::from_secs(10) };
     Store::connect(&settings, ambient.clone()).unwrap()
 }
 
 /// The journal's writer of a process.
 pub fn journal(store: &Store, batch: usize) -> GroupCommit<Arrival, Kept> {
-    let store = store.clone();
-    GroupCommit::start(Sizes { batch, queue: 10_000, writers: 1 }, move |arrivals: Vec<_>| {
+    let (store, turns) = (store.clone(), store.turns.clone());
+    GroupCommit::start(Sizes { batch, queue: 10_000, writers: 1 }, &turns, move |arrivals: Vec<_>| {
         let store = store.clone();
         Box::pin(async move { Ok(store.append(&arrivals, Births::NONE).await?.kept) })
     })
