@@ -6,8 +6,11 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
+use hoopoe_telemetry::metrics::WriterMeters;
+use hoopoe_telemetry::metrics::labels::Writer;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::error::{Error, Fault};
@@ -18,11 +21,12 @@ const RETRIES: u32 = 5;
 /// A queue in front of one transaction at a time per writer.
 pub struct GroupCommit<T, R> {
     queue: mpsc::Sender<Entry<T, R>>,
+    meters: WriterMeters,
 }
 
 impl<T, R> Clone for GroupCommit<T, R> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone() }
+        Self { queue: self.queue.clone(), meters: self.meters.clone() }
     }
 }
 
@@ -49,25 +53,26 @@ where
     T: Debug + Send + Sync + 'static,
     R: Send + 'static,
 {
-    /// Starts the writers; they end when the last clone is dropped. `write` commits its items in one transaction and
+    /// Starts the writers; they end when the last clone is dropped. `name` is theirs in metrics. `write` commits its items in one transaction and
     /// gives one result for each, in their order.
-    pub fn start<W>(sizes: Sizes, write: W) -> Self
+    pub fn start<W>(name: Writer, sizes: Sizes, write: W) -> Self
     where
         W: Fn(Vec<Arc<T>>) -> BoxFuture<'static, Result<Vec<R>, sqlx::Error>> + Send + Sync + 'static,
     {
         let (queue, waiting) = mpsc::channel(sizes.queue);
         let waiting = Arc::new(Mutex::new(waiting));
         let write: Write<T, R> = Arc::new(write);
+        let meters = WriterMeters::of(name);
         for _ in 0..sizes.writers {
-            let (waiting, write) = (waiting.clone(), write.clone());
+            let (waiting, write, meters) = (waiting.clone(), write.clone(), meters.clone());
             tokio::spawn(async move {
                 let mut batch = Vec::new();
                 while waiting.lock().await.recv_many(&mut batch, sizes.batch).await > 0 {
-                    commit(&write, std::mem::take(&mut batch)).await;
+                    commit(&write, &meters, std::mem::take(&mut batch)).await;
                 }
             });
         }
-        Self { queue }
+        Self { queue, meters }
     }
 
     /// Submits one item without waiting for room; the answer comes after the commit.
@@ -75,7 +80,10 @@ where
         let (answer, receiver) = oneshot::channel();
         match self.queue.try_send(Entry { item: item.into(), answer }) {
             Ok(()) => Ok(Answer(receiver)),
-            Err(mpsc::error::TrySendError::Full(_)) => Err(Error::Overloaded),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.meters.shed.inc();
+                Err(Error::Overloaded)
+            }
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Error::Stopped),
         }
     }
@@ -99,13 +107,13 @@ impl<R> Answer<R> {
 }
 
 /// Commits the batch, or, when a row of it is bad, its halves one after the other, so that order is kept.
-fn commit<T, R>(write: &Write<T, R>, mut batch: Vec<Entry<T, R>>) -> BoxFuture<'_, ()>
+fn commit<'a, T, R>(write: &'a Write<T, R>, meters: &'a WriterMeters, mut batch: Vec<Entry<T, R>>) -> BoxFuture<'a, ()>
 where
     T: Debug + Send + Sync + 'static,
     R: Send + 'static,
 {
     Box::pin(async move {
-        match attempt(write, &batch).await {
+        match attempt(write, meters, &batch).await {
             Ok(results) => {
                 for (entry, result) in batch.into_iter().zip(results) {
                     // A caller that has gone away has lost its answer, not its item.
@@ -113,9 +121,10 @@ where
                 }
             }
             Err(error) if Fault::of(&error) == Fault::Data && batch.len() > 1 => {
+                meters.bisections.inc();
                 let second = batch.split_off(batch.len() / 2);
-                commit(write, batch).await;
-                commit(write, second).await;
+                commit(write, meters, batch).await;
+                commit(write, meters, second).await;
             }
             Err(error) => {
                 let error = Arc::new(error);
@@ -127,12 +136,24 @@ where
     })
 }
 
-async fn attempt<T, R>(write: &Write<T, R>, batch: &[Entry<T, R>]) -> Result<Vec<R>, sqlx::Error> {
+async fn attempt<T, R>(
+    write: &Write<T, R>,
+    meters: &WriterMeters,
+    batch: &[Entry<T, R>],
+) -> Result<Vec<R>, sqlx::Error> {
     let mut tries = 0;
+    let start = Instant::now();
     loop {
         match write(batch.iter().map(|entry| entry.item.clone()).collect()).await {
-            Err(error) if Fault::of(&error) == Fault::Conflict && tries < RETRIES => tries += 1,
-            result => return result,
+            Err(error) if Fault::of(&error) == Fault::Conflict && tries < RETRIES => {
+                meters.conflicts.inc();
+                tries += 1;
+            }
+            Ok(results) => {
+                meters.committed(batch.len(), start.elapsed());
+                return Ok(results);
+            }
+            failed => return failed,
         }
     }
 }
@@ -149,16 +170,22 @@ mod tests {
     async fn a_bad_row_fails_alone_and_order_is_kept() {
         let written = Arc::new(std::sync::Mutex::new(Vec::new()));
         let log = written.clone();
-        let group = GroupCommit::start(Sizes { batch: 64, queue: 64, writers: 1 }, move |items: Vec<Arc<u32>>| {
-            let log = log.clone();
-            Box::pin(async move {
-                if items.iter().any(|item| **item == 13) {
-                    return Err(decode_error());
-                }
-                log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(items.iter().map(|item| **item));
-                Ok(items.iter().map(|item| **item * 2).collect())
-            })
-        });
+        let group = GroupCommit::start(
+            Writer::Journal,
+            Sizes { batch: 64, queue: 64, writers: 1 },
+            move |items: Vec<Arc<u32>>| {
+                let log = log.clone();
+                Box::pin(async move {
+                    if items.iter().any(|item| **item == 13) {
+                        return Err(decode_error());
+                    }
+                    log.lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                        .extend(items.iter().map(|item| **item));
+                    Ok(items.iter().map(|item| **item * 2).collect())
+                })
+            },
+        );
         let answers: Vec<_> = (0..40).map(|n| group.submit(n).expect("room")).collect();
         for (n, answer) in (0u32..).zip(answers) {
             match answer.committed().await {
@@ -172,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_refuses_at_once() {
-        let group = GroupCommit::<u32, ()>::start(Sizes { batch: 1, queue: 2, writers: 1 }, |_| {
+        let group = GroupCommit::<u32, ()>::start(Writer::Journal, Sizes { batch: 1, queue: 2, writers: 1 }, |_| {
             Box::pin(std::future::pending())
         });
         let _waiting = (group.submit(1).expect("room"), group.submit(2).expect("room"));
