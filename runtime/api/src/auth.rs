@@ -50,7 +50,7 @@ impl FromRequestParts<Api> for ForTenant {
     }
 }
 
-fn bearer(parts: &Parts) -> Result<SecretString, ApiError> {
+pub(crate) fn bearer(parts: &Parts) -> Result<SecretString, ApiError> {
     let missing = || unauthorized("no key; send Authorization: Bearer <key>");
     let value = parts.headers.get(AUTHORIZATION).ok_or_else(missing)?.to_str().map_err(|_| missing())?;
     let (scheme, key) = value.split_once(' ').ok_or_else(missing)?;

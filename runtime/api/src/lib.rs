@@ -13,6 +13,7 @@ mod flows;
 mod health;
 mod json;
 mod messages;
+mod metrics;
 mod page;
 mod plugins;
 mod runs;
@@ -21,6 +22,7 @@ mod send_batch;
 mod send_template;
 mod templates;
 mod tenants;
+mod trace;
 mod webhook;
 
 use std::sync::Arc;
@@ -38,11 +40,13 @@ use hoopoe_store::group::{GroupCommit, Sizes};
 use hoopoe_store::lanes::Births;
 use hoopoe_store::outbound::{Queued, SendRequest};
 use hoopoe_store::{SqlError, Store};
+use hoopoe_telemetry::metrics::labels::Writer;
 use secrecy::SecretString;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use docs::openapi;
+pub use metrics::{Scrape, metrics_router};
 
 /// What the handlers need. Cheap to clone.
 #[derive(Clone)]
@@ -82,7 +86,7 @@ impl Api {
         let Ground { store, ingest, library, shared, master_key, verify_token, delivery, lease } = ground;
         let sizes = Sizes { batch: 256, queue: 10_000, writers: 1 };
         let writer = store.clone();
-        let sends = GroupCommit::start(sizes, &store.turns, move |requests: Vec<_>| {
+        let sends = GroupCommit::start(Writer::Sends, sizes, &store.turns, move |requests: Vec<_>| {
             let (store, delivery) = (writer.clone(), delivery.clone());
             Box::pin(async move { enqueue(&store, &delivery, &requests, lease).await })
         });

@@ -8,6 +8,7 @@ use hoopoe_protocol::phone;
 use hoopoe_store::contacts::Party;
 use hoopoe_store::group::Answer;
 use hoopoe_store::outbound::{Outbound, Queued, SendRequest};
+use hoopoe_telemetry::trace::TraceContext;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -17,6 +18,7 @@ use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, bad_request, conflict, invalid_field};
 use crate::json::Json;
+use crate::trace::Sending;
 
 /// Priority of a single send: behind what flows answer, before bulk.
 pub const SINGLE: i16 = 1;
@@ -62,7 +64,7 @@ pub struct SendBody {
 #[serde(rename_all = "camelCase")]
 pub struct Accepted {
     /// The message: `GET /tenants/{id}/messages/{message id}` tells how it fares.
-    id: Uuid,
+    pub id: Uuid,
     /// `queued`.
     status: &'static str,
     /// The recipient, as Meta will be told.
@@ -87,12 +89,16 @@ pub struct Accepted {
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn send(
     ForTenant(tenant_id): ForTenant,
+    Sending(mut span): Sending,
     State(api): State<Api>,
     Json(body): Json<SendBody>,
 ) -> Result<(StatusCode, axum::Json<Accepted>), ApiError> {
-    let (address, payload) = body.checked()?;
+    span.set("hoopoe.tenant.id", tenant_id);
+    let (mut address, payload) = body.checked()?;
+    address.trace = span.context();
     let channel_id = channel(&api, tenant_id, address.from.as_deref()).await?;
     let accepted = submit(&api, (tenant_id, channel_id), address, payload, SINGLE)?.committed().await?;
+    span.set("hoopoe.message.id", accepted.id);
     Ok((StatusCode::ACCEPTED, axum::Json(accepted)))
 }
 
@@ -126,6 +132,8 @@ pub struct Addressed {
     idempotency_key: Option<String>,
     validity: Option<TimeDelta>,
     max_attempts: Option<i32>,
+    /// The request's.
+    pub trace: Option<TraceContext>,
 }
 
 impl Addressed {
@@ -133,7 +141,7 @@ impl Addressed {
     pub fn check(to: &str, from: Option<String>, idempotency_key: Option<String>) -> Result<Self, ApiError> {
         let (wa_id, user_id) = recipient(to)?;
         let idempotency_key = idempotency_key.map(checked_key).transpose()?;
-        Ok(Self { wa_id, user_id, from, idempotency_key, validity: None, max_attempts: None })
+        Ok(Self { wa_id, user_id, from, idempotency_key, validity: None, max_attempts: None, trace: None })
     }
 }
 
@@ -158,7 +166,7 @@ pub fn submit(
     payload: Value,
     priority: i16,
 ) -> Result<Submitted, ApiError> {
-    let Addressed { wa_id, user_id, from: _, idempotency_key, validity, max_attempts } = address;
+    let Addressed { wa_id, user_id, from: _, idempotency_key, validity, max_attempts, trace } = address;
     let (id, now) = (api.store.ambient.id(), api.store.ambient.now());
     let kind = payload.get("type").and_then(Value::as_str).unwrap_or("unknown").to_owned();
     let to = wa_id.clone().or(user_id.clone()).unwrap_or_default();
@@ -173,6 +181,7 @@ pub fn submit(
             event_id: None,
             expires_at: validity.map(|validity| now + validity),
             max_attempts,
+            trace,
         },
         priority,
     };

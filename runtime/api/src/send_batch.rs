@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use axum::extract::State;
+use hoopoe_telemetry::trace::TraceContext;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -12,6 +13,7 @@ use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, invalid_field};
 use crate::json::Json;
 use crate::send::{Accepted, SendBody, Submitted, channel, submit};
+use crate::trace::Sending;
 
 /// Messages of one request.
 const MOST: usize = 1_000;
@@ -56,6 +58,7 @@ pub struct ItemResult {
         (status = 503, body = ErrorBody)))]
 pub async fn send_batch(
     ForTenant(tenant_id): ForTenant,
+    Sending(mut span): Sending,
     State(api): State<Api>,
     Json(body): Json<BatchBody>,
 ) -> Result<axum::Json<BatchResult>, ApiError> {
@@ -63,10 +66,12 @@ pub async fn send_batch(
     if !(1..=MOST).contains(&count) {
         return Err(invalid_field("messages", format!("it has {count}; give it 1 to {MOST}")));
     }
+    span.set("hoopoe.tenant.id", tenant_id);
+    span.set_number("hoopoe.messages", count as i64);
     let mut channels: HashMap<Option<String>, Uuid> = HashMap::new();
     let mut submitted = Vec::with_capacity(count);
     for message in body.messages {
-        submitted.push(begin(&api, tenant_id, message, &mut channels).await);
+        submitted.push(begin(&api, tenant_id, message, &mut channels, span.context()).await);
     }
     let mut results = Vec::with_capacity(count);
     for one in submitted {
@@ -92,8 +97,10 @@ async fn begin(
     tenant_id: Uuid,
     message: SendBody,
     channels: &mut HashMap<Option<String>, Uuid>,
+    trace: Option<TraceContext>,
 ) -> Result<Submitted, ApiError> {
-    let (address, payload) = message.checked()?;
+    let (mut address, payload) = message.checked()?;
+    address.trace = trace;
     let channel_id = match channels.get(&address.from) {
         Some(channel_id) => *channel_id,
         None => {

@@ -13,6 +13,7 @@ use crate::error::{ApiError, ErrorBody, bad_request, busy, invalid_field, tenant
 use crate::json::Json;
 use crate::send::{Accepted, Addressed, SINGLE, channel, submit};
 use crate::templates::no_template;
+use crate::trace::Sending;
 
 /// A template to send.
 #[derive(Deserialize, ToSchema)]
@@ -58,11 +59,14 @@ pub struct SendTemplateBody {
         (status = 503, body = ErrorBody)))]
 pub async fn send_template(
     ForTenant(tenant_id): ForTenant,
+    Sending(mut span): Sending,
     State(api): State<Api>,
     Json(body): Json<SendTemplateBody>,
 ) -> Result<(StatusCode, axum::Json<Accepted>), ApiError> {
     let variables = values(body.variables)?;
-    let address = Addressed::check(&body.to, body.from, body.idempotency_key)?;
+    span.set("hoopoe.tenant.id", tenant_id);
+    let mut address = Addressed::check(&body.to, body.from, body.idempotency_key)?;
+    address.trace = span.context();
     let tenant = api.store.tenant(tenant_id).await?.ok_or_else(|| tenant_not_found(&tenant_id.to_string()))?;
     let (key, language) = (&body.template_key, body.language.as_deref());
     let now = api.store.ambient.now();
@@ -71,6 +75,7 @@ pub async fn send_template(
     let payload = content.payload(None).map_err(|invalid| bad_request(invalid.to_string()))?;
     let channel_id = channel(&api, tenant_id, address.from.as_deref()).await?;
     let accepted = submit(&api, (tenant_id, channel_id), address, payload, SINGLE)?.committed().await?;
+    span.set("hoopoe.message.id", accepted.id);
     Ok((StatusCode::ACCEPTED, axum::Json(accepted)))
 }
 

@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, bad_request, forbidden, unauthorized};
 use crate::json;
+use crate::trace::traceparent;
 
 /// Largest webhook, in bytes (Meta: up to 3 MB).
 pub const LARGEST: usize = 3 * 1024 * 1024;
@@ -74,7 +75,8 @@ pub async fn receive(
 ) -> Result<Json<ReceiptBody>, ApiError> {
     let body = json::bytes(request, &api, LARGEST).await?;
     let signature = headers.get("x-hub-signature-256").map(|value| value.to_str().unwrap_or("not ASCII"));
-    let Receipt { new, repeated, unrouted } = api.ingest.receive(&body, signature).await.map_err(refusal)?;
+    let Receipt { new, repeated, unrouted } =
+        api.ingest.receive(&body, signature, traceparent(&headers)).await.map_err(refusal)?;
     crash_point("webhook.committed");
     Ok(Json(ReceiptBody { ok: true, new, repeated, unrouted }))
 }

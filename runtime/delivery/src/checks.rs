@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_store::channels::TemplateSuspension;
 use hoopoe_store::deliveries::{Delivery, Verdict};
+use hoopoe_telemetry::metrics;
 use serde_json::{Value, json};
 
 use crate::Deliveries;
@@ -55,6 +56,7 @@ impl Deliveries {
         if !sender.is_mock()
             && let Some(at) = self.pace.take(delivery, &sender).await
         {
+            metrics().rate_limit_wait.observe((at - now).as_seconds_f64().max(0.0));
             return Err(Verdict::Postponed { at, error: None });
         }
         Ok(sender)

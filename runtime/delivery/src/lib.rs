@@ -6,6 +6,7 @@
 
 mod checks;
 mod graph;
+mod observe;
 mod pace;
 mod senders;
 mod verdict;
@@ -24,6 +25,9 @@ use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
 use hoopoe_store::fault::crash_point;
 use hoopoe_store::group::{GroupCommit, Sizes};
 use hoopoe_store::lanes::{self, Claim, Lease};
+use hoopoe_telemetry::metrics;
+use hoopoe_telemetry::metrics::labels::{self, Writer};
+use hoopoe_telemetry::trace::Span;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -70,7 +74,7 @@ pub async fn run(
 ) -> Result<(), graph::Error> {
     let sizes = Sizes { batch: BATCH, queue: BATCH * 4, writers: 1 };
     let writer = store.clone();
-    let settlements = GroupCommit::start(sizes, &store.turns, move |batch: Vec<_>| {
+    let settlements = GroupCommit::start(Writer::Settlements, sizes, &store.turns, move |batch: Vec<_>| {
         let store = writer.clone();
         Box::pin(async move { store.settle(&batch).await })
     });
@@ -141,19 +145,22 @@ impl Stage for Deliveries {
 
     async fn work(&self, delivery: Delivery) {
         let (tenant, message) = (delivery.lease.lane.tenant_id, delivery.message_id);
+        let mut span = observe::begin(&delivery);
         let verdict = match self.check(&delivery, self.store.ambient.now()).await {
             Ok(_) if self.store.ambient.now() >= delivery.until => {
                 // This process was held up, and somebody else may be sending it by now.
                 tracing::warn!(%tenant, %message, attempt = delivery.attempt,
                     "the lease was over before the request went out; it does not go");
+                metrics().lanes_lost.of(labels::Stage::Delivery).inc();
                 return;
             }
-            Ok(sender) => self.attempt(&delivery, &sender).await,
+            Ok(sender) => self.attempt(&delivery, &sender, &span).await,
             Err(verdict) => verdict,
         };
         if let Verdict::Dead { error } = &verdict {
             tracing::error!(%tenant, %message, attempt = delivery.attempt, error, "a message was given up");
         }
+        observe::judged(&mut span, &verdict, &delivery, self.store.ambient.now());
         let attempts = delivery.attempt;
         self.settle(Settlement { lease: delivery.lease, message_id: message, attempts, verdict }.into()).await;
         crash_point("delivery.settled");
@@ -162,11 +169,14 @@ impl Stage for Deliveries {
 
 impl Deliveries {
     /// Makes one request and judges its outcome.
-    async fn attempt(&self, delivery: &Delivery, sender: &Sender) -> Verdict {
+    async fn attempt(&self, delivery: &Delivery, sender: &Sender, span: &Span) -> Verdict {
         let answer = if sender.is_mock() {
             Ok(format!("wamid.mock.{}", delivery.message_id))
         } else {
-            self.graph.send(delivery, sender).await
+            let request = observe::Request::begin(span);
+            let answer = self.graph.send(delivery, sender).await;
+            request.end(&answer);
+            answer
         };
         crash_point("delivery.called");
         let now = self.store.ambient.now();
@@ -210,6 +220,7 @@ impl Deliveries {
                     return;
                 }
                 Ok(false) => {
+                    metrics().lanes_lost.of(labels::Stage::Delivery).inc();
                     tracing::warn!(%tenant, %message, "the lane was taken over by another owner");
                     return;
                 }

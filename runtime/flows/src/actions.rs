@@ -147,6 +147,8 @@ impl Runner {
             event_id: Some(event.id),
             expires_at: None,
             max_attempts: None,
+            // The run's, when it is committed.
+            trace: None,
         })
     }
 

@@ -11,6 +11,7 @@ mod choice;
 mod configs;
 mod event;
 mod lane;
+mod observe;
 mod record;
 mod replay;
 mod run;
@@ -30,6 +31,8 @@ use hoopoe_store::flow_work::{Advance, Born, Work};
 use hoopoe_store::group::{GroupCommit, Sizes};
 use hoopoe_store::lanes::{self, Births, Claim, Lease};
 use hoopoe_store::{SqlError, Store};
+use hoopoe_telemetry::metrics;
+use hoopoe_telemetry::metrics::labels::{self, Writer};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -74,7 +77,7 @@ pub async fn run(
 ) {
     let sizes = Sizes { batch: BATCH, queue: BATCH, writers: 1 };
     let (writer, lease) = (store.clone(), settings.lease);
-    let commits = GroupCommit::start(sizes, &store.turns, move |batch: Vec<_>| {
+    let commits = GroupCommit::start(Writer::Runs, sizes, &store.turns, move |batch: Vec<_>| {
         let (store, delivery) = (writer.clone(), delivery.clone());
         Box::pin(async move { commit(&store, &delivery, &batch, lease).await })
     });
@@ -156,8 +159,11 @@ impl Stage for Flows {
         // When the commit does not happen the lease runs out and the events are run again, with the same result.
         match self.commits.write(advance).await {
             Ok(true) => {}
-            Ok(false) => tracing::warn!(tenant = %lane.tenant_id, contact = %lane.contact_id,
-                "the lane was taken over by another owner"),
+            Ok(false) => {
+                metrics().lanes_lost.of(labels::Stage::Flows).inc();
+                tracing::warn!(tenant = %lane.tenant_id, contact = %lane.contact_id,
+                    "the lane was taken over by another owner");
+            }
             Err(error) => tracing::warn!(tenant = %lane.tenant_id, contact = %lane.contact_id, %error,
                 "could not commit a flow's decisions; its events will be run again"),
         }

@@ -6,6 +6,8 @@ use hoopoe_sandbox::{Digest, Failure, Owner, Plugin, Run};
 use hoopoe_store::Store;
 use hoopoe_store::flow_work::{Advance, Event, Handled, NextState, State, Work};
 use hoopoe_store::plugins::Paused;
+use hoopoe_telemetry::metrics;
+use hoopoe_telemetry::trace::Span;
 use uuid::Uuid;
 
 use crate::actions::{Decisions, Refused};
@@ -14,7 +16,7 @@ use crate::choice::{Chosen, Unavailable};
 use crate::configs::Configs;
 use crate::lane::Lane;
 use crate::record::record;
-use crate::{Settings, event, trace};
+use crate::{Settings, event, observe, trace};
 use hoopoe_plugins::Library;
 
 /// Pause of an event whose plugin cannot be loaded now, or for which the sandbox had no room.
@@ -77,7 +79,9 @@ impl Runner {
     }
 
     async fn one(&self, tenant_id: Uuid, event: Event, attempt: i32, lane: &Lane) -> After {
+        let mut span = observe::begin(tenant_id, &event, attempt);
         if event.around.handed_off {
+            observe::ended(&mut span, "handed-off");
             return After::GoOn(record(None, event, attempt, None, ("handed-off", None)));
         }
         if event.around.flow.paused {
@@ -91,17 +95,21 @@ impl Runner {
                 return After::Again { at: self.now() + NOT_NOW, counted: None };
             }
             Err(Unavailable::Canary { digest, reason }) => {
+                observe::ended(&mut span, "canary-failed");
                 let failed = Failed { code: "canary-failed", reason };
                 self.judge(tenant_id, &event, digest, true, &failed).await;
                 let handled = record(None, event, attempt, None, ("canary-failed", Some(failed.reason)));
                 return After::Again { at: self.now(), counted: Some(handled) };
             }
             Err(Unavailable::State(reason)) => {
+                observe::ended(&mut span, "migration-failed");
                 tracing::warn!(tenant = %tenant_id, event = event.id, reason, "the flow failed");
                 return After::GoOn(record(None, event, attempt, None, ("migration-failed", Some(reason))));
             }
         };
+        observe::chosen(&mut span, &chosen.plugin);
         if !event::wants(&chosen.plugin, &event.kind) {
+            observe::ended(&mut span, "unwanted");
             return After::GoOn(record(Some(&chosen.plugin), event, attempt, None, ("unwanted", None)));
         }
         let config = match self.configs.get(tenant_id, event.around.flow.config_id).await {
@@ -113,8 +121,13 @@ impl Runner {
         };
         let (context, input) = event::contract(tenant_id, &event, attempt, &config);
         let owner = Owner(tenant_id.as_u128());
+        if attempt == 1 {
+            let waited = self.now() - event.received_at;
+            metrics().flow_wait.observe(waited.as_seconds_f64().max(0.0));
+        }
         let run = chosen.plugin.on_event(owner, context, input, chosen.state.clone()).await;
-        self.settle(tenant_id, event, attempt, (chosen, run), lane).await
+        observe::ran(&mut span, &run);
+        self.settle(tenant_id, event, attempt, (chosen, run), lane, &mut span).await
     }
 
     async fn settle(
@@ -124,18 +137,27 @@ impl Runner {
         attempt: i32,
         (chosen, run): (Chosen, Run),
         lane: &Lane,
+        span: &mut Span,
     ) -> After {
         let failed = match &run.result {
             Ok(outcome) => match self.decide(&outcome.actions, tenant_id, &event, lane).await {
-                Ok(decisions) => return After::GoOn(self.done(event, attempt, &chosen, &run, outcome, decisions)),
+                Ok(mut decisions) => {
+                    observe::ended(span, "done");
+                    decisions.messages.iter_mut().for_each(|message| message.trace = span.context());
+                    return After::GoOn(self.done(event, attempt, &chosen, &run, outcome, decisions));
+                }
                 Err(Refused::Later(error)) => {
                     tracing::warn!(tenant = %tenant_id, event = event.id, %error, "a decision cannot be carried out now");
                     return After::Again { at: self.now() + NOT_NOW, counted: None };
                 }
                 Err(Refused::Invalid { code, reason }) => Failed { code, reason },
             },
-            Err(Failure::Busy) => return After::Again { at: self.now() + NOT_NOW, counted: None },
+            Err(Failure::Busy) => {
+                observe::ended(span, "busy");
+                return After::Again { at: self.now() + NOT_NOW, counted: None };
+            }
             Err(Failure::Retry(reason)) if attempt <= self.settings.retries => {
+                observe::ended(span, "retry");
                 tracing::info!(tenant = %tenant_id, event = event.id, attempt, reason, "the flow asks for a retry");
                 let reason = Some(reason.clone());
                 let handled = record(Some(&chosen.plugin), event, attempt, Some((&run, &chosen)), ("retry", reason));
@@ -144,6 +166,7 @@ impl Runner {
             Err(Failure::Retry(reason)) => Failed { code: "retries-exhausted", reason: reason.clone() },
             Err(failure) => Failed { code: failure.code(), reason: failure.to_string() },
         };
+        observe::ended(span, failed.code);
         tracing::warn!(tenant = %tenant_id, event = event.id, attempt, code = failed.code, reason = failed.reason,
             "the flow failed");
         let keep = |code: &str, reason: String| {

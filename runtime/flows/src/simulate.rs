@@ -115,6 +115,7 @@ fn stored(input: Input) -> Event {
             tenant_name,
             flow: Flow { name: String::new(), digest: None, config_id: None, canary: None, paused: false },
         },
+        trace: None,
     }
 }
 

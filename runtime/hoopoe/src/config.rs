@@ -10,11 +10,14 @@ use chrono::TimeDelta;
 use hoopoe_delivery::Rates;
 use hoopoe_secrets::MasterKey;
 use hoopoe_shared::Address;
-use hoopoe_shared::limits::Limit;
+use hoopoe_telemetry::logs::Form;
+use hoopoe_telemetry::trace;
 use secrecy::SecretString;
 
+mod groups;
 mod values;
 
+use self::groups::{rates, traces};
 use self::values::{Values, wrong};
 
 /// What is wrong with the configuration.
@@ -119,6 +122,10 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// `LOG`.
     pub log: String,
+    /// `METRICS_ADDRESS`; absent when metrics are shown to the operator's key alone.
+    pub metrics: Option<SocketAddr>,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME` and `OTEL_TRACES_SAMPLER_ARG`; absent without an endpoint.
+    pub traces: Option<trace::Settings>,
 }
 
 impl Config {
@@ -193,6 +200,8 @@ impl Config {
             poll: values.duration("POLL_INTERVAL", "250ms")?,
             shutdown_grace: values.duration("SHUTDOWN_GRACE", "20s")?,
             log: values.get("LOG").unwrap_or("info").to_owned(),
+            metrics: values.address("METRICS_ADDRESS")?,
+            traces: traces(&values)?,
         };
         if config.lease_deadline <= config.graph_timeout {
             let advice = "it must be longer than GRAPH_TIMEOUT, or a message could get a second owner while it is sent";
@@ -204,19 +213,14 @@ impl Config {
         }
         Ok(config)
     }
-}
 
-/// Meta's limits, unless the operator knows others.
-fn rates(values: &Values<'_>) -> Result<Rates, Error> {
-    let period = values.duration("PAIR_PERIOD", "6s")?;
-    let burst: u32 = values.at_least_one("PAIR_BURST", "45")?;
-    let tenant: u32 = values.parse("TENANT_RATE", "0", "messages per second, 0 for no limit")?;
-    let number: u32 = values.at_least_one("NUMBER_RATE", "80")?;
-    Ok(Rates {
-        number: Limit::per_second(number.into()),
-        pair: Limit::new(1.0 / period.as_secs_f64(), burst.into()),
-        tenant: (tenant > 0).then(|| Limit::per_second(tenant.into())),
-    })
+    /// How log lines look.
+    pub fn log_form(&self) -> Form {
+        match self.environment {
+            Environment::Development => Form::Text,
+            Environment::Production => Form::Json,
+        }
+    }
 }
 
 /// Each user's own: another's folder could not be written to.
@@ -274,6 +278,8 @@ mod tests {
             ("LEASE_DEADLINE", "10s", "longer than GRAPH_TIMEOUT"),
             ("RUN_RETENTION", "7w", "up to 3650 days"),
             ("HTTP_ALLOW_PRIVATE", "maybe", "true or false"),
+            ("METRICS_ADDRESS", "9464", "127.0.0.1:9464"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "http or https address"),
         ];
         for (name, value, expected) in cases {
             let error = with(&[(name, value)]).err().map(|error| error.to_string()).unwrap_or_default();

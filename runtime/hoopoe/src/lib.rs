@@ -7,8 +7,7 @@ mod retention;
 mod roles;
 mod running;
 mod sharing;
-pub mod telemetry;
 
 pub use config::Config;
 pub use roles::{Role, Roles};
-pub use running::{Options, Running, StartError};
+pub use running::{Options, Running, StartError, install_tls};

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use hoopoe_cli::Host;
-use hoopoe_runtime::{Config, Options, Roles, Running, telemetry};
+use hoopoe_runtime::{Config, Options, Roles, Running};
 use hoopoe_sandbox::compile::{CompileLimits, Compiler};
+use hoopoe_telemetry::{logs, trace};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -77,7 +78,9 @@ fn load() -> Result<Config, String> {
 
 #[tokio::main]
 async fn serve(config: Config, roles: Roles) -> Result<(), String> {
-    telemetry::start(config.environment, &config.log).map_err(|error| format!("LOG cannot be used: {error}"))?;
+    logs::start(config.log_form(), &config.log).map_err(|error| format!("LOG cannot be used: {error}"))?;
+    hoopoe_runtime::install_tls();
+    let traces = config.traces.as_ref().map(trace::start).transpose().map_err(|error| error.to_string())?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let compiler = Compiler::Process(hoopoe_runtime::compile::process(CompileLimits::default(), COMPILERS));
@@ -90,6 +93,9 @@ async fn serve(config: Config, roles: Roles) -> Result<(), String> {
     };
     tracing::info!("stopping");
     running.stop().await;
+    if let Some(traces) = traces {
+        let _ = tokio::task::spawn_blocking(|| traces.stop()).await;
+    }
     fault.map_or(Ok(()), |fault| Err(fault.to_string()))
 }
 

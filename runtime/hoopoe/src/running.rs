@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hoopoe_api::Api;
+use hoopoe_api::{Api, Scrape, metrics_router};
 use hoopoe_ingest::Ingest;
 use hoopoe_lanes::Gate;
 use hoopoe_plugins::Library;
@@ -36,6 +36,9 @@ pub enum StartError {
     /// The port is taken, or not allowed.
     #[error("cannot listen on {0} (HOST and PORT): {1}")]
     Listen(SocketAddr, std::io::Error),
+    /// The same, for metrics.
+    #[error("cannot listen on {0} (METRICS_ADDRESS): {1}")]
+    Metrics(SocketAddr, std::io::Error),
     /// The sandbox cannot be set up on this machine.
     #[error("the sandbox cannot be started: {0}")]
     Sandbox(#[from] hoopoe_sandbox::Error),
@@ -74,8 +77,7 @@ pub struct Running {
 impl Running {
     /// Applies the migrations and starts the roles; when this returns, HTTP answers.
     pub async fn start(config: Config, roles: Roles, options: Options) -> Result<Self, StartError> {
-        // Only one provider is compiled in; a second start in one process finds it installed.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        install_tls();
         let settings = StoreSettings {
             url: config.database_url.expose_secret().to_owned(),
             connections: config.database_connections,
@@ -142,6 +144,18 @@ impl Running {
         } else {
             hoopoe_api::health_only(store.clone(), shared.clone())
         };
+        let scrape = Scrape::new(store.clone(), shared.clone());
+        let router = router.merge(metrics_router(scrape.clone(), Some(config.master_key.clone())));
+        if let Some(asked) = config.metrics {
+            let listener = TcpListener::bind(asked).await.map_err(|error| StartError::Metrics(asked, error))?;
+            let address = listener.local_addr().map_err(|error| StartError::Metrics(asked, error))?;
+            tracing::info!(metrics = %address, "metrics are shown");
+            let stopped = stop.clone().cancelled_owned();
+            running.spawn(async move {
+                let server = axum::serve(listener, metrics_router(scrape, None)).with_graceful_shutdown(stopped);
+                server.await.map_err(|error| error.to_string())
+            });
+        }
         let stopped = stop.clone().cancelled_owned();
         running.spawn(async move {
             let server = axum::serve(listener, router).with_graceful_shutdown(stopped);
@@ -173,6 +187,11 @@ impl Running {
         self.store.pool.close().await;
         finished.is_ok()
     }
+}
+
+/// Only one provider is compiled in; a second start in one process finds it installed.
+pub fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 async fn migrate(store: &Store) -> Result<(), StartError> {

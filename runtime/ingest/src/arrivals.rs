@@ -8,10 +8,16 @@ use hoopoe_store::contacts::{Party, Profile};
 use hoopoe_store::journal::{Arrival, Inbound, Item, Progress};
 use hoopoe_store::routes::Route;
 use hoopoe_store::unrouted::Unrouted;
+use hoopoe_telemetry::trace::TraceContext;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-pub(crate) fn arrival(item: WireItem, route: Option<&Route>, now: DateTime<Utc>) -> Arrival {
+pub(crate) fn arrival(
+    item: WireItem,
+    route: Option<&Route>,
+    now: DateTime<Utc>,
+    trace: Option<TraceContext>,
+) -> Arrival {
     let Some(route) = route else {
         let reason = match &item.route {
             WireRoute::PhoneNumber(_) => "no tenant has this phone number id",
@@ -33,6 +39,7 @@ pub(crate) fn arrival(item: WireItem, route: Option<&Route>, now: DateTime<Utc>)
         note: None,
         occurred_at: now,
         received_at: now,
+        trace,
     };
     match item.kind {
         ItemKind::Message(head) => message(head, stored("message", String::new(), item.raw), route),

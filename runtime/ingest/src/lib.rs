@@ -9,7 +9,7 @@ mod arrivals;
 mod routes;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use hoopoe_lanes::Gate;
@@ -17,10 +17,15 @@ use hoopoe_protocol::envelope::ItemKind;
 use hoopoe_protocol::{envelope, signature};
 use hoopoe_store::flow_work::Born;
 use hoopoe_store::group::{GroupCommit, Sizes};
-use hoopoe_store::journal::{Arrival, Kept};
+use hoopoe_store::journal::{Arrival, Kept, Progress};
 use hoopoe_store::lanes::Births;
 use hoopoe_store::{SqlError, Store};
+use hoopoe_telemetry::metrics;
+use hoopoe_telemetry::metrics::labels::{self, Answer, Writer};
+use hoopoe_telemetry::trace::{Kind, Span, TraceContext};
 use secrecy::{ExposeSecret, SecretString};
+
+use uuid::Uuid;
 
 use crate::routes::Routes;
 
@@ -54,7 +59,21 @@ async fn append(
     let appended = store.append(arrivals, Births { own: admission.own(), lease }).await?;
     // Several events may have come to one lane: there are places enough.
     flows.enter(admission, appended.born.into_iter().map(|born| (born.lease.lane.tenant_id, born)));
+    for (place, message_id, trace) in appended.traced {
+        if let Arrival::Status(progress) = &*arrivals[place] {
+            progress_span(progress, message_id, trace);
+        }
+    }
     Ok(appended.kept)
+}
+
+/// The status belongs to the trace of its message, and came with another.
+fn progress_span(progress: &Progress, message_id: Uuid, trace: TraceContext) {
+    let mut span = Span::next("status", Kind::Consumer, Some(trace));
+    span.set("hoopoe.tenant.id", progress.item.tenant_id);
+    span.set("hoopoe.message.id", message_id);
+    span.set("hoopoe.outcome", &progress.status);
+    span.link(progress.item.trace);
 }
 
 /// What a POST held.
@@ -88,7 +107,7 @@ impl Ingest {
     pub fn start(store: Store, app_secret: Option<SecretString>, flows: Gate<Born>, lease: TimeDelta) -> Self {
         let sizes = Sizes { batch: BATCH, queue: WAITING, writers: WRITERS };
         let writer = store.clone();
-        let journal = GroupCommit::start(sizes, &store.turns, move |arrivals: Vec<_>| {
+        let journal = GroupCommit::start(Writer::Journal, sizes, &store.turns, move |arrivals: Vec<_>| {
             let (store, flows) = (writer.clone(), flows.clone());
             Box::pin(async move { append(&store, &flows, &arrivals, lease).await })
         });
@@ -96,8 +115,34 @@ impl Ingest {
         Self { store, journal, routes, app_secret }
     }
 
-    /// Takes a POST; returns once everything in it is committed.
-    pub async fn receive(&self, body: &[u8], signature: Option<&str>) -> Result<Receipt, Error> {
+    /// Takes a POST; returns once everything in it is committed. `traceparent` is the header of that name.
+    pub async fn receive(
+        &self,
+        body: &[u8],
+        signature: Option<&str>,
+        traceparent: Option<&str>,
+    ) -> Result<Receipt, Error> {
+        let start = Instant::now();
+        let mut span = Span::first("webhook", Kind::Server, traceparent);
+        let received = self.take(body, signature, span.context()).await;
+        let answer = match &received {
+            Ok(receipt) => {
+                span.set_number("hoopoe.items.new", receipt.new as i64);
+                span.set_number("hoopoe.items.repeated", receipt.repeated as i64);
+                Answer::Accepted
+            }
+            Err(Error::Signature(_)) => Answer::BadSignature,
+            Err(Error::Envelope(_)) => Answer::Malformed,
+            Err(Error::Store(hoopoe_store::Error::Overloaded)) => Answer::Shed,
+            Err(Error::Store(_)) => Answer::Unavailable,
+        };
+        span.set("hoopoe.outcome", labels::Label::value(answer));
+        metrics().webhooks.of(answer).inc();
+        metrics().webhook_ack.observe(start.elapsed().as_secs_f64());
+        received
+    }
+
+    async fn take(&self, body: &[u8], signature: Option<&str>, trace: Option<TraceContext>) -> Result<Receipt, Error> {
         if let Some(secret) = &self.app_secret {
             signature::verify(secret.expose_secret().as_bytes(), body, signature)?;
         }
@@ -112,7 +157,7 @@ impl Ingest {
                 self.store.learn_number(route, number).await?;
                 self.routes.forget();
             }
-            let arrival = Arc::new(arrivals::arrival(item, route.as_deref(), now));
+            let arrival = Arc::new(arrivals::arrival(item, route.as_deref(), now, trace));
             answers.push((self.journal.submit(arrival.clone())?, arrival));
         }
         let mut receipt = Receipt::default();
@@ -126,6 +171,7 @@ impl Ingest {
                 }
                 kept => kept?,
             };
+            count(&arrival, kept);
             match kept {
                 Kept::New => receipt.new += 1,
                 Kept::Repeated => receipt.repeated += 1,
@@ -139,4 +185,19 @@ impl Ingest {
     pub fn forget_routes(&self) {
         self.routes.forget();
     }
+}
+
+fn count(arrival: &Arrival, kept: Kept) {
+    let item = match arrival {
+        Arrival::Message(_) => labels::Item::Message,
+        Arrival::Status(_) => labels::Item::Status,
+        Arrival::Other(_) => labels::Item::Other,
+        Arrival::Unrouted(_) => labels::Item::Unowned,
+    };
+    let kept = match kept {
+        Kept::New => labels::Kept::New,
+        Kept::Repeated => labels::Kept::Repeated,
+        Kept::Unrouted => labels::Kept::Unrouted,
+    };
+    metrics().webhook_items.of(item, kept).inc();
 }

@@ -6,8 +6,9 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use hoopoe_telemetry::metrics::LaneMeters;
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
@@ -33,7 +34,7 @@ impl<B> Gate<B> {
     /// A gate for `capacity` pieces of work at once. It is closed until the stage runs.
     pub fn new(capacity: usize) -> Self {
         let (births, entering) = mpsc::unbounded_channel();
-        let slots = Slots { capacity, state: Mutex::default(), freed: Notify::new() };
+        let slots = Slots { capacity, state: Mutex::default(), freed: Notify::new(), meters: OnceLock::new() };
         Self { slots: Arc::new(slots), births, entering: Arc::new(Mutex::new(Some(entering))) }
     }
 
@@ -62,9 +63,10 @@ impl<B> Gate<B> {
         }
     }
 
-    /// Opens the gate. Only the first call gets the receiver.
-    pub(crate) fn open(&self) -> Option<Entering<B>> {
+    /// Opens the gate for the stage that counts so. Only the first call gets the receiver.
+    pub(crate) fn open(&self, meters: &LaneMeters) -> Option<Entering<B>> {
         self.slots.state().open = true;
+        let _ = self.slots.meters.set(meters.clone());
         self.entering.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -90,6 +92,8 @@ pub(crate) struct Slots {
     capacity: usize,
     state: Mutex<State>,
     freed: Notify,
+    /// Known when the gate is open.
+    meters: OnceLock<LaneMeters>,
 }
 
 #[derive(Default)]
@@ -133,6 +137,10 @@ impl Slots {
         if !room || waits || running >= state.share(self.capacity) {
             state.hungry = true;
             state.tenants.entry(tenant).or_default().waits = true;
+            drop(state);
+            if let Some(meters) = self.meters.get() {
+                meters.left.inc();
+            }
             return None;
         }
         drop(state);
@@ -220,7 +228,7 @@ mod tests {
     fn open(capacity: usize) -> Gate<()> {
         let gate = Gate::new(capacity);
         assert!(gate.slots().admit(NOISY).is_none(), "it is closed");
-        let _ = gate.open();
+        let _ = gate.open(&LaneMeters::named("a test"));
         gate
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hoopoe_store::lanes::{LaneKey, Lease};
+use hoopoe_telemetry::metrics::Counter;
 use tokio_util::sync::CancellationToken;
 
 use crate::Stage;
@@ -54,6 +55,7 @@ pub(crate) async fn beat<S: Stage>(
     leases: Leases,
     lease: Duration,
     deadline: Duration,
+    failed: Counter,
     stop: CancellationToken,
 ) {
     let beat = (lease / 3).max(Duration::from_millis(10));
@@ -63,6 +65,7 @@ pub(crate) async fn beat<S: Stage>(
             continue;
         }
         if let Err(error) = stage.extend(&old).await {
+            failed.inc();
             tracing::warn!(stage = S::NAME, %error, "could not put off leases");
         }
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use hoopoe_store::ambient::Ambient;
 use hoopoe_store::lanes::Lease;
+use hoopoe_telemetry::metrics::LaneMeters;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -96,14 +97,16 @@ pub async fn drive<S: Stage>(
     ambient: Ambient,
     stop: CancellationToken,
 ) {
-    let Some(mut births) = gate.open() else {
+    let meters = LaneMeters::named(S::NAME);
+    let Some(mut births) = gate.open(&meters) else {
         tracing::error!(stage = S::NAME, "the gate has a stage already");
         return;
     };
     let slots = gate.slots().clone();
-    let crew = Crew { stage: stage.clone(), running: TaskTracker::new(), leases: Leases::default() };
+    let crew = Crew { stage: stage.clone(), running: TaskTracker::new(), leases: Leases::default(), meters };
     let rest = CancellationToken::new();
-    let heart = leases::beat(stage.clone(), crew.leases.clone(), options.lease, options.deadline, rest.clone());
+    let failed = crew.meters.heartbeats_failed.clone();
+    let heart = leases::beat(stage.clone(), crew.leases.clone(), options.lease, options.deadline, failed, rest.clone());
     let heart = tokio::spawn(heart);
     let mut pause = Duration::ZERO;
     while !stop.is_cancelled() {
@@ -165,6 +168,7 @@ struct Crew<S> {
     stage: Arc<S>,
     running: TaskTracker,
     leases: Leases,
+    meters: LaneMeters,
 }
 
 impl<S: Stage> Crew<S> {
@@ -178,6 +182,7 @@ impl<S: Stage> Crew<S> {
             _ => Turn::Full,
         };
         slots.claimed(&full, matches!(turn, Turn::Full));
+        self.meters.claimed.inc_by(claimed.len() as u64);
         for work in claimed {
             let permit = slots.take(S::tenant(&work));
             self.start(work, permit);
@@ -187,6 +192,7 @@ impl<S: Stage> Crew<S> {
 
     async fn adopt(&self, entered: Vec<(S::Born, Permit)>) {
         let (born, permits): (Vec<_>, Vec<_>) = entered.into_iter().unzip();
+        self.meters.born.inc_by(permits.len() as u64);
         match self.stage.adopt(born).await {
             Ok(work) => work.into_iter().zip(permits).for_each(|(work, permit)| self.start(work, permit)),
             // Their leases run out, and a claim takes them.
@@ -197,9 +203,11 @@ impl<S: Stage> Crew<S> {
     fn start(&self, work: S::Work, permit: Permit) {
         let stage = self.stage.clone();
         let held = self.leases.hold(S::lease(&work));
+        let working = self.meters.work();
         self.running.spawn(async move {
             stage.work(work).await;
             drop(held);
+            drop(working);
             drop(permit);
         });
     }

@@ -24,6 +24,7 @@ use hoopoe_lanes::{Gate, Options};
 use hoopoe_secrets::MasterKey;
 use hoopoe_store::Store;
 use hoopoe_store::group::{GroupCommit, Sizes};
+use hoopoe_telemetry::metrics::labels::Writer;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Client;
@@ -78,7 +79,7 @@ pub async fn run(
     let client = Client::new(rules.clone(), Arc::new(System))?;
     let sizes = Sizes { batch: BATCH, queue: settings.concurrency.max(1), writers: 1 };
     let writer = store.clone();
-    let answers = GroupCommit::start(sizes, &store.turns, move |batch: Vec<_>| {
+    let answers = GroupCommit::start(Writer::Calls, sizes, &store.turns, move |batch: Vec<_>| {
         let store = writer.clone();
         Box::pin(async move { store.settle_calls(&batch).await })
     });

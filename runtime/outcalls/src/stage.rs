@@ -13,6 +13,8 @@ use hoopoe_store::fault::crash_point;
 use hoopoe_store::group::GroupCommit;
 use hoopoe_store::http_calls::{Answered, Call, Share};
 use hoopoe_store::plugins::open_secret;
+use hoopoe_telemetry::metrics;
+use hoopoe_telemetry::metrics::labels::{self, Called};
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
@@ -90,15 +92,22 @@ impl Stage for Caller {
                 tracing::info!(%tenant, call = %id, attempt, code, reason = message, "a call has no answer");
             }
         }
+        let answered = outcome.is_ok();
         let chance = |below| self.store.ambient.below(below);
         match round.verdict(outcome, self.store.ambient.now(), chance) {
-            Verdict::Answer(raw) => self.settle(Arc::new(Answered { lease: call.lease, raw })).await,
+            Verdict::Answer(raw) => {
+                metrics().calls.of(if answered { Called::Answered } else { Called::Failed }).inc();
+                self.settle(Arc::new(Answered { lease: call.lease, raw })).await;
+            }
             // When this is not written the lease runs out, and the call is made again then.
-            Verdict::Again(at) => match self.store.retry_call(call.lease, at).await {
-                Ok(true) => {}
-                Ok(false) => tracing::warn!(%tenant, call = %id, "the call was taken over by another owner"),
-                Err(error) => tracing::warn!(%tenant, call = %id, %error, "could not give a call back"),
-            },
+            Verdict::Again(at) => {
+                metrics().calls.of(Called::Again).inc();
+                match self.store.retry_call(call.lease, at).await {
+                    Ok(true) => {}
+                    Ok(false) => taken_over(tenant, id),
+                    Err(error) => tracing::warn!(%tenant, call = %id, %error, "could not give a call back"),
+                }
+            }
         }
         crash_point("call.settled");
         drop(place);
@@ -155,10 +164,7 @@ impl Caller {
         for _ in 0..self.lease.num_seconds().max(1) {
             match self.answers.write(answered.clone()).await {
                 Ok(true) => return,
-                Ok(false) => {
-                    tracing::warn!(%tenant, %call, "the call was taken over by another owner");
-                    return;
-                }
+                Ok(false) => return taken_over(tenant, call),
                 Err(error) if error.is_passing() => {
                     tracing::warn!(%tenant, %call, %error, "could not write an answer down; trying again");
                     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -170,6 +176,11 @@ impl Caller {
             }
         }
     }
+}
+
+fn taken_over(tenant: Uuid, call: Uuid) {
+    metrics().lanes_lost.of(labels::Stage::Calls).inc();
+    tracing::warn!(%tenant, %call, "the call was taken over by another owner");
 }
 
 /// Which tenants have how many calls under way in this process.

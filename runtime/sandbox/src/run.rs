@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use hoopoe_telemetry::metrics;
+use hoopoe_telemetry::metrics::InUse;
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::contract::Outcome;
@@ -92,12 +94,15 @@ pub(crate) struct Started {
 }
 
 /// What a run takes from others until it ends.
-struct Entry(Arc<Core>);
+struct Entry {
+    core: Arc<Core>,
+    _in_use: InUse,
+}
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.0.ticker.ended();
-        self.0.permits.add_permits(1);
+        self.core.ticker.ended();
+        self.core.permits.add_permits(1);
     }
 }
 
@@ -111,7 +116,7 @@ impl Started {
         };
         permit.forget();
         core.ticker.started();
-        let entry = Entry(Arc::clone(core));
+        let entry = Entry { core: Arc::clone(core), _in_use: InUse::of(&metrics().sandbox_instances) };
         let at = Instant::now();
         let store = store(core, moment, ticks).map_err(|error| Failure::Internal(format!("{error:#}")))?;
         Ok(Started { store, at, entry })
@@ -119,7 +124,7 @@ impl Started {
 
     /// Take what is left of the guest.
     pub(crate) fn leave<T>(self, result: wasmtime::Result<T>) -> Run<T> {
-        let limits = &self.entry.0.settings.limits;
+        let limits = &self.entry.core.settings.limits;
         // The field exists for every store of an engine that counts fuel.
         let fuel = limits.fuel - self.store.get_fuel().unwrap_or(0);
         let mut guest = self.store.into_data();

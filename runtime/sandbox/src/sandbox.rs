@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hoopoe_telemetry::metrics;
+use hoopoe_telemetry::metrics::labels::Compiled;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
@@ -171,9 +173,10 @@ impl Sandbox {
                     return Ok(loaded);
                 }
                 // Fetched in its turn, so that those who wait hold nothing.
-                let turn = self.jobs.turn(how, self.owner).await.map_err(GetError::Load)?;
+                let turn = self.jobs.turn(how, self.owner).await.inspect_err(refused).map_err(GetError::Load)?;
                 let component = component.await.map_err(GetError::Fetch)?;
-                self.compile(digest, &component, how, turn).await.map_err(GetError::Load)
+                let compiled = self.compile(digest, &component, how, turn).await.inspect_err(refused);
+                compiled.map_err(GetError::Load)
             })
             .await
             .cloned();
@@ -218,6 +221,7 @@ impl Sandbox {
             return Err(load::Error::Digest { wanted: digest.to_string(), found: found.to_string() });
         }
         let (code, time) = self.jobs.compile(&self.core.engine, component, how, turn).await?;
+        metrics().compilation.observe(time.as_secs_f64());
         let core = Arc::clone(&self.core);
         let (linked, code) = blocking(move || {
             let component = code.load(&core.engine).map_err(|error| load::Error::Compile(format!("{error:#}")))?;
@@ -225,6 +229,7 @@ impl Sandbox {
         })
         .await?;
         let loaded = Loaded::describe(&self.core, digest, linked, code.bytes().len(), time).await?;
+        metrics().compilations.of(Compiled::Done).inc();
         if let Some(disk) = self.disk.clone() {
             let about = loaded.about().clone();
             // Its own errors it logs.
@@ -240,6 +245,18 @@ impl Sandbox {
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Counts why a plugin was not compiled.
+fn refused(error: &load::Error) {
+    let outcome = match error {
+        load::Error::CompileLimit(_) => Compiled::Limit,
+        load::Error::CompilerCrashed(_) => Compiled::Crashed,
+        load::Error::OwnUploads { .. } | load::Error::Uploads { .. } => Compiled::Waiting,
+        error if error.is_ours() => Compiled::Failed,
+        _ => Compiled::Refused,
+    };
+    metrics().compilations.of(outcome).inc();
 }
 
 #[cfg(test)]

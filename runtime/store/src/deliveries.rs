@@ -8,6 +8,7 @@ mod claim;
 mod settle;
 
 use chrono::{DateTime, Utc};
+use hoopoe_telemetry::trace::TraceContext;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -39,6 +40,8 @@ pub struct Delivery {
     pub expires_at: Option<DateTime<Utc>>,
     /// Attempts at the most, when it says so itself.
     pub max_attempts: Option<i32>,
+    /// The trace of what queued it.
+    pub trace: Option<TraceContext>,
 }
 
 /// What became of a claimed message.

@@ -10,6 +10,7 @@ mod commit;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use hoopoe_telemetry::trace::TraceContext;
 use uuid::Uuid;
 
 use crate::Store;
@@ -75,6 +76,8 @@ pub struct Event {
     pub contact_id: Uuid,
     /// What is known around it.
     pub around: Around,
+    /// The trace that it came with.
+    pub trace: Option<TraceContext>,
 }
 
 /// The surroundings of a conversation's events.

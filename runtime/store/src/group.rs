@@ -9,8 +9,11 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
+use hoopoe_telemetry::metrics::WriterMeters;
+use hoopoe_telemetry::metrics::labels::Writer;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use crate::error::{Error, Fault};
@@ -21,11 +24,12 @@ const RETRIES: u32 = 5;
 /// A queue in front of one transaction at a time per writer.
 pub struct GroupCommit<T, R> {
     queue: mpsc::Sender<Entry<T, R>>,
+    meters: WriterMeters,
 }
 
 impl<T, R> Clone for GroupCommit<T, R> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone() }
+        Self { queue: self.queue.clone(), meters: self.meters.clone() }
     }
 }
 
@@ -63,25 +67,26 @@ where
     T: Debug + Send + Sync + 'static,
     R: Send + 'static,
 {
-    /// Starts the writers; they end when the last clone is dropped. `write` commits its items in one transaction and
-    /// gives one result for each, in their order.
-    pub fn start<W>(sizes: Sizes, turns: &Turns, write: W) -> Self
+    /// Starts the writers; they end when the last clone is dropped. `name` is theirs in metrics. `write` commits its
+    /// items in one transaction and gives one result for each, in their order.
+    pub fn start<W>(name: Writer, sizes: Sizes, turns: &Turns, write: W) -> Self
     where
         W: Fn(Vec<Arc<T>>) -> BoxFuture<'static, Result<Vec<R>, sqlx::Error>> + Send + Sync + 'static,
     {
         let (queue, waiting) = mpsc::channel(sizes.queue);
         let waiting = Arc::new(Mutex::new(waiting));
         let write: Write<T, R> = Arc::new(write);
+        let meters = WriterMeters::of(name);
         for _ in 0..sizes.writers {
-            let (waiting, write, turns) = (waiting.clone(), write.clone(), turns.clone());
+            let (waiting, write, meters, turns) = (waiting.clone(), write.clone(), meters.clone(), turns.clone());
             tokio::spawn(async move {
                 while let Some((batch, turn)) = gather(&waiting, sizes.batch, &turns).await {
-                    commit(&write, batch).await;
+                    commit(&write, &meters, batch).await;
                     drop(turn);
                 }
             });
         }
-        Self { queue }
+        Self { queue, meters }
     }
 
     /// Submits one item without waiting for room; the answer comes after the commit.
@@ -89,7 +94,10 @@ where
         let (answer, receiver) = oneshot::channel();
         match self.queue.try_send(Entry { item: item.into(), answer }) {
             Ok(()) => Ok(Answer(receiver)),
-            Err(mpsc::error::TrySendError::Full(_)) => Err(Error::Overloaded),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.meters.shed.inc();
+                Err(Error::Overloaded)
+            }
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Error::Stopped),
         }
     }
@@ -132,13 +140,13 @@ impl<R> Answer<R> {
 }
 
 /// Commits the batch, or, when a row of it is bad, its halves one after the other, so that order is kept.
-fn commit<T, R>(write: &Write<T, R>, mut batch: Vec<Entry<T, R>>) -> BoxFuture<'_, ()>
+fn commit<'a, T, R>(write: &'a Write<T, R>, meters: &'a WriterMeters, mut batch: Vec<Entry<T, R>>) -> BoxFuture<'a, ()>
 where
     T: Debug + Send + Sync + 'static,
     R: Send + 'static,
 {
     Box::pin(async move {
-        match attempt(write, &batch).await {
+        match attempt(write, meters, &batch).await {
             Ok(results) => {
                 for (entry, result) in batch.into_iter().zip(results) {
                     // A caller that has gone away has lost its answer, not its item.
@@ -146,9 +154,10 @@ where
                 }
             }
             Err(error) if Fault::of(&error) == Fault::Data && batch.len() > 1 => {
+                meters.bisections.inc();
                 let second = batch.split_off(batch.len() / 2);
-                commit(write, batch).await;
-                commit(write, second).await;
+                commit(write, meters, batch).await;
+                commit(write, meters, second).await;
             }
             Err(error) => {
                 let error = Arc::new(error);
@@ -160,12 +169,24 @@ where
     })
 }
 
-async fn attempt<T, R>(write: &Write<T, R>, batch: &[Entry<T, R>]) -> Result<Vec<R>, sqlx::Error> {
+async fn attempt<T, R>(
+    write: &Write<T, R>,
+    meters: &WriterMeters,
+    batch: &[Entry<T, R>],
+) -> Result<Vec<R>, sqlx::Error> {
     let mut tries = 0;
+    let start = Instant::now();
     loop {
         match write(batch.iter().map(|entry| entry.item.clone()).collect()).await {
-            Err(error) if Fault::of(&error) == Fault::Conflict && tries < RETRIES => tries += 1,
-            result => return result,
+            Err(error) if Fault::of(&error) == Fault::Conflict && tries < RETRIES => {
+                meters.conflicts.inc();
+                tries += 1;
+            }
+            Ok(results) => {
+                meters.committed(batch.len(), start.elapsed());
+                return Ok(results);
+            }
+            failed => return failed,
         }
     }
 }
@@ -183,6 +204,7 @@ mod tests {
         let written = Arc::new(std::sync::Mutex::new(Vec::new()));
         let log = written.clone();
         let group = GroupCommit::start(
+            Writer::Journal,
             Sizes { batch: 64, queue: 64, writers: 1 },
             &Turns::new(1),
             move |items: Vec<Arc<u32>>| {
@@ -211,9 +233,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_refuses_at_once() {
-        let group = GroupCommit::<u32, ()>::start(Sizes { batch: 1, queue: 2, writers: 1 }, &Turns::new(1), |_| {
-            Box::pin(std::future::pending())
-        });
+        let group = GroupCommit::<u32, ()>::start(
+            Writer::Journal,
+            Sizes { batch: 1, queue: 2, writers: 1 },
+            &Turns::new(1),
+            |_| Box::pin(std::future::pending()),
+        );
         let _waiting = (group.submit(1).expect("room"), group.submit(2).expect("room"));
         assert!(matches!(group.submit(3), Err(Error::Overloaded)));
     }

@@ -9,6 +9,7 @@ mod rows;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use hoopoe_telemetry::trace::TraceContext;
 use uuid::Uuid;
 
 use self::rows::{born, insert_events, insert_messages, openings, rows};
@@ -51,6 +52,8 @@ pub struct Item {
     pub occurred_at: DateTime<Utc>,
     /// When it came.
     pub received_at: DateTime<Utc>,
+    /// The trace that it came with.
+    pub trace: Option<TraceContext>,
 }
 
 /// An inbound message; `item.external_id` is Meta's message id.
@@ -103,6 +106,8 @@ pub struct Appended {
     pub kept: Vec<Kept>,
     /// Lanes that this process owns, with their events. Those of all others wait for a claim.
     pub born: Vec<Born>,
+    /// Statuses of messages that have a trace: place in the batch, the message, its trace.
+    pub traced: Vec<(usize, Uuid, TraceContext)>,
 }
 
 impl Store {
@@ -156,7 +161,8 @@ impl Store {
                 *kept = Kept::Unrouted;
             }
         }
-        Ok(Appended { kept, born: born(&rows, &stored, opened.leases, arrivals) })
+        let traced = targets.iter().filter_map(|(place, target)| Some((*place, target.message_id, target.trace?)));
+        Ok(Appended { kept, born: born(&rows, &stored, opened.leases, arrivals), traced: traced.collect() })
     }
 }
 

@@ -27,6 +27,7 @@ pub mod messages;
 pub mod outbound;
 pub mod plugins;
 mod pool;
+pub mod queues;
 pub mod replays;
 pub mod routes;
 pub mod rule_sets;
@@ -34,6 +35,7 @@ mod statuses;
 pub mod templates;
 pub mod tenants;
 pub mod timers;
+mod traces;
 pub mod unrouted;
 mod wakes;
 

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use hoopoe_telemetry::trace::TraceContext;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -14,6 +15,7 @@ use crate::Store;
 use crate::contacts::{self, Party, Place, Sighting};
 use crate::deliveries::Delivery;
 use crate::lanes::{self, Births, LaneKey, Lease, Opened, Opening, Stage};
+use crate::traces;
 
 /// A message to send.
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ pub struct Outbound {
     pub expires_at: Option<DateTime<Utc>>,
     /// Requests at the most; the stage's own rule when absent.
     pub max_attempts: Option<i32>,
+    /// The trace of what queues it.
+    pub trace: Option<TraceContext>,
 }
 
 /// A message with its way.
@@ -152,13 +156,14 @@ pub(crate) async fn insert(
     }
     let ids = sqlx::query_scalar!(
         "insert into messages (tenant_id, id, conversation_id, direction, status, kind, body, payload,
-                               idempotency_key, event_id, expires_at, max_attempts, created_at, updated_at)
+                               idempotency_key, event_id, expires_at, max_attempts, traceparent, created_at,
+                               updated_at)
          select tenant_id, id, conversation_id, 'OUT', 'queued', kind, body, payload::json, idempotency_key, event_id,
-                expires_at, max_attempts, $11, $11
+                expires_at, max_attempts, traceparent, $12, $12
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-                     $9::timestamptz[], $10::int[])
+                     $9::timestamptz[], $10::int[], $11::text[])
               as k (tenant_id, id, conversation_id, kind, body, payload, idempotency_key, event_id, expires_at,
-                    max_attempts)
+                    max_attempts, traceparent)
          on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing
          returning id",
         &messages.iter().map(|one| one.tenant_id).collect::<Vec<_>>(),
@@ -171,6 +176,7 @@ pub(crate) async fn insert(
         &messages.iter().map(|one| one.message.event_id).collect::<Vec<_>>() as &[Option<i64>],
         &messages.iter().map(|one| one.message.expires_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
         &messages.iter().map(|one| one.message.max_attempts).collect::<Vec<_>>() as &[Option<i32>],
+        &traces::column(messages.iter().map(|one| one.message.trace)) as &[Option<String>],
         now
     )
     .fetch_all(&mut *db)
@@ -235,6 +241,7 @@ fn first_of_lanes(
             created_at: now,
             expires_at: one.message.expires_at,
             max_attempts: one.message.max_attempts,
+            trace: one.message.trace,
         });
     }
     born

@@ -5,11 +5,13 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use hoopoe_telemetry::trace::TraceContext;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::contacts::Place;
 use crate::journal::Progress;
+use crate::traces;
 
 /// The message that a status is about.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +21,8 @@ pub(crate) struct Target {
     pub place: Place,
     /// Its lane may wait for news of it.
     pub waits: bool,
+    /// The trace of what queued it.
+    pub trace: Option<TraceContext>,
 }
 
 /// The messages of these statuses, by place in the batch; those of messages that are not ours are missing.
@@ -43,13 +47,15 @@ struct Row {
     conversation_id: Uuid,
     contact_id: Uuid,
     waits: bool,
+    traceparent: Option<String>,
 }
 
 fn targets(rows: Vec<Row>, statuses: &[(usize, &Progress)]) -> HashMap<usize, Target> {
     let found = rows.into_iter().filter_map(|row| {
         let (arrival, _) = statuses.get(usize::try_from(row.place).ok()? - 1)?;
         let place = Place { contact_id: row.contact_id, conversation_id: row.conversation_id };
-        Some((*arrival, Target { tenant_id: row.tenant_id, message_id: row.id, place, waits: row.waits }))
+        let (tenant_id, message_id, waits) = (row.tenant_id, row.id, row.waits);
+        Some((*arrival, Target { tenant_id, message_id, place, waits, trace: traces::read(row.traceparent) }))
     });
     found.collect()
 }
@@ -64,7 +70,8 @@ async fn by_our_id(
     // Primary keys.
     let rows = sqlx::query_as!(
         Row,
-        r#"select k.place as "place!", m.tenant_id, m.id, m.conversation_id, m.status < 'sent' as "waits!", c.contact_id
+        r#"select k.place as "place!", m.tenant_id, m.id, m.conversation_id, m.status < 'sent' as "waits!", c.contact_id,
+                  m.traceparent
            from unnest($1::uuid[], $2::uuid[]) with ordinality as k (tenant_id, id, place)
            join messages m on m.tenant_id = k.tenant_id and m.id = k.id
            join conversations c on c.tenant_id = m.tenant_id and c.id = m.conversation_id
@@ -88,10 +95,10 @@ async fn by_metas_id(
     let rows = sqlx::query_as!(
         Row,
         r#"select k.place as "place!", m.tenant_id as "tenant_id!", m.id as "id!",
-                  m.conversation_id as "conversation_id!", m.waits as "waits!", c.contact_id
+                  m.conversation_id as "conversation_id!", m.waits as "waits!", c.contact_id, m.traceparent
            from unnest($1::uuid[], $2::text[]) with ordinality as k (tenant_id, wa_message_id, place)
            cross join lateral (
-               select tenant_id, id, conversation_id, status < 'sent' as waits from messages
+               select tenant_id, id, conversation_id, status < 'sent' as waits, traceparent from messages
                where tenant_id = k.tenant_id and wa_message_id = k.wa_message_id and direction = 'OUT' limit 1
            ) as m
            join conversations c on c.tenant_id = m.tenant_id and c.id = m.conversation_id"#,

@@ -1,6 +1,7 @@
 //! Reading single values, each with advice when it is wrong.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -55,6 +56,15 @@ impl<'a> Values<'a> {
     ) -> Result<T, Error> {
         let value = self.parse(name, default, "a number, at least 1")?;
         if value == T::default() { Err(wrong(name, "0", "set it to at least 1")) } else { Ok(value) }
+    }
+
+    /// An address to listen on, if one is given.
+    pub(super) fn address(&self, name: &'static str) -> Result<Option<SocketAddr>, Error> {
+        let read = |value: &str| {
+            let address = value.parse();
+            address.map_err(|_| wrong(name, value, "set it to an IP address and a port, for example 127.0.0.1:9464"))
+        };
+        self.get(name).map(read).transpose()
     }
 
     /// Words between commas.

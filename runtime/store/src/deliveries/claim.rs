@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use hoopoe_telemetry::metrics;
+use hoopoe_telemetry::metrics::labels::Doubt;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Delivery, take_out};
 use crate::Store;
 use crate::lanes::{self, Claim, Closing, LaneKey, Lease, Stage};
+use crate::traces;
 
 struct Head {
     delivery: Delivery,
@@ -56,6 +59,7 @@ impl Store {
         let held = closings.iter().map(|closing| (closing.lease.lane, closing.lease.touched)).collect();
         let more = lanes::close(&mut tx, Stage::Delivery, &closings, &held, now).await?;
         tx.commit().await?;
+        metrics().unknown_outcomes.of(Doubt::OwnerGone).inc_by(doubtful.len() as u64);
         if more {
             self.wakes.delivery.notify_one();
         }
@@ -74,14 +78,14 @@ async fn heads(
     let rows = sqlx::query!(
         r#"select k.place as "place!", o.message_id, o.state, o.attempts, o.channel_id,
                   m.payload::text as "payload!", m.status >= 'sent' as "accepted!", m.created_at,
-                  m.expires_at, m.max_attempts, ct.wa_id, ct.user_id
+                  m.expires_at, m.max_attempts, m.traceparent, ct.wa_id, ct.user_id
            from unnest($1::uuid[], $2::uuid[]) with ordinality as k (tenant_id, contact_id, place)
            cross join lateral (
                select * from outbox where tenant_id = k.tenant_id and contact_id = k.contact_id
                order by position limit 2
            ) as o
            cross join lateral (
-               select payload, status, created_at, expires_at, max_attempts from messages
+               select payload, status, created_at, expires_at, max_attempts, traceparent from messages
                where tenant_id = o.tenant_id and id = o.message_id limit 1
            ) as m
            join contacts ct on ct.tenant_id = k.tenant_id and ct.id = k.contact_id
@@ -110,6 +114,7 @@ async fn heads(
             created_at: row.created_at,
             expires_at: row.expires_at,
             max_attempts: row.max_attempts,
+            trace: traces::read(row.traceparent),
         };
         heads.insert(lease.lane, Head { delivery, state: row.state, accepted: row.accepted });
     }

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use hoopoe_telemetry::trace::TraceContext;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Around, Born, EVENTS_AT_ONCE, Event, Work, around};
 use crate::Store;
 use crate::lanes::{self, Claim, Claimed, LaneKey, Stage};
+use crate::traces;
 
 /// A row of the journal.
 struct Entry {
@@ -18,6 +20,7 @@ struct Entry {
     conversation_id: Uuid,
     occurred_at: DateTime<Utc>,
     received_at: DateTime<Utc>,
+    trace: Option<TraceContext>,
 }
 
 impl Store {
@@ -54,6 +57,7 @@ impl Store {
                         conversation_id: event.conversation_id,
                         occurred_at: item.occurred_at,
                         received_at: item.received_at,
+                        trace: item.trace,
                     })
                 })
                 .collect();
@@ -75,8 +79,8 @@ async fn surround(db: &mut PgConnection, work: Vec<(Work, Vec<Entry>)>) -> Resul
         let LaneKey { contact_id, .. } = work.lease.lane;
         let event = |entry: Entry| {
             let around = surroundings.get(&entry.conversation_id)?.clone();
-            let Entry { id, kind, raw, conversation_id, occurred_at, received_at } = entry;
-            Some(Event { id, kind, raw, occurred_at, received_at, conversation_id, contact_id, around })
+            let Entry { id, kind, raw, conversation_id, occurred_at, received_at, trace } = entry;
+            Some(Event { id, kind, raw, occurred_at, received_at, conversation_id, contact_id, around, trace })
         };
         work.events = entries.into_iter().filter_map(event).collect();
         work
@@ -89,7 +93,7 @@ async fn load(db: &mut PgConnection, work: &mut [(Work, Vec<Entry>)]) -> Result<
     // Index events_lane; of flow_runs the primary key.
     let rows = sqlx::query!(
         r#"select k.place as "place!", e.id, e.kind, e.raw::text as "raw!", e.occurred_at, e.received_at,
-                  e.conversation_id as "conversation_id!", run.result is not null as "done!"
+                  e.conversation_id as "conversation_id!", e.traceparent, run.result is not null as "done!"
            from unnest($1::uuid[], $2::uuid[], $3::bigint[])
                 with ordinality as k (tenant_id, contact_id, done_event, place)
            cross join lateral (
@@ -128,6 +132,7 @@ async fn load(db: &mut PgConnection, work: &mut [(Work, Vec<Entry>)]) -> Result<
             conversation_id: row.conversation_id,
             occurred_at: row.occurred_at,
             received_at: row.received_at,
+            trace: traces::read(row.traceparent),
         });
     }
     Ok(())

@@ -12,6 +12,7 @@ use crate::contacts::{Party, Place};
 use crate::flow_work::{Born, BornEvent, EVENTS_AT_ONCE};
 use crate::lanes::{Births, LaneKey, Lease, Opening};
 use crate::statuses::Target;
+use crate::traces;
 
 /// A row of `events` in the making.
 pub(super) struct Row<'a> {
@@ -102,13 +103,13 @@ pub(super) async fn insert_events(db: &mut PgConnection, rows: &[Row<'_>]) -> Re
     }
     let stored = sqlx::query!(
         "insert into events (tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw, note,
-                             occurred_at, received_at)
+                             occurred_at, received_at, traceparent)
          select tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw::json, note,
-                occurred_at, received_at
+                occurred_at, received_at, traceparent
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
-                     $9::timestamptz[], $10::timestamptz[])
+                     $9::timestamptz[], $10::timestamptz[], $11::text[])
               with ordinality as k (tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw, note,
-                                    occurred_at, received_at, place)
+                                    occurred_at, received_at, traceparent, place)
          order by place
          on conflict (tenant_id, channel_id, kind, external_id) do nothing
          returning id, channel_id, kind, external_id",
@@ -121,7 +122,8 @@ pub(super) async fn insert_events(db: &mut PgConnection, rows: &[Row<'_>]) -> Re
         &rows.iter().map(|row| row.item.raw.clone()).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.item.note.clone()).collect::<Vec<_>>() as &[Option<String>],
         &rows.iter().map(|row| row.item.occurred_at).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.item.received_at).collect::<Vec<_>>()
+        &rows.iter().map(|row| row.item.received_at).collect::<Vec<_>>(),
+        &traces::column(rows.iter().map(|row| row.item.trace)) as &[Option<String>]
     )
     .fetch_all(db)
     .await?;

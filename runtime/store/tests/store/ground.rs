@@ -14,6 +14,7 @@ use hoopoe_store::lanes::Births;
 use hoopoe_store::outbound::Outbound;
 use hoopoe_store::tenants::Registration;
 use hoopoe_store::{Settings, Store};
+use hoopoe_telemetry::metrics::labels::Writer;
 use hoopoe_testing::Database;
 use uuid::Uuid;
 
@@ -72,6 +73,7 @@ impl Ground {
             note: None,
             occurred_at: now,
             received_at: now,
+            trace: None,
         };
         let profile = Profile { name: Some("Sam".to_owned()), username: None };
         let body = Some("hello".to_owned());
@@ -115,6 +117,7 @@ impl Ground {
             event_id: Some(event.id),
             expires_at: None,
             max_attempts: None,
+            trace: None,
         };
         Handled {
             event,
@@ -138,7 +141,7 @@ fn process(db: &Database, ambient: &Ambient) -> Store {
 /// The journal's writer of a process.
 pub fn journal(store: &Store, batch: usize) -> GroupCommit<Arrival, Kept> {
     let (store, turns) = (store.clone(), store.turns.clone());
-    GroupCommit::start(Sizes { batch, queue: 10_000, writers: 1 }, &turns, move |arrivals: Vec<_>| {
+    GroupCommit::start(Writer::Journal, Sizes { batch, queue: 10_000, writers: 1 }, &turns, move |arrivals: Vec<_>| {
         let store = store.clone();
         Box::pin(async move { Ok(store.append(&arrivals, Births::NONE).await?.kept) })
     })

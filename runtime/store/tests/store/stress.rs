@@ -11,6 +11,7 @@ use hoopoe_store::Store;
 use hoopoe_store::deliveries::{Settlement, Verdict};
 use hoopoe_store::group::{GroupCommit, Sizes};
 use hoopoe_store::lanes::{Births, Claim, LaneKey};
+use hoopoe_telemetry::metrics::labels::Writer;
 use tokio::task::JoinSet;
 
 use crate::ground::{Ground, journal};
@@ -101,7 +102,7 @@ async fn append(story: Arc<Story>, n: usize) {
 async fn work(story: Arc<Story>, n: usize) {
     let store = story.ground.process();
     let writer = store.clone();
-    let commits = GroupCommit::start(sizes(), &store.turns, move |batch: Vec<_>| {
+    let commits = GroupCommit::start(Writer::Runs, sizes(), &store.turns, move |batch: Vec<_>| {
         let store = writer.clone();
         Box::pin(async move { Ok(store.commit_runs(&batch, Births::NONE).await?.owned) })
     });
@@ -138,7 +139,7 @@ async fn claim(store: &Store) -> Vec<hoopoe_store::flow_work::Work> {
 async fn deliver(story: Arc<Story>) {
     let store = story.ground.process();
     let writer = store.clone();
-    let settlements = GroupCommit::start(sizes(), &store.turns, move |batch: Vec<_>| {
+    let settlements = GroupCommit::start(Writer::Settlements, sizes(), &store.turns, move |batch: Vec<_>| {
         let store = writer.clone();
         Box::pin(async move { store.settle(&batch).await })
     });

@@ -1,0 +1,73 @@
+//! What operators see of deliveries: metrics, and the spans of a message and of its request.
+
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use hoopoe_protocol::graph::Failure;
+use hoopoe_store::deliveries::{Delivery, Verdict};
+use hoopoe_telemetry::metrics;
+use hoopoe_telemetry::metrics::labels::{self, Doubt, Label};
+use hoopoe_telemetry::trace::{Kind, Span};
+
+/// Begins the span of an attempt, in the trace of what queued the message.
+pub(crate) fn begin(delivery: &Delivery) -> Span {
+    let mut span = Span::next("delivery", Kind::Consumer, delivery.trace);
+    span.set("hoopoe.tenant.id", delivery.lease.lane.tenant_id);
+    span.set("hoopoe.message.id", delivery.message_id);
+    span.set_number("hoopoe.attempt", delivery.attempt.into());
+    span
+}
+
+/// What became of the message.
+pub(crate) fn judged(span: &mut Span, verdict: &Verdict, delivery: &Delivery, now: DateTime<Utc>) {
+    let all = metrics();
+    let outcome = match verdict {
+        Verdict::Sent { .. } => {
+            all.delivery_wait.observe((now - delivery.created_at).as_seconds_f64().max(0.0));
+            labels::Verdict::Sent
+        }
+        Verdict::Retry { .. } => labels::Verdict::Retry,
+        Verdict::Unknown { .. } => {
+            all.unknown_outcomes.of(Doubt::AnswerLost).inc();
+            labels::Verdict::Unknown
+        }
+        Verdict::Postponed { .. } => labels::Verdict::Postponed,
+        Verdict::Dead { .. } => labels::Verdict::Dead,
+    };
+    all.deliveries.of(outcome).inc();
+    span.set("hoopoe.outcome", outcome.value());
+    if matches!(outcome, labels::Verdict::Dead | labels::Verdict::Unknown) {
+        span.fail(outcome.value());
+    }
+}
+
+/// A request to the Graph API.
+pub(crate) struct Request {
+    start: Instant,
+    span: Span,
+}
+
+impl Request {
+    /// Within the message's span. The trace ends here: Meta is not told of it.
+    pub(crate) fn begin(message: &Span) -> Self {
+        let mut span = Span::next("POST messages", Kind::Client, message.context());
+        span.set("http.request.method", "POST");
+        Self { start: Instant::now(), span }
+    }
+
+    pub(crate) fn end(mut self, answer: &Result<String, Failure>) {
+        metrics().graph_request.observe(self.start.elapsed().as_secs_f64());
+        let Err(failure) = answer else {
+            self.span.set_number("http.response.status_code", 200);
+            return;
+        };
+        metrics().graph_failure(failure.class.as_str(), failure.code);
+        if let Some(status) = failure.http_status {
+            self.span.set_number("http.response.status_code", status.into());
+        }
+        if let Some(code) = failure.code {
+            self.span.set_number("hoopoe.graph.code", code);
+        }
+        self.span.fail(failure.class.as_str());
+    }
+}

@@ -1,0 +1,41 @@
+//! What operators see of runs: metrics, and the span of an event's run.
+
+use hoopoe_sandbox::{Plugin, Run};
+use hoopoe_store::flow_work::Event;
+use hoopoe_telemetry::metrics;
+use hoopoe_telemetry::metrics::labels::{Ended, Label};
+use hoopoe_telemetry::trace::{Kind, Span};
+use uuid::Uuid;
+
+/// Begins the span of an event, in the trace that it came with.
+pub(crate) fn begin(tenant_id: Uuid, event: &Event, attempt: i32) -> Span {
+    let mut span = Span::next("flow", Kind::Consumer, event.trace);
+    span.set("hoopoe.tenant.id", tenant_id);
+    span.set_number("hoopoe.event.id", event.id);
+    span.set("hoopoe.event.kind", &event.kind);
+    span.set_number("hoopoe.attempt", attempt.into());
+    span
+}
+
+/// The plugin that gets the event.
+pub(crate) fn chosen(span: &mut Span, plugin: &Plugin) {
+    span.set("hoopoe.plugin", format_args!("{}@{}", plugin.manifest().name, plugin.manifest().version));
+    span.set("hoopoe.plugin.digest", plugin.digest());
+}
+
+/// What a run took.
+pub(crate) fn ran(span: &mut Span, run: &Run) {
+    metrics().flow_run.observe(run.elapsed.as_secs_f64());
+    metrics().flow_run_fuel.observe(run.fuel as f64);
+    span.set_number("hoopoe.fuel", i64::try_from(run.fuel).unwrap_or(i64::MAX));
+}
+
+/// How it ended: `done`, `retry`, or the code of what hindered it.
+pub(crate) fn ended(span: &mut Span, code: &str) {
+    let ended = Ended::named(code).unwrap_or(Ended::Other);
+    metrics().flow_runs.of(ended).inc();
+    span.set("hoopoe.outcome", code);
+    if !matches!(ended, Ended::Done | Ended::Retry | Ended::Unwanted | Ended::HandedOff) {
+        span.fail(code);
+    }
+}
