@@ -93,7 +93,7 @@ async fn begin(
     message: SendBody,
     channels: &mut HashMap<Option<String>, Uuid>,
 ) -> Result<Submitted, ApiError> {
-    let (address, payload) = message.checked()?;
+    let (address, payload) = message.checked(api.store.ambient.now())?;
     let channel_id = match channels.get(&address.from) {
         Some(channel_id) => *channel_id,
         None => {

@@ -137,6 +137,7 @@ impl Running {
                 verify_token: config.verify_token.clone(),
                 delivery: messages,
                 lease: config.lease,
+                validity: config.message_validity,
             }))
         } else {
             hoopoe_api::health_only(store.clone(), shared.clone())

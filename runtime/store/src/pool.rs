@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, PgPool};
 
 use crate::ambient::Ambient;
 use crate::contacts;
-use crate::lanes::Rotation;
+use crate::lanes::{Rotation, Round};
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Store {
     pub wakes: Arc<crate::Wakes>,
     pub(crate) contacts: Arc<contacts::Cache>,
     pub(crate) rotation: Arc<Rotation>,
+    /// Whose scheduled messages are moved next.
+    pub(crate) scheduled_round: Arc<Round>,
 }
 
 impl Store {
@@ -62,7 +64,14 @@ impl Store {
             // cost a round trip per transaction.
             .test_before_acquire(false)
             .connect_lazy_with(options);
-        Ok(Self { pool, ambient, wakes: Arc::default(), contacts: Arc::default(), rotation: Arc::default() })
+        Ok(Self {
+            pool,
+            ambient,
+            wakes: Arc::default(),
+            contacts: Arc::default(),
+            rotation: Arc::default(),
+            scheduled_round: Arc::default(),
+        })
     }
 
     /// Applies the migrations that are missing, under an advisory lock, so that several processes may start at once.

@@ -10,4 +10,5 @@ mod journal;
 mod lanes;
 mod queries;
 mod stress;
+mod scheduled;
 mod tenancy;
