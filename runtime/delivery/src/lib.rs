@@ -6,10 +6,11 @@
 //! are due are put into the outbox.
 
 mod checks;
+mod connections;
 mod graph;
 mod pace;
-mod senders;
 mod scheduled;
+mod senders;
 mod verdict;
 
 use std::sync::Arc;
@@ -88,8 +89,8 @@ pub async fn run(
         }
     });
     let pace = Pace::start(shared, settings.rates);
-    let stage = Deliveries { store, senders, pace, settings, graph, settlements };
     let (poll, moved) = (settings.poll, store.clone());
+    let stage = Deliveries { store, senders, pace, settings, graph, settlements };
     let moving = scheduled::run(moved, poll, stop.clone());
     tokio::join!(hoopoe_lanes::drive(Arc::new(stage), gate, options, ambient, stop), moving);
     Ok(())

@@ -77,8 +77,12 @@ pub struct Config {
     pub graph_version: String,
     /// `GRAPH_CONNECT_TIMEOUT`.
     pub graph_connect_timeout: Duration,
+    /// `GRAPH_FIRST_BYTE_TIMEOUT`.
+    pub graph_first_byte_timeout: Duration,
     /// `GRAPH_TIMEOUT`.
     pub graph_timeout: Duration,
+    /// `GRAPH_PROXY`.
+    pub graph_proxy: Option<SecretString>,
     /// `DELIVERY_CONCURRENCY`.
     pub delivery_concurrency: usize,
     /// `DELIVERY_RETRIES`.
@@ -166,7 +170,9 @@ impl Config {
             graph_base_url: values.url("GRAPH_BASE_URL", "https://graph.facebook.com")?,
             graph_version: values.version("WHATSAPP_API_VERSION", "v23.0")?,
             graph_connect_timeout: values.duration("GRAPH_CONNECT_TIMEOUT", "5s")?,
+            graph_first_byte_timeout: values.duration("GRAPH_FIRST_BYTE_TIMEOUT", "10s")?,
             graph_timeout: values.duration("GRAPH_TIMEOUT", "15s")?,
+            graph_proxy: values.proxy("GRAPH_PROXY")?,
             delivery_concurrency: values.at_least_one("DELIVERY_CONCURRENCY", "1024")?,
             delivery_retries: values.parse("DELIVERY_RETRIES", "5", "a number of retries")?,
             rates: rates(&values)?,
@@ -268,6 +274,8 @@ mod tests {
             ("WHATSAPP_API_VERSION", "20", "v23.0"),
             ("GRAPH_TIMEOUT", "fast", "GRAPH_TIMEOUT is \"fast\""),
             ("DELIVERY_CONCURRENCY", "0", "at least 1"),
+            ("GRAPH_PROXY", "user:short@proxy:3128", "http://user:password@host:port"),
+            ("GRAPH_PROXY", "socks5://short@proxy:1080", "http://user:password@host:port"),
             ("LEASE_DEADLINE", "10s", "longer than GRAPH_TIMEOUT"),
             ("RUN_RETENTION", "7w", "up to 3650 days"),
             ("HTTP_ALLOW_PRIVATE", "maybe", "true or false"),

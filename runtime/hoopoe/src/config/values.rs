@@ -77,6 +77,19 @@ impl<'a> Values<'a> {
         Ok(value.trim_end_matches('/').to_owned())
     }
 
+    /// Where an HTTP proxy is; it may hold a password.
+    pub(super) fn proxy(&self, name: &'static str) -> Result<Option<SecretString>, Error> {
+        const ADVICE: &str = "set it to http://user:password@host:port, or https:// for a proxy that speaks TLS";
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let place = value.strip_prefix("http://").or(value.strip_prefix("https://"));
+        match place {
+            Some(place) if !place.is_empty() && !place.contains(char::is_whitespace) => {
+                Ok(Some(value.to_owned().into()))
+            }
+            _ => Err(wrong(name, "<hidden>", ADVICE)),
+        }
+    }
+
     pub(super) fn version(&self, name: &'static str, default: &str) -> Result<String, Error> {
         let value = self.get(name).unwrap_or(default);
         let number = value.strip_prefix('v').and_then(|number| number.split_once('.'));
