@@ -75,8 +75,18 @@ impl Store {
     }
 
     /// Applies the migrations that are missing, under an advisory lock, so that several processes may start at once.
+    /// Those of a newer release are left alone: they take nothing away that this one needs.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        sqlx::migrate!("../../migrations").run(&self.pool).await
+        let mut migrations = sqlx::migrate!("../../migrations");
+        migrations.set_ignore_missing(true).run(&self.pool).await?;
+        let known = migrations.iter().map(|migration| migration.version).max();
+        // The migrator's own table: it is not in the schema that queries are checked against.
+        let newest = sqlx::query_scalar("select max(version) from _sqlx_migrations");
+        let newest: Option<i64> = newest.fetch_one(&self.pool).await?;
+        if newest > known {
+            tracing::warn!(known, newest, "the database has migrations of a newer release; this process runs on it");
+        }
+        Ok(())
     }
 
     /// Whether the database answers.

@@ -8,6 +8,7 @@ mod ground;
 mod http_calls;
 mod journal;
 mod lanes;
+mod migrations;
 mod queries;
 mod stress;
 mod scheduled;
