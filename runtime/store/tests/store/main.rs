@@ -10,6 +10,7 @@ mod journal;
 mod lanes;
 mod migrations;
 mod queries;
-mod stress;
 mod scheduled;
+mod stress;
 mod tenancy;
+mod versions;
