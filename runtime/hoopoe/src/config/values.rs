@@ -37,8 +37,8 @@ impl<'a> Values<'a> {
     }
 
     pub(super) fn redis(&self) -> Result<Option<Address>, Error> {
-        const ADVICE: &str = "set it to redis://host:6379, rediss://user:password@host:6379 or unix:///path/to/socket, \
-                              or leave it empty";
+        const ADVICE: &str = "set it to redis://host:6379, rediss://user:password@host:6379, unix:///path/to/socket or \
+                              redis-cluster://host:6379,host:6379, or leave it empty";
         let read = |url| Address::parse(url).map_err(|_| wrong("REDIS_URL", "<hidden>", ADVICE));
         self.get("REDIS_URL").map(read).transpose()
     }
