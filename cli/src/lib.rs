@@ -76,10 +76,13 @@ pub enum Command {
     Push(Box<push::Options>),
     Activate(activate::Options),
     /// Switch back to the version that was active before
+    #[command(after_help = order::ROLLBACK)]
     Rollback(order::Options),
     /// Switch the plugin off; what the host has built in answers then
+    #[command(after_help = order::DEACTIVATE)]
     Deactivate(order::Options),
     /// Go on after the host has paused a plugin that kept failing; what waited runs in order
+    #[command(after_help = order::RESUME)]
     Resume(order::Options),
     Versions(versions::Options),
     Runs(Box<runs::Options>),

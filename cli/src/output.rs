@@ -12,7 +12,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Output {
     /// Print JSON, for scripts; errors too, on standard error.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
 }
 

@@ -15,17 +15,24 @@ use crate::Error;
 /// Below every folder that is searched.
 const DEV_FILE: &str = ".hoopoe/dev.json";
 
-/// How to reach the host.
+/// How to reach the host. Before or behind a subcommand.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Connection {
     /// The host, such as https://hoopoe.example.com; without it the development host of this machine.
-    #[arg(long, env = "HOOPOE_URL", value_name = "URL", help_heading = "Connection")]
+    #[arg(long, env = "HOOPOE_URL", value_name = "URL", help_heading = "Connection", global = true)]
     pub url: Option<String>,
     /// The tenant's id.
-    #[arg(long, env = "HOOPOE_TENANT", value_name = "ID", help_heading = "Connection")]
+    #[arg(long, env = "HOOPOE_TENANT", value_name = "ID", help_heading = "Connection", global = true)]
     pub tenant: Option<String>,
     /// The tenant's API key; better given by the environment than by a flag, which others on this machine can see.
-    #[arg(long, env = "HOOPOE_KEY", value_name = "KEY", hide_env_values = true, help_heading = "Connection")]
+    #[arg(
+        long,
+        env = "HOOPOE_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        help_heading = "Connection",
+        global = true
+    )]
     pub key: Option<String>,
 }
 

@@ -7,8 +7,14 @@ use crate::output::{Output, duration, size};
 use crate::project::Package;
 use crate::{Error, artifact};
 
+const EXAMPLES: &str = "\
+Examples:
+  hoopoe build
+  hoopoe build --json | jq -r .path   # where the component is";
+
 /// Build the plugin of the current folder to a component
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Options {
     #[command(flatten)]
     output: Output,

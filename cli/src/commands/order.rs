@@ -7,6 +7,25 @@ use crate::Error;
 use crate::output::{Output, short, text};
 use crate::plugin::OnHost;
 
+/// Of `hoopoe rollback`.
+pub const ROLLBACK: &str = "\
+Examples:
+  hoopoe rollback                     # of the plugin of the current folder
+  hoopoe rollback && hoopoe rollback  # two versions back
+  hoopoe rollback --plugin shop --json";
+/// Of `hoopoe deactivate`.
+pub const DEACTIVATE: &str = "\
+Examples:
+  hoopoe deactivate
+  hoopoe deactivate --plugin shop     # from any folder
+  hoopoe activate                     # switch it on again";
+/// Of `hoopoe resume`.
+pub const RESUME: &str = "\
+Examples:
+  hoopoe runs --result failed         # why it was paused
+  hoopoe resume
+  hoopoe resume --plugin shop";
+
 /// What is to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {

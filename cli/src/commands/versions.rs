@@ -7,8 +7,15 @@ use crate::output::{Output, moment, short, table, text};
 use crate::plugin::{OnHost, VERSION_HEAD, version_row};
 use crate::{Api, Error};
 
+const EXAMPLES: &str = "\
+Examples:
+  hoopoe versions
+  hoopoe versions --plugin shop --history 50
+  hoopoe versions --all               # the tenant's plugins";
+
 /// List a plugin's versions and what became active when
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Options {
     /// All plugins of the tenant instead
     #[arg(long, conflicts_with = "plugin")]

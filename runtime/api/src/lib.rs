@@ -18,6 +18,7 @@ mod page;
 mod plugins;
 mod runs;
 mod send;
+mod send_at;
 mod send_batch;
 mod send_template;
 mod templates;
@@ -56,6 +57,7 @@ pub struct Api {
     library: Library,
     shared: Shared,
     sends: GroupCommit<SendRequest, Queued>,
+    validity: TimeDelta,
     master_key: MasterKey,
     verify_token: Arc<SecretString>,
 }
@@ -78,19 +80,21 @@ pub struct Ground {
     pub delivery: DeliveryGate,
     /// For how long such sends belong to this process.
     pub lease: TimeDelta,
+    /// How long after its time a scheduled message is worth sending, unless it says otherwise.
+    pub validity: TimeDelta,
 }
 
 impl Api {
     /// Starts the writer of sends.
     pub fn new(ground: Ground) -> Self {
-        let Ground { store, ingest, library, shared, master_key, verify_token, delivery, lease } = ground;
+        let Ground { store, ingest, library, shared, master_key, verify_token, delivery, lease, validity } = ground;
         let sizes = Sizes { batch: 256, queue: 10_000, writers: 1 };
         let writer = store.clone();
         let sends = GroupCommit::start(Writer::Sends, sizes, &store.turns, move |requests: Vec<_>| {
             let (store, delivery) = (writer.clone(), delivery.clone());
             Box::pin(async move { enqueue(&store, &delivery, &requests, lease).await })
         });
-        Self { store, ingest, library, shared, sends, master_key, verify_token: verify_token.into() }
+        Self { store, ingest, library, shared, sends, validity, master_key, verify_token: verify_token.into() }
     }
 
     /// A number was registered, or what a tenant's flow wants has changed: every process looks anew.
@@ -106,7 +110,11 @@ async fn enqueue(
     requests: &[Arc<SendRequest>],
     lease: TimeDelta,
 ) -> Result<Vec<Queued>, SqlError> {
-    let named = |request: &Arc<SendRequest>| Some((request.message.id, request.party.tenant_id));
+    let now = store.ambient.now();
+    let named = |request: &Arc<SendRequest>| {
+        let is_later = request.message.send_at.is_some_and(|at| at > now);
+        (!is_later).then_some((request.message.id, request.party.tenant_id))
+    };
     let admission = delivery.admit(requests.iter().map(named));
     let enqueued = store.enqueue(requests, Births { own: admission.own(), lease }).await?;
     delivery.enter(admission, enqueued.born.into_iter().map(|born| (born.message_id, born)));

@@ -14,7 +14,8 @@ use crate::error::{ApiError, ErrorBody, bad_request, conflict, invalid_field, no
 use crate::{Api, page};
 
 /// Statuses to filter by.
-const STATUSES: [&str; 8] = ["received", "queued", "sent", "delivered", "read", "played", "canceled", "failed"];
+const STATUSES: [&str; 9] =
+    ["received", "scheduled", "queued", "sent", "delivered", "read", "played", "canceled", "failed"];
 
 /// What to list.
 #[derive(Deserialize, IntoParams)]
@@ -23,7 +24,7 @@ const STATUSES: [&str; 8] = ["received", "queued", "sent", "delivered", "read", 
 pub struct ListQuery {
     /// `IN` or `OUT`.
     direction: Option<String>,
-    /// `received`, `queued`, `sent`, `delivered`, `read`, `played`, `canceled` or `failed`.
+    /// `received`, `scheduled`, `queued`, `sent`, `delivered`, `read`, `played`, `canceled` or `failed`.
     status: Option<String>,
     /// Only messages older than this one: the page before gave it as `next`.
     before: Option<Uuid>,
@@ -39,7 +40,7 @@ pub struct MessageBody {
     id: Uuid,
     /// `IN` or `OUT`.
     direction: String,
-    /// `received`, or `queued`, `sending`, `sent`, `delivered`, `read`, `played`, `canceled`, `failed`.
+    /// `received`, or `scheduled`, `queued`, `sending`, `sent`, `delivered`, `read`, `played`, `canceled`, `failed`.
     status: String,
     /// Meta's type.
     #[serde(rename = "type")]
@@ -61,6 +62,8 @@ pub struct MessageBody {
     error: Option<Value>,
     /// When it was given up: it is a dead letter.
     dead_at: Option<DateTime<Utc>>,
+    /// Not to be sent before this moment, when it was scheduled.
+    send_at: Option<DateTime<Utc>>,
     /// When it was stored.
     created_at: DateTime<Utc>,
     /// When it changed last.
@@ -196,6 +199,7 @@ impl From<Message> for MessageBody {
             attempts: message.attempts,
             error: message.error,
             dead_at: message.dead_at,
+            send_at: message.send_at,
             created_at: message.created_at,
             updated_at: message.updated_at,
         }

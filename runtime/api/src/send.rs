@@ -18,6 +18,7 @@ use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, bad_request, conflict, invalid_field};
 use crate::json::Json;
+use crate::send_at::{SendAt, checked_time};
 use crate::trace::Sending;
 
 /// Priority of a single send: behind what flows answer, before bulk.
@@ -51,7 +52,12 @@ pub struct SendBody {
     /// The number to send from, by Meta's id; the tenant's first number when absent.
     #[serde(default)]
     from: Option<String>,
-    /// Seconds after which it is not worth sending any more, 1 to 2,592,000; the host's MESSAGE_VALIDITY when absent.
+    /// Not before this moment, up to 90 days ahead: RFC 3339 with an offset, or Unix seconds. At once when absent.
+    #[serde(default, alias = "sendAt")]
+    #[schema(value_type = Option<SendAt>, example = "2026-03-01T09:00:00+05:30")]
+    send_at: Option<Value>,
+    /// Seconds after which it is not worth sending any more, counted from `send_at` or now, 1 to 2,592,000; the host's
+    /// MESSAGE_VALIDITY when absent.
     #[serde(default, alias = "expiresIn")]
     expires_in: Option<u32>,
     /// Requests to Meta at the most, 1 to 20; the host's DELIVERY_RETRIES and one when absent.
@@ -65,7 +71,7 @@ pub struct SendBody {
 pub struct Accepted {
     /// The message: `GET /tenants/{id}/messages/{message id}` tells how it fares.
     pub id: Uuid,
-    /// `queued`.
+    /// `queued`, or `scheduled` when its time is to come.
     status: &'static str,
     /// The recipient, as Meta will be told.
     to: String,
@@ -75,11 +81,14 @@ pub struct Accepted {
     /// As given.
     #[serde(rename = "idempotency_key")]
     idempotency_key: Option<String>,
+    /// Not to be sent before this moment.
+    send_at: Option<DateTime<Utc>>,
     /// When it was queued.
     created_at: DateTime<Utc>,
 }
 
-/// Send a message. It is queued when the answer comes; delivery follows in order per contact.
+/// Send a message. It is queued when the answer comes; delivery follows in order per contact. With `send_at` it waits for
+/// its time and holds nothing back; then it comes behind what waits for the contact.
 #[utoipa::path(post, path = "/tenants/{id}/send", tag = "messages", request_body = SendBody,
     params(("id" = Uuid, Path, description = "The tenant")), security(("bearer" = [])),
     responses((status = 202, body = Accepted), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
@@ -94,7 +103,7 @@ pub async fn send(
     Json(body): Json<SendBody>,
 ) -> Result<(StatusCode, axum::Json<Accepted>), ApiError> {
     span.set("hoopoe.tenant.id", tenant_id);
-    let (mut address, payload) = body.checked()?;
+    let (mut address, payload) = body.checked(api.store.ambient.now())?;
     address.trace = span.context();
     let channel_id = channel(&api, tenant_id, address.from.as_deref()).await?;
     let accepted = submit(&api, (tenant_id, channel_id), address, payload, SINGLE)?.committed().await?;
@@ -104,12 +113,13 @@ pub async fn send(
 
 impl SendBody {
     /// Whom it goes to, and the Graph API message.
-    pub fn checked(self) -> Result<(Addressed, Value), ApiError> {
+    pub fn checked(self, now: DateTime<Utc>) -> Result<(Addressed, Value), ApiError> {
         let payload = payload(self.text, self.payload)?;
         let mut address = Addressed::check(&self.to, self.from, self.idempotency_key)?;
         if self.max_attempts.is_some_and(|attempts| !(1..=MOST_ATTEMPTS).contains(&attempts)) {
             return Err(invalid_field("max_attempts", format!("give it 1 to {MOST_ATTEMPTS}")));
         }
+        address.send_at = checked_time(self.send_at, now)?;
         (address.validity, address.max_attempts) = (checked_validity(self.expires_in)?, self.max_attempts);
         Ok((address, payload))
     }
@@ -130,6 +140,8 @@ pub struct Addressed {
     /// Meta's id of the number to send from, if one is named.
     pub from: Option<String>,
     idempotency_key: Option<String>,
+    /// By [`checked_time`].
+    pub send_at: Option<DateTime<Utc>>,
     validity: Option<TimeDelta>,
     max_attempts: Option<i32>,
     /// The request's.
@@ -141,7 +153,16 @@ impl Addressed {
     pub fn check(to: &str, from: Option<String>, idempotency_key: Option<String>) -> Result<Self, ApiError> {
         let (wa_id, user_id) = recipient(to)?;
         let idempotency_key = idempotency_key.map(checked_key).transpose()?;
-        Ok(Self { wa_id, user_id, from, idempotency_key, validity: None, max_attempts: None, trace: None })
+        Ok(Self {
+            wa_id,
+            user_id,
+            from,
+            idempotency_key,
+            send_at: None,
+            validity: None,
+            max_attempts: None,
+            trace: None,
+        })
     }
 }
 
@@ -166,9 +187,11 @@ pub fn submit(
     payload: Value,
     priority: i16,
 ) -> Result<Submitted, ApiError> {
-    let Addressed { wa_id, user_id, from: _, idempotency_key, validity, max_attempts, trace } = address;
+    let Addressed { wa_id, user_id, from: _, idempotency_key, send_at, validity, max_attempts, trace } = address;
     let (id, now) = (api.store.ambient.id(), api.store.ambient.now());
     let kind = payload.get("type").and_then(Value::as_str).unwrap_or("unknown").to_owned();
+    // What waits for its time says itself how long it is valid: the stage's own rule counts from when it was queued.
+    let validity = validity.or(send_at.map(|_| api.validity));
     let to = wa_id.clone().or(user_id.clone()).unwrap_or_default();
     let request = SendRequest {
         party: Party { tenant_id, channel_id, wa_id, user_id },
@@ -179,13 +202,15 @@ pub fn submit(
             payload: payload.to_string(),
             idempotency_key: idempotency_key.clone(),
             event_id: None,
-            expires_at: validity.map(|validity| now + validity),
+            send_at,
+            expires_at: validity.map(|validity| send_at.unwrap_or(now) + validity),
             max_attempts,
             trace,
         },
         priority,
     };
-    let accepted = Accepted { id, status: "queued", to, kind, idempotency_key, created_at: now };
+    let status = if send_at.is_some_and(|at| at > now) { "scheduled" } else { "queued" };
+    let accepted = Accepted { id, status, to, kind, idempotency_key, send_at, created_at: now };
     Ok(Submitted { answer: api.sends.submit(request)?, accepted, tenant_id })
 }
 

@@ -99,7 +99,7 @@ async fn begin(
     channels: &mut HashMap<Option<String>, Uuid>,
     trace: Option<TraceContext>,
 ) -> Result<Submitted, ApiError> {
-    let (mut address, payload) = message.checked()?;
+    let (mut address, payload) = message.checked(api.store.ambient.now())?;
     address.trace = trace;
     let channel_id = match channels.get(&address.from) {
         Some(channel_id) => *channel_id,

@@ -12,6 +12,7 @@ use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, bad_request, busy, invalid_field, tenant_not_found, unprocessable};
 use crate::json::Json;
 use crate::send::{Accepted, Addressed, SINGLE, channel, submit};
+use crate::send_at::{SendAt, checked_time};
 use crate::templates::no_template;
 use crate::trace::Sending;
 
@@ -42,9 +43,14 @@ pub struct SendTemplateBody {
     /// The number to send from, by Meta's id; the tenant's first number when absent.
     #[serde(default)]
     from: Option<String>,
+    /// Not before this moment, up to 90 days ahead: RFC 3339 with an offset, or Unix seconds. At once when absent.
+    #[serde(default, alias = "sendAt")]
+    #[schema(value_type = Option<SendAt>, example = "2026-03-01T09:00:00+05:30")]
+    send_at: Option<Value>,
 }
 
-/// Send a template. It is rendered now and queued when the answer comes; delivery follows in order per contact.
+/// Send a template. It is rendered now, also with `send_at`, and queued when the answer comes; delivery follows in order
+/// per contact.
 #[utoipa::path(post, path = "/tenants/{id}/send/template", tag = "messages", request_body = SendTemplateBody,
     params(("id" = Uuid, Path, description = "The tenant")), security(("bearer" = [])),
     responses((status = 202, body = Accepted),
@@ -67,6 +73,7 @@ pub async fn send_template(
     span.set("hoopoe.tenant.id", tenant_id);
     let mut address = Addressed::check(&body.to, body.from, body.idempotency_key)?;
     address.trace = span.context();
+    address.send_at = checked_time(body.send_at, api.store.ambient.now())?;
     let tenant = api.store.tenant(tenant_id).await?.ok_or_else(|| tenant_not_found(&tenant_id.to_string()))?;
     let (key, language) = (&body.template_key, body.language.as_deref());
     let now = api.store.ambient.now();

@@ -5,8 +5,9 @@ use std::time::Duration;
 use hoopoe_protocol::graph::{self, Failure, Recipient};
 use hoopoe_store::deliveries::Delivery;
 use reqwest::header::CONTENT_TYPE;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
+use crate::connections::Connections;
 use crate::senders::Sender;
 
 /// Most bytes of an answer that are read; Meta's have some hundreds.
@@ -21,8 +22,15 @@ pub struct Settings {
     pub version: String,
     /// To establish a connection.
     pub connect_timeout: Duration,
+    /// From the request, with its connection, to the first byte of the answer, and then between two parts of it.
+    pub first_byte_timeout: Duration,
     /// For the whole request.
     pub timeout: Duration,
+    /// Requests under way at once.
+    pub concurrency: usize,
+    /// `http://user:password@host:port`; when absent, what the environment's `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
+    /// `NO_PROXY` say.
+    pub proxy: Option<SecretString>,
 }
 
 /// Why delivery could not start.
@@ -30,23 +38,32 @@ pub struct Settings {
 #[error("the HTTP client cannot be built: {0}")]
 pub struct Error(#[from] reqwest::Error);
 
+#[cfg(test)]
+impl Settings {
+    pub(crate) fn of(base_url: &str) -> Self {
+        let time = Duration::from_secs(5);
+        Self {
+            base_url: base_url.to_owned(),
+            version: "v23.0".to_owned(),
+            connect_timeout: time,
+            first_byte_timeout: time,
+            timeout: time,
+            concurrency: 1,
+            proxy: None,
+        }
+    }
+}
+
 pub(crate) struct Graph {
-    client: reqwest::Client,
+    connections: Connections,
     base_url: String,
     version: String,
 }
 
 impl Graph {
     pub(crate) fn new(settings: &Settings) -> Result<Self, Error> {
-        let client = reqwest::Client::builder()
-            .connect_timeout(settings.connect_timeout)
-            .timeout(settings.timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .tcp_nodelay(true)
-            // A send is repeated by its verdict alone, never behind our back.
-            .retry(reqwest::retry::never())
-            .build()?;
-        Ok(Self { client, base_url: settings.base_url.clone(), version: settings.version.clone() })
+        let connections = Connections::new(settings)?;
+        Ok(Self { connections, base_url: settings.base_url.clone(), version: settings.version.clone() })
     }
 
     /// Posts the message. Gives Meta's id of it.
@@ -59,7 +76,8 @@ impl Graph {
         let payload = serde_json::from_str(&delivery.payload)
             .map_err(|error| broken(&format!("the stored payload is not JSON: {error}")))?;
         let url = graph::messages_url(&self.base_url, &self.version, &sender.phone_number_id);
-        let sent = self
+        let place = self.connections.place();
+        let sent = place
             .client
             .post(url)
             .bearer_auth(sender.token.expose_secret())

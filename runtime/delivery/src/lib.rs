@@ -2,12 +2,15 @@
 //!
 //! In: the first message of each claimed lane, already marked `sending`. Out: a verdict, committed: sent, try again,
 //! unknown, or given up. What can fail: Meta, as its error table says; the network; this process. A request that may
-//! have reached Meta is never simply repeated: its message waits for a status first.
+//! have reached Meta is never simply repeated: its message waits for a status first. Beside it, scheduled messages that
+//! are due are put into the outbox.
 
 mod checks;
+mod connections;
 mod graph;
 mod observe;
 mod pace;
+mod scheduled;
 mod senders;
 mod verdict;
 
@@ -90,8 +93,10 @@ pub async fn run(
         }
     });
     let pace = Pace::start(shared, settings.rates);
+    let (poll, moved) = (settings.poll, store.clone());
     let stage = Deliveries { store, senders, pace, settings, graph, settlements };
-    hoopoe_lanes::drive(Arc::new(stage), gate, options, ambient, stop).await;
+    let moving = scheduled::run(moved, poll, stop.clone());
+    tokio::join!(hoopoe_lanes::drive(Arc::new(stage), gate, options, ambient, stop), moving);
     Ok(())
 }
 

@@ -145,6 +145,7 @@ impl Runner {
             payload: payload.to_string(),
             idempotency_key: Some(key),
             event_id: Some(event.id),
+            send_at: None,
             expires_at: None,
             max_attempts: None,
             // The run's, when it is committed.

@@ -82,8 +82,12 @@ pub struct Config {
     pub graph_version: String,
     /// `GRAPH_CONNECT_TIMEOUT`.
     pub graph_connect_timeout: Duration,
+    /// `GRAPH_FIRST_BYTE_TIMEOUT`.
+    pub graph_first_byte_timeout: Duration,
     /// `GRAPH_TIMEOUT`.
     pub graph_timeout: Duration,
+    /// `GRAPH_PROXY`.
+    pub graph_proxy: Option<SecretString>,
     /// `DELIVERY_CONCURRENCY`.
     pub delivery_concurrency: usize,
     /// `DELIVERY_RETRIES`.
@@ -176,7 +180,9 @@ impl Config {
             graph_base_url: values.url("GRAPH_BASE_URL", "https://graph.facebook.com")?,
             graph_version: values.version("WHATSAPP_API_VERSION", "v23.0")?,
             graph_connect_timeout: values.duration("GRAPH_CONNECT_TIMEOUT", "5s")?,
+            graph_first_byte_timeout: values.duration("GRAPH_FIRST_BYTE_TIMEOUT", "10s")?,
             graph_timeout: values.duration("GRAPH_TIMEOUT", "15s")?,
+            graph_proxy: values.proxy("GRAPH_PROXY")?,
             delivery_concurrency: values.at_least_one("DELIVERY_CONCURRENCY", "4096")?,
             delivery_retries: values.parse("DELIVERY_RETRIES", "5", "a number of retries")?,
             rates: rates(&values)?,
@@ -269,11 +275,14 @@ mod tests {
             ("DATABASE_URL", "mysql://short@localhost/hoopoe", "postgres://"),
             ("REDIS_URL", "localhost:short", "redis://host:6379"),
             ("REDIS_URL", "http://short@localhost", "redis://host:6379"),
+            ("REDIS_URL", "redis-cluster://:short@one:6379/1", "redis-cluster://host:6379,host:6379"),
             ("VERIFY_TOKEN", " ", "VERIFY_TOKEN is not set"),
             ("MASTER_KEY", "short", "at least 32"),
             ("GRAPH_BASE_URL", "graph", "GRAPH_BASE_URL is \"graph\""),
             ("WHATSAPP_API_VERSION", "20", "v23.0"),
             ("GRAPH_TIMEOUT", "fast", "GRAPH_TIMEOUT is \"fast\""),
+            ("GRAPH_PROXY", "user:short@proxy:3128", "http://user:password@host:port"),
+            ("GRAPH_PROXY", "socks5://short@proxy:1080", "http://user:password@host:port"),
             ("DELIVERY_CONCURRENCY", "0", "at least 1"),
             ("LEASE_DEADLINE", "10s", "longer than GRAPH_TIMEOUT"),
             ("RUN_RETENTION", "7w", "up to 3650 days"),

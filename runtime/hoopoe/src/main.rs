@@ -130,4 +130,12 @@ mod tests {
             assert!(command.get_about().is_some() || command.is_hide_set(), "{}", command.get_name());
         }
     }
+
+    #[test]
+    fn every_command_of_developers_has_examples() {
+        for command in hoopoe_cli::Command::augment_subcommands(clap::Command::new("hoopoe")).get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:"), "{}: {help}", command.get_name());
+        }
+    }
 }

@@ -140,6 +140,7 @@ impl Running {
                 verify_token: config.verify_token.clone(),
                 delivery: messages,
                 lease: config.lease,
+                validity: config.message_validity,
             }))
         } else {
             hoopoe_api::health_only(store.clone(), shared.clone())
@@ -250,7 +251,10 @@ fn delivery_settings(config: &Config) -> hoopoe_delivery::Settings {
             base_url: config.graph_base_url.clone(),
             version: config.graph_version.clone(),
             connect_timeout: config.graph_connect_timeout,
+            first_byte_timeout: config.graph_first_byte_timeout,
             timeout: config.graph_timeout,
+            concurrency: config.delivery_concurrency,
+            proxy: config.graph_proxy.clone(),
         },
         retries: config.delivery_retries,
         lease: config.lease,

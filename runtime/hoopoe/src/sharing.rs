@@ -44,6 +44,7 @@ fn wake(wakes: &Wakes, stage: Stage) -> &Wake {
     match stage {
         Stage::Flow => &wakes.flow,
         Stage::Delivery => &wakes.delivery,
+        Stage::Scheduled => &wakes.scheduled,
         Stage::Timers => &wakes.timers,
         Stage::Calls => &wakes.calls,
     }

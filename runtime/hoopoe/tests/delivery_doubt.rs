@@ -91,6 +91,20 @@ async fn what_meta_lost_is_sent_once_more_after_the_wait() {
 }
 
 #[tokio::test]
+async fn an_answer_that_does_not_begin_in_time_is_in_doubt() {
+    // The whole request might take a minute.
+    let world = World::builder().set("GRAPH_TIMEOUT", "60s").set("GRAPH_FIRST_BYTE_TIMEOUT", "300ms").start().await;
+    let tenant = world.api.register("Acme", "106540352242922", "token").await;
+    world.sim.fail_next(Fault::AcceptThenHang(LONG), 1);
+    world.sim.configure(|options| options.webhook_url = Some("http://127.0.0.1:1/".to_owned()));
+    let id = world.api.send(&tenant, CONTACT, "hello").await;
+    assert_eq!(world.waits().await, [DOUBT]);
+    let message = world.api.message(&tenant, id).await;
+    assert_eq!((&message["status"], &message["error"]["class"]), (&"sending".into(), &"ambiguous".into()), "{message}");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_late_status_ends_the_doubt_before_the_wait_is_over() {
     let (world, tenant) = start().await;
     // Nothing is heard of the message until the test lets the statuses go.

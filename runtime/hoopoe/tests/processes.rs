@@ -114,6 +114,29 @@ async fn two_equal_processes_share_the_work_and_repeat_nothing() {
 }
 
 #[tokio::test]
+async fn a_process_runs_on_the_schema_of_a_newer_release() {
+    let db = Database::create().await;
+    let sim = Sim::start(sim_options()).await.unwrap();
+    db.execute(
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+         values (9999, 'of later', true, '\\x00', 1);
+         alter table messages add column of_later text;
+         alter table lanes add column of_later integer not null default 1;
+         create table of_later (tenant_id uuid primary key)",
+    )
+    .await;
+    let process = Process::start(HOOPOE, &settings(&db, &sim)).await;
+    sim.set_webhook(&process.api.webhook_url());
+    process.api.register("Acme", NUMBER, "token").await;
+    assert!(sim.receive(Inbound::text(NUMBER, &contact(1), "hello")).await.is_acknowledged());
+    sim.wait_for_statuses(3, PATIENCE).await.unwrap();
+    db.idle().await;
+    assert_eq!(sim.times(&contact(1), ANSWER), 1);
+    let ended = process.terminate().await;
+    assert!(ended.status.success() && ended.log.contains("migrations of a newer release"), "{}", ended.log);
+}
+
+#[tokio::test]
 async fn a_wrong_configuration_ends_the_start_with_a_sentence_that_names_it() {
     let db = Database::create().await;
     let sim = Sim::start(sim_options()).await.unwrap();

@@ -4,6 +4,7 @@
 //! away. The keeper connects anew, with a growing pause between its attempts, and closes the link only when a script
 //! that writes has run: so a Redis that only reads, or is full, counts as away too.
 
+mod connection;
 mod keeper;
 mod log;
 
@@ -11,10 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, Pipeline};
 use tokio::sync::{Notify, watch};
 
+use connection::Client;
+pub(crate) use connection::Connection;
 pub(crate) use keeper::keep;
 
 use crate::Address;
@@ -24,7 +26,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The connection that all calls share.
 pub(crate) struct Link {
-    client: redis::Client,
+    client: Client,
     call_timeout: Duration,
     connected: RwLock<Option<Arc<Connected>>>,
     /// Tells the keeper.
@@ -36,7 +38,7 @@ pub(crate) struct Link {
 
 /// A connection that works, as far as anybody knows.
 pub(crate) struct Connected {
-    connection: MultiplexedConnection,
+    connection: Connection,
     scripts: Vec<String>,
 }
 
@@ -50,7 +52,7 @@ impl Connected {
 impl Link {
     pub fn new(address: &Address, call_timeout: Duration) -> Result<Self, redis::RedisError> {
         Ok(Self {
-            client: redis::Client::open(address.0.clone())?,
+            client: Client::new(address)?,
             call_timeout,
             connected: RwLock::default(),
             lost: Notify::new(),
@@ -81,13 +83,17 @@ impl Link {
 
     /// A new connection to be told things on.
     pub async fn subscriber(&self) -> redis::RedisResult<redis::aio::PubSub> {
-        self.client.get_async_pubsub().await
+        self.client.subscribe().await
+    }
+
+    /// Whether the answer to a publication counts all who were told: in a cluster each node knows only its own.
+    pub fn counts_receivers(&self) -> bool {
+        !self.client.is_cluster()
     }
 
     /// The answers to a pipeline; `None` when Redis does not give them, all of them and in time.
     pub async fn ask<T: FromRedisValue>(&self, connected: Arc<Connected>, pipeline: &Pipeline) -> Option<T> {
-        let mut connection = connected.connection.clone();
-        let error = match tokio::time::timeout(self.call_timeout, pipeline.query_async(&mut connection)).await {
+        let error = match tokio::time::timeout(self.call_timeout, connected.connection.run(pipeline)).await {
             Ok(Ok(answers)) => return Some(answers),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {:?}", self.call_timeout),

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-
+use crate::link::Connection;
 use crate::shared::Inner;
 
 /// Time between two signs of life.
@@ -62,10 +61,10 @@ impl Nodes {
 }
 
 /// A sign of life.
-pub(crate) async fn beat(inner: &Inner, mut connection: MultiplexedConnection) -> Result<(), redis::RedisError> {
+pub(crate) async fn beat(inner: &Inner, connection: &Connection) -> Result<(), redis::RedisError> {
     let mut command = redis::cmd("EVAL");
     command.arg(SCRIPT).arg(1).arg(key(inner)).arg(inner.node.simple().to_string()).arg(BEATS);
-    let (count, new): (usize, bool) = command.query_async(&mut connection).await?;
+    let (count, new): (usize, bool) = connection.query(&command).await?;
     inner.nodes.counted(count);
     if new {
         // The others did not know of this node, and told it nothing.
@@ -75,9 +74,9 @@ pub(crate) async fn beat(inner: &Inner, mut connection: MultiplexedConnection) -
 }
 
 /// The last sign of life.
-pub(crate) async fn leave(inner: &Inner, mut connection: MultiplexedConnection) -> Result<(), redis::RedisError> {
+pub(crate) async fn leave(inner: &Inner, connection: &Connection) -> Result<(), redis::RedisError> {
     let mut command = redis::cmd("ZREM");
-    command.arg(key(inner)).arg(inner.node.simple().to_string()).exec_async(&mut connection).await
+    connection.query(command.arg(key(inner)).arg(inner.node.simple().to_string())).await
 }
 
 fn key(inner: &Inner) -> String {

@@ -171,7 +171,7 @@ async fn publish(inner: &Inner, link: &Link, pending: Pending) -> Result<(), Pen
         Some(receivers) => {
             for (event, receivers) in pending.live.iter().zip(&receivers[news.len()..]) {
                 let here = u64::from(inner.live.is_here(event.tenant()));
-                inner.live.reached(event.tenant(), *receivers > here);
+                inner.live.reached(event.tenant(), *receivers > here || !link.counts_receivers());
             }
             Ok(())
         }

@@ -68,7 +68,7 @@ impl Shared {
     /// Starts the tasks; has to be called within a runtime. It does not wait for Redis, which may come later.
     pub fn start(options: Options, clock: Clock) -> Self {
         let Options { address, node, call_timeout, namespace } = options;
-        let namespace = match address.as_ref().map_or(0, |address| address.0.redis_settings().db()) {
+        let namespace = match address.as_ref().map_or(0, Address::database) {
             0 => namespace,
             // Channels know nothing of databases.
             database => format!("{namespace}-{database}"),

@@ -16,6 +16,8 @@ pub enum Stage {
     Flow,
     /// Messages wait for delivery.
     Delivery,
+    /// Messages were scheduled.
+    Scheduled,
     /// Timers were set.
     Timers,
     /// HTTP calls wait.
@@ -24,12 +26,13 @@ pub enum Stage {
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Flow, Self::Delivery, Self::Timers, Self::Calls];
+    pub const ALL: [Self; 5] = [Self::Flow, Self::Delivery, Self::Scheduled, Self::Timers, Self::Calls];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Flow => "flow",
             Self::Delivery => "delivery",
+            Self::Scheduled => "scheduled",
             Self::Timers => "timers",
             Self::Calls => "calls",
         }

@@ -4,8 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::deliveries::{self, Waiting};
 use crate::lanes::{self, LaneKey, Opening, Stage};
-use crate::{Error, Store};
+use crate::{Error, Store, scheduled};
 
 /// Priority of what is sent once more: nobody waits for it at this moment.
 const REDRIVEN: i16 = 2;
@@ -43,28 +44,19 @@ impl Store {
         if revived.is_empty() {
             return Ok(Vec::new());
         }
-        let mut revived: Vec<(Uuid, Uuid, Uuid)> =
-            revived.into_iter().map(|row| (row.id, row.contact_id, row.channel_id)).collect();
-        revived.sort_unstable();
-        let openings = revived.iter().map(|(_, contact_id, _)| Opening {
-            priority: REDRIVEN,
-            ..Opening::of(LaneKey { tenant_id, contact_id: *contact_id })
-        });
+        let mut revived: Vec<Waiting> = revived
+            .into_iter()
+            .map(|row| Waiting {
+                lane: LaneKey { tenant_id, contact_id: row.contact_id },
+                message_id: row.id,
+                channel_id: row.channel_id,
+            })
+            .collect();
+        revived.sort_unstable_by_key(|one| one.message_id);
+        let openings = revived.iter().map(|one| Opening { priority: REDRIVEN, ..Opening::of(one.lane) });
         lanes::open(&mut tx, Stage::Delivery, openings, now, TimeDelta::zero()).await?;
-        let ids: Vec<Uuid> = revived.iter().map(|(id, _, _)| *id).collect();
-        sqlx::query!(
-            "insert into outbox (tenant_id, contact_id, message_id, channel_id)
-             select $1, contact_id, message_id, channel_id
-             from unnest($2::uuid[], $3::uuid[], $4::uuid[])
-                  with ordinality as k (message_id, contact_id, channel_id, place)
-             order by place",
-            tenant_id,
-            &ids,
-            &revived.iter().map(|(_, contact_id, _)| *contact_id).collect::<Vec<_>>(),
-            &revived.iter().map(|(_, _, channel_id)| *channel_id).collect::<Vec<_>>()
-        )
-        .execute(&mut *tx)
-        .await?;
+        deliveries::put_in(&mut tx, &revived).await?;
+        let ids: Vec<Uuid> = revived.iter().map(|one| one.message_id).collect();
         step(&mut tx, tenant_id, &ids, "redriven", now).await?;
         tx.commit().await?;
         self.wakes.delivery.notify_one();
@@ -91,7 +83,7 @@ impl Store {
         Ok(purged)
     }
 
-    /// Takes a message back that no request was made for, or whose requests Meta surely refused. `None` when the tenant
+    /// Takes a message back whose time is to come, that no request was made for, or whose requests Meta surely refused. `None` when the tenant
     /// has no such message; false when it is too late.
     pub async fn cancel(&self, tenant_id: Uuid, id: Uuid) -> Result<Option<bool>, Error> {
         let now = self.ambient.now();
@@ -107,24 +99,9 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(contact_id) = contact_id else { return Ok(None) };
-        // Nobody can claim the message while its lane is locked.
-        sqlx::query_scalar!(
-            "select touched from lanes where tenant_id = $1 and contact_id = $2 and stage = $3 for update",
-            tenant_id,
-            contact_id,
-            Stage::Delivery as i16
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
-        let taken = sqlx::query!(
-            "delete from outbox where tenant_id = $1 and contact_id = $2 and message_id = $3 and state = 'queued'",
-            tenant_id,
-            contact_id,
-            id
-        )
-        .execute(&mut *tx)
-        .await?;
-        if taken.rows_affected() == 0 {
+        let taken =
+            scheduled::cancel(&mut tx, tenant_id, id).await? || take_back(&mut tx, tenant_id, contact_id, id).await?;
+        if !taken {
             return Ok(Some(false));
         }
         sqlx::query!(
@@ -139,6 +116,28 @@ impl Store {
         tx.commit().await?;
         Ok(Some(true))
     }
+}
+
+/// Takes a message out of the outbox that is not under way.
+async fn take_back(db: &mut PgConnection, tenant_id: Uuid, contact_id: Uuid, id: Uuid) -> Result<bool, sqlx::Error> {
+    // Nobody can claim the message while its lane is locked.
+    sqlx::query_scalar!(
+        "select touched from lanes where tenant_id = $1 and contact_id = $2 and stage = $3 for update",
+        tenant_id,
+        contact_id,
+        Stage::Delivery as i16
+    )
+    .fetch_optional(&mut *db)
+    .await?;
+    let taken = sqlx::query!(
+        "delete from outbox where tenant_id = $1 and contact_id = $2 and message_id = $3 and state = 'queued'",
+        tenant_id,
+        contact_id,
+        id
+    )
+    .execute(db)
+    .await?;
+    Ok(taken.rows_affected() > 0)
 }
 
 async fn find(db: &mut PgConnection, tenant_id: Uuid, which: &Which) -> Result<Vec<Uuid>, sqlx::Error> {

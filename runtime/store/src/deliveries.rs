@@ -44,6 +44,14 @@ pub struct Delivery {
     pub trace: Option<TraceContext>,
 }
 
+/// A message in the outbox, or about to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waiting {
+    pub lane: LaneKey,
+    pub message_id: Uuid,
+    pub channel_id: Uuid,
+}
+
 /// What became of a claimed message.
 #[derive(Debug, Clone)]
 pub enum Verdict {
@@ -92,11 +100,30 @@ pub struct Settlement {
     /// The verdict.
     pub verdict: Verdict,
 }
+
 impl Store {
     /// When the delivery stage's next lane is ready, if one waits.
     pub async fn next_delivery(&self) -> Result<Option<DateTime<Utc>>, crate::Error> {
         Ok(lanes::next_ready(&mut *self.pool.acquire().await?, Stage::Delivery).await?)
     }
+}
+
+/// Puts messages into the outbox, in this order, behind what waits there. The caller has opened their lanes.
+pub(crate) async fn put_in(db: &mut PgConnection, messages: &[Waiting]) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into outbox (tenant_id, contact_id, message_id, channel_id)
+         select tenant_id, contact_id, message_id, channel_id
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[])
+              with ordinality as k (tenant_id, contact_id, message_id, channel_id, place)
+         order by place",
+        &messages.iter().map(|one| one.lane.tenant_id).collect::<Vec<_>>(),
+        &messages.iter().map(|one| one.lane.contact_id).collect::<Vec<_>>(),
+        &messages.iter().map(|one| one.message_id).collect::<Vec<_>>(),
+        &messages.iter().map(|one| one.channel_id).collect::<Vec<_>>()
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Takes settled messages out of the outbox.

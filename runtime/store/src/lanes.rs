@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use claim::Claim;
-pub(crate) use claim::{Claimed, Rotation, claim, next_ready};
+pub(crate) use claim::{Claimed, Rotation, Round, claim, next_ready};
 
 use crate::{Error, Store};
 

@@ -4,7 +4,7 @@
 //! structs. What can fail: see [`Error`]; a caller learns whether to come back later or that the data was refused.
 //!
 //! Order of locks, the same in every transaction, so that they do not wait for each other in a ring: lanes of the
-//! flow stage, lanes of the delivery stage, then messages that exist; within a table by key. (Messages that are new come
+//! flow stage, scheduled messages, lanes of the delivery stage, then messages that exist; within a table by key. (Messages that are new come
 //! before the delivery stage's lanes: only their idempotency keys can make others wait.) What still meets in a ring is
 //! tried again by [`group::GroupCommit`].
 
@@ -31,6 +31,7 @@ pub mod queues;
 pub mod replays;
 pub mod routes;
 pub mod rule_sets;
+pub mod scheduled;
 mod statuses;
 pub mod templates;
 pub mod tenants;

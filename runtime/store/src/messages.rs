@@ -13,7 +13,7 @@ pub struct Message {
     pub id: Uuid,
     /// `IN` or `OUT`.
     pub direction: String,
-    /// `received`, `queued`, `sending`, `sent`, `delivered`, `read`, `played`, `failed`.
+    /// `received`, `scheduled`, `queued`, `sending`, `sent`, `delivered`, `read`, `played`, `failed`.
     pub status: String,
     /// Meta's type.
     pub kind: String,
@@ -35,6 +35,8 @@ pub struct Message {
     pub error: Option<Value>,
     /// When it was given up.
     pub dead_at: Option<DateTime<Utc>>,
+    /// Not to be sent before this moment.
+    pub send_at: Option<DateTime<Utc>>,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
     /// When it changed last.
@@ -96,16 +98,39 @@ impl Store {
 
     /// A page of a tenant's messages, newest first.
     pub async fn messages(&self, tenant_id: Uuid, filter: &Filter) -> Result<Vec<Message>, Error> {
-        // Primary key, backwards.
+        if filter.status.as_deref() == Some("scheduled") {
+            return self.scheduled(tenant_id, filter).await;
+        }
+        // Primary keys, the first backwards.
         let ids = sqlx::query_scalar!(
-            "select id from messages
+            "select id from messages m
              where tenant_id = $1 and id < $2
                and ($3::text is null or direction = $3) and ($4::text is null or status::text = $4)
+               and ($4 is distinct from 'queued'
+                    or not exists (select from scheduled s where s.tenant_id = m.tenant_id and s.message_id = m.id))
              order by id desc limit $5",
             tenant_id,
             filter.before.unwrap_or(Uuid::max()),
             filter.direction,
             filter.status,
+            filter.limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        self.these(tenant_id, &ids).await
+    }
+
+    /// A page of the tenant's messages whose time is to come, newest first.
+    async fn scheduled(&self, tenant_id: Uuid, filter: &Filter) -> Result<Vec<Message>, Error> {
+        if filter.direction.as_deref() == Some("IN") {
+            return Ok(Vec::new());
+        }
+        // Primary key, backwards.
+        let ids = sqlx::query_scalar!(
+            "select message_id from scheduled where tenant_id = $1 and message_id < $2
+             order by message_id desc limit $3",
+            tenant_id,
+            filter.before.unwrap_or(Uuid::max()),
             filter.limit
         )
         .fetch_all(&self.pool)
@@ -128,24 +153,26 @@ impl Store {
         self.these(tenant_id, &ids).await
     }
 
-    /// The messages with these ids, in their order. A queued one shows as `sending` while a request is under way or its
-    /// outcome is in doubt.
+    /// The messages with these ids, in their order. A queued one shows as `scheduled` until its time has come, and as
+    /// `sending` while a request is under way or its outcome is in doubt.
     async fn these(&self, tenant_id: Uuid, ids: &[Uuid]) -> Result<Vec<Message>, Error> {
         // Primary keys throughout.
         let rows = sqlx::query_as!(
             Message,
             r#"select m.id, m.direction,
-                      case when m.status = 'queued' and o.state <> 'queued' then 'sending' else m.status::text end
-                          as "status!",
+                      case when m.status <> 'queued' then m.status::text
+                           when s.message_id is not null then 'scheduled'
+                           when o.state <> 'queued' then 'sending' else 'queued' end as "status!",
                       m.kind, m.body, ct.wa_id, ct.user_id, ch.phone_number_id, m.wa_message_id, m.idempotency_key,
                       greatest(m.attempts, o.attempts) as "attempts!", m.error as "error: Value", m.dead_at,
-                      m.created_at, m.updated_at
+                      m.send_at, m.created_at, m.updated_at
                from unnest($2::uuid[]) with ordinality as k (id, place)
                join messages m on m.tenant_id = $1 and m.id = k.id
                join conversations cv on cv.tenant_id = m.tenant_id and cv.id = m.conversation_id
                join contacts ct on ct.tenant_id = m.tenant_id and ct.id = cv.contact_id
                join channels ch on ch.tenant_id = m.tenant_id and ch.id = cv.channel_id
                left join outbox o on o.tenant_id = m.tenant_id and o.contact_id = cv.contact_id and o.message_id = m.id
+               left join scheduled s on s.tenant_id = m.tenant_id and s.message_id = m.id
                order by k.place"#,
             tenant_id,
             ids

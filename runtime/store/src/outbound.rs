@@ -1,7 +1,8 @@
 //! Messages on their way out, from the send API or from a flow, into the outbox and their contact's lane.
 //!
 //! The partial unique index on tenant and idempotency key decides, in the same statement that inserts, whether a
-//! message is new. A message that opens its lane may belong to this process at once: it is committed as `sending`.
+//! message is new. A message that opens its lane may belong to this process at once: it is committed as `sending`. One
+//! whose time is to come is only kept ([`scheduled`]).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,8 +14,9 @@ use uuid::Uuid;
 
 use crate::Store;
 use crate::contacts::{self, Party, Place, Sighting};
-use crate::deliveries::Delivery;
+use crate::deliveries::{Delivery, Waiting};
 use crate::lanes::{self, Births, LaneKey, Lease, Opened, Opening, Stage};
+use crate::scheduled::{self, Scheduled};
 use crate::traces;
 
 /// A message to send.
@@ -32,6 +34,8 @@ pub struct Outbound {
     pub idempotency_key: Option<String>,
     /// The event that it answers.
     pub event_id: Option<i64>,
+    /// Not sent before this moment; as soon as possible when absent or past.
+    pub send_at: Option<DateTime<Utc>>,
     /// Not sent after this moment; the stage's own rule when absent.
     pub expires_at: Option<DateTime<Utc>>,
     /// Requests at the most; the stage's own rule when absent.
@@ -64,6 +68,8 @@ pub(crate) struct Inserted {
     pub born: Vec<Delivery>,
     /// Some wait for a claim.
     pub waits: bool,
+    /// Some wait for their time.
+    pub scheduled: bool,
 }
 
 /// A request of the send API.
@@ -126,12 +132,15 @@ impl Store {
                 })
             })
             .collect();
-        let Inserted { new, born, waits } = insert(&mut tx, &addressed, now, births.lease).await?;
+        let Inserted { new, born, waits, scheduled } = insert(&mut tx, &addressed, now, births.lease).await?;
         let taken = first_with(&mut tx, addressed.iter().filter(|one| !new.contains(&one.message.id))).await?;
         tx.commit().await?;
         self.contacts.learn(learned);
         if waits {
             self.wakes.delivery.notify_one();
+        }
+        if scheduled {
+            self.wakes.scheduled.notify_one();
         }
         let queued = requests.iter().map(|request| {
             let key = (request.party.tenant_id, request.message.idempotency_key.clone().unwrap_or_default());
@@ -144,7 +153,7 @@ impl Store {
     }
 }
 
-/// Inserts messages that are new, with their outbox rows and lanes.
+/// Inserts messages that are new, with their outbox rows and lanes; those whose time is to come get neither.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     messages: &[Addressed<'_>],
@@ -156,14 +165,14 @@ pub(crate) async fn insert(
     }
     let ids = sqlx::query_scalar!(
         "insert into messages (tenant_id, id, conversation_id, direction, status, kind, body, payload,
-                               idempotency_key, event_id, expires_at, max_attempts, traceparent, created_at,
+                               idempotency_key, event_id, send_at, expires_at, max_attempts, traceparent, created_at,
                                updated_at)
          select tenant_id, id, conversation_id, 'OUT', 'queued', kind, body, payload::json, idempotency_key, event_id,
-                expires_at, max_attempts, traceparent, $12, $12
+                send_at, expires_at, max_attempts, traceparent, $13, $13
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-                     $9::timestamptz[], $10::int[], $11::text[])
-              as k (tenant_id, id, conversation_id, kind, body, payload, idempotency_key, event_id, expires_at,
-                    max_attempts, traceparent)
+                     $9::timestamptz[], $10::timestamptz[], $11::int[], $12::text[])
+              as k (tenant_id, id, conversation_id, kind, body, payload, idempotency_key, event_id, send_at,
+                    expires_at, max_attempts, traceparent)
          on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing
          returning id",
         &messages.iter().map(|one| one.tenant_id).collect::<Vec<_>>(),
@@ -174,6 +183,7 @@ pub(crate) async fn insert(
         &messages.iter().map(|one| one.message.payload.clone()).collect::<Vec<_>>(),
         &messages.iter().map(|one| one.message.idempotency_key.clone()).collect::<Vec<_>>() as &[Option<String>],
         &messages.iter().map(|one| one.message.event_id).collect::<Vec<_>>() as &[Option<i64>],
+        &messages.iter().map(|one| one.message.send_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
         &messages.iter().map(|one| one.message.expires_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
         &messages.iter().map(|one| one.message.max_attempts).collect::<Vec<_>>() as &[Option<i32>],
         &traces::column(messages.iter().map(|one| one.message.trace)) as &[Option<String>],
@@ -182,7 +192,13 @@ pub(crate) async fn insert(
     .fetch_all(&mut *db)
     .await?;
     let new: HashSet<Uuid> = ids.into_iter().collect();
-    let out: Vec<&Addressed<'_>> = messages.iter().filter(|one| new.contains(&one.message.id)).collect();
+    let (later, out): (Vec<&Addressed<'_>>, Vec<&Addressed<'_>>) =
+        messages.iter().filter(|one| new.contains(&one.message.id)).partition(|one| one.is_later(now));
+    let later: Vec<Scheduled> = later.iter().filter_map(|one| one.scheduled()).collect();
+    scheduled::keep(db, &later).await?;
+    if out.is_empty() {
+        return Ok(Inserted { new, scheduled: !later.is_empty(), ..Inserted::default() });
+    }
     let openings = out.iter().map(|one| Opening { key: one.lane(), own: one.own, priority: one.priority });
     let Opened { leases, waits } = lanes::open(db, Stage::Delivery, openings, now, lease).await?;
     let born = first_of_lanes(&out, &leases, now, lease);
@@ -204,12 +220,21 @@ pub(crate) async fn insert(
     )
     .execute(db)
     .await?;
-    Ok(Inserted { new, born, waits })
+    Ok(Inserted { new, born, waits, scheduled: !later.is_empty() })
 }
 
 impl Addressed<'_> {
     fn lane(&self) -> LaneKey {
         LaneKey { tenant_id: self.tenant_id, contact_id: self.place.contact_id }
+    }
+
+    fn is_later(&self, now: DateTime<Utc>) -> bool {
+        self.message.send_at.is_some_and(|at| at > now)
+    }
+
+    fn scheduled(&self) -> Option<Scheduled> {
+        let message = Waiting { lane: self.lane(), message_id: self.message.id, channel_id: self.channel_id };
+        Some(Scheduled { message, send_at: self.message.send_at?, priority: self.priority })
     }
 }
 

@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, PgPool};
 use crate::ambient::Ambient;
 use crate::contacts;
 use crate::group::Turns;
-use crate::lanes::Rotation;
+use crate::lanes::{Rotation, Round};
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct Store {
     pub turns: Turns,
     pub(crate) contacts: Arc<contacts::Cache>,
     pub(crate) rotation: Arc<Rotation>,
+    /// Whose scheduled messages are moved next.
+    pub(crate) scheduled_round: Arc<Round>,
 }
 
 impl Store {
@@ -68,12 +70,30 @@ impl Store {
             .test_before_acquire(false)
             .connect_lazy_with(options);
         let turns = Turns::new(settings.writers);
-        Ok(Self { pool, ambient, wakes: Arc::default(), turns, contacts: Arc::default(), rotation: Arc::default() })
+        Ok(Self {
+            pool,
+            ambient,
+            wakes: Arc::default(),
+            turns,
+            contacts: Arc::default(),
+            rotation: Arc::default(),
+            scheduled_round: Arc::default(),
+        })
     }
 
     /// Applies the migrations that are missing, under an advisory lock, so that several processes may start at once.
+    /// Those of a newer release are left alone: they take nothing away that this one needs.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        sqlx::migrate!("../../migrations").run(&self.pool).await
+        let mut migrations = sqlx::migrate!("../../migrations");
+        migrations.set_ignore_missing(true).run(&self.pool).await?;
+        let known = migrations.iter().map(|migration| migration.version).max();
+        // The migrator's own table: it is not in the schema that queries are checked against.
+        let newest = sqlx::query_scalar("select max(version) from _sqlx_migrations");
+        let newest: Option<i64> = newest.fetch_one(&self.pool).await?;
+        if newest > known {
+            tracing::warn!(known, newest, "the database has migrations of a newer release; this process runs on it");
+        }
+        Ok(())
     }
 
     /// Whether the database answers.

@@ -44,6 +44,8 @@ pub struct Wakes {
     pub flow: Wake,
     /// A message waits for delivery.
     pub delivery: Wake,
+    /// A message was scheduled.
+    pub scheduled: Wake,
     /// A timer was set.
     pub timers: Wake,
     /// An HTTP call waits.

@@ -151,6 +151,7 @@ impl World {
         if let Some(running) = &self.running {
             running.store.wakes.flow.notify_one();
             running.store.wakes.delivery.notify_one();
+            running.store.wakes.scheduled.notify_one();
             running.store.wakes.timers.notify_one();
             running.store.wakes.calls.notify_one();
         }

@@ -116,7 +116,7 @@ async fn one_message_tells_its_way() {
     let expected = json!({
         "id": id, "direction": "OUT", "status": "read", "type": "text", "body": "Hello", "contact": "16505551234",
         "phoneNumberId": "106540352242922", "waMessageId": accepted.wamid, "idempotency_key": null, "attempts": 1,
-        "error": null, "deadAt": null, "createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z",
+        "error": null, "deadAt": null, "sendAt": null, "createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z",
     });
     let mut shown = message.clone();
     let timeline = shown.as_object_mut().unwrap().remove("timeline").unwrap();

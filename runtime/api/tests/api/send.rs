@@ -56,7 +56,7 @@ async fn a_wrong_field_is_named() {
     let world = World::builder().roles("api").start().await;
     let tenant = world.api.register("Acme", "106540352242922", "token").await;
     let text = |body: &str| json!({ "type": "text", "text": { "body": body } });
-    let cases: [(&str, String, &str, &[&str]); 32] = [
+    let cases: [(&str, String, &str, &[&str]); 36] = [
         ("no recipient", json!({ "text": "a" }).to_string(), "to", &["missing"]),
         ("a number as recipient", with(json!({ "to": 919012345678_u64, "text": "a" })), "to", &["expected a string"]),
         ("no recipient but null", with(json!({ "to": null, "text": "a" })), "to", &["expected a string"]),
@@ -108,6 +108,15 @@ async fn a_wrong_field_is_named() {
             "idempotency_key",
             &["257", "256"],
         ),
+        ("a time that is past", with(json!({ "text": "a", "send_at": "2025-12-31T00:00:00Z" })), "send_at", &["past"]),
+        ("a time too far", with(json!({ "text": "a", "send_at": 1_775_001_601 })), "send_at", &["90 days"]),
+        (
+            "a time without an offset",
+            with(json!({ "text": "a", "send_at": "2026-01-02T00:00:00" })),
+            "send_at",
+            &["offset", "Unix seconds"],
+        ),
+        ("a time in words", with(json!({ "text": "a", "sendAt": true })), "send_at", &["true", "offset"]),
         ("somebody's number", with(json!({ "text": "a", "from": "1234567890" })), "from", &["no such number"]),
     ];
     for (label, body, field, words) in cases {

@@ -38,8 +38,8 @@ impl<'a> Values<'a> {
     }
 
     pub(super) fn redis(&self) -> Result<Option<Address>, Error> {
-        const ADVICE: &str = "set it to redis://host:6379, rediss://user:password@host:6379 or unix:///path/to/socket, \
-                              or leave it empty";
+        const ADVICE: &str = "set it to redis://host:6379, rediss://user:password@host:6379, unix:///path/to/socket or \
+                              redis-cluster://host:6379,host:6379, or leave it empty";
         let read = |url| Address::parse(url).map_err(|_| wrong("REDIS_URL", "<hidden>", ADVICE));
         self.get("REDIS_URL").map(read).transpose()
     }
@@ -85,6 +85,19 @@ impl<'a> Values<'a> {
             return Err(wrong(name, value, format!("set it to an http or https address, for example {default}")));
         }
         Ok(value.trim_end_matches('/').to_owned())
+    }
+
+    /// Where an HTTP proxy is; it may hold a password.
+    pub(super) fn proxy(&self, name: &'static str) -> Result<Option<SecretString>, Error> {
+        const ADVICE: &str = "set it to http://user:password@host:port, or https:// for a proxy that speaks TLS";
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let place = value.strip_prefix("http://").or(value.strip_prefix("https://"));
+        match place {
+            Some(place) if !place.is_empty() && !place.contains(char::is_whitespace) => {
+                Ok(Some(value.to_owned().into()))
+            }
+            _ => Err(wrong(name, "<hidden>", ADVICE)),
+        }
     }
 
     pub(super) fn version(&self, name: &'static str, default: &str) -> Result<String, Error> {

@@ -28,6 +28,15 @@ async fn dead_letters_are_listed_and_sent_once_more() {
     assert_eq!((redriven.code, redriven.out.trim()), (0, "1 message is queued once more"), "{redriven:?}");
     let purged = developer.run(&["dead-letters", "--json", "purge", "--oldest", "10"]).await;
     assert_eq!(purged.json()["messages"][0], ids[1].as_str(), "{purged:?}");
+    let (url, key) = (world.api.base.as_str(), tenant.key.as_str());
+    let stranger = Developer::alone(folder.path()).with("HOOPOE_TENANT", &tenant.id.to_string());
+    for arguments in [
+        ["dead-letters", "--url", url, "--key", key, "--json", "purge", "--oldest", "10"],
+        ["dead-letters", "purge", "--oldest", "10", "--url", url, "--key", key, "--json"],
+    ] {
+        let purged = stranger.run(&arguments).await;
+        assert_eq!((purged.code, purged.json()["messages"].as_array().map(Vec::len)), (0, Some(0)), "{purged:?}");
+    }
     world.idle().await;
     assert_eq!(world.sim.times("16505551234", "hello"), 1);
     let neither = developer.run(&["dead-letters", "purge"]).await;

@@ -265,3 +265,36 @@ fn servers_say_when_to_come_again() {
         assert_eq!(answer.retry_after(now).map(|pause| pause.num_seconds()), expected, "{value}");
     }
 }
+
+/// Run by the next test in a process of its own.
+#[tokio::test]
+#[ignore = "for a process whose environment names a proxy"]
+async fn a_request_in_an_environment_with_a_proxy() {
+    let port = serve(Router::new().fallback(any(echo))).await;
+    let (client, _) = client(true, &["127.0.0.1"]);
+    let answer = client.send(ready(Method::GET, &format!("http://api.test:{port}/")), PATIENCE).await;
+    assert_eq!(answer.expect("an answer").status, 418);
+    let (client, names) = self::client(false, &["127.0.0.1"]);
+    let refused = client.send(ready(Method::GET, &format!("http://api.test:{port}/")), PATIENCE).await;
+    assert_eq!(refused.expect_err("a private address").code, "refused");
+    assert_eq!(names.lookups.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn proxies_of_the_environment_are_not_asked() {
+    let (listener, port) = listen().await;
+    let proxy = format!("http://127.0.0.1:{port}");
+    let mut child = tokio::process::Command::new(std::env::current_exe().expect("this test"));
+    child.args(["--ignored", "--exact", "client::tests::a_request_in_an_environment_with_a_proxy"]);
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+        child.env(name, &proxy);
+    }
+    child.env_remove("NO_PROXY").env_remove("no_proxy");
+    tokio::select! {
+        asked = listener.accept() => panic!("the proxy was asked: {asked:?}"),
+        done = child.output() => {
+            let out = String::from_utf8(done.expect("it runs").stdout).expect("UTF-8");
+            assert!(out.contains("1 passed"), "{out}");
+        }
+    }
+}

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use redis::AsyncConnectionConfig;
-use redis::aio::MultiplexedConnection;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +42,7 @@ pub(crate) async fn keep(inner: Arc<Inner>, link: Arc<Link>, stop: CancellationT
     let connected = link.connected.write().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     link.up.send_replace(false);
     if let Some(connected) = connected {
-        let leave = nodes::leave(&inner, connected.connection.clone());
+        let leave = nodes::leave(&inner, &connected.connection);
         // The others forget this node by themselves too.
         let _ = tokio::time::timeout(PATIENCE, leave).await;
     }
@@ -65,7 +63,7 @@ async fn connect_and_beat(inner: &Inner, link: &Link, log: &mut Log) -> String {
             () = link.lost.notified() => return "a call was not answered".to_owned(),
             () = tokio::time::sleep(BEAT) => {}
         }
-        let beat = nodes::beat(inner, connected.connection.clone());
+        let beat = nodes::beat(inner, &connected.connection);
         let error = match tokio::time::timeout(PATIENCE, beat).await {
             Ok(Ok(())) => continue,
             Ok(Err(error)) => error.to_string(),
@@ -79,14 +77,12 @@ async fn connect_and_beat(inner: &Inner, link: &Link, log: &mut Log) -> String {
 }
 
 async fn connect(inner: &Inner, link: &Link) -> Result<Connected, redis::RedisError> {
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(None);
-    let mut connection: MultiplexedConnection =
-        link.client.get_multiplexed_async_connection_with_config(&config).await?;
+    let connection = link.client.connect().await?;
     let mut pipeline = redis::pipe();
     for script in crate::limits::SCRIPTS {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(script);
     }
-    let scripts = pipeline.query_async(&mut connection).await?;
-    nodes::beat(inner, connection.clone()).await?;
+    let scripts = connection.run(&pipeline).await?;
+    nodes::beat(inner, &connection).await?;
     Ok(Connected { connection, scripts })
 }

@@ -35,15 +35,19 @@ impl Claim {
 
 /// Where this process is in its round of the tenants, by stage.
 #[derive(Default)]
-pub(crate) struct Rotation([Mutex<Uuid>; 2]);
+pub(crate) struct Rotation([Round; 2]);
 
-impl Rotation {
-    fn place(&self, stage: Stage) -> Uuid {
-        *self.0[stage as usize].lock().unwrap_or_else(PoisonError::into_inner)
+/// A place in a round of the tenants.
+#[derive(Default)]
+pub(crate) struct Round(Mutex<Uuid>);
+
+impl Round {
+    pub fn place(&self) -> Uuid {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn turn(&self, stage: Stage, to: Uuid) {
-        *self.0[stage as usize].lock().unwrap_or_else(PoisonError::into_inner) = to;
+    pub fn turn(&self, to: Uuid) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = to;
     }
 }
 
@@ -62,7 +66,8 @@ pub(crate) async fn claim(
     ask: &Claim,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, sqlx::Error> {
-    let start = rotation.place(stage);
+    let round = &rotation.0[stage as usize];
+    let start = round.place();
     let mut tenants = waiting(db, stage, start, &ask.full, now).await?;
     if tenants.len() < TENANTS as usize && !start.is_nil() {
         // Once round: those before the start, and then those behind it, which are there already.
@@ -71,12 +76,12 @@ pub(crate) async fn claim(
         tenants.truncate(TENANTS as usize);
     }
     let Some(last) = tenants.last() else {
-        rotation.turn(stage, Uuid::nil());
+        round.turn(Uuid::nil());
         return Ok(Vec::new());
     };
     // Whoever does not fit is first next time.
     let served = tenants.len().min(ask.limit);
-    rotation.turn(stage, *tenants.get(served - 1).unwrap_or(last));
+    round.turn(*tenants.get(served - 1).unwrap_or(last));
     tenants.truncate(served);
     let quantum = ask.limit.div_ceil(tenants.len());
     take(db, stage, &tenants, quantum, ask.limit, now, now + ask.lease).await

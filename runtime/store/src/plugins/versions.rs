@@ -97,10 +97,13 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        // The newest is the one that was uploaded last, whatever the clocks say.
         sqlx::query!(
             "insert into plugin_versions (tenant_id, plugin, digest, version, events, config_schema, contract, size,
                                           imports, exports, compile_micros, component, created_at)
-             values ($1, $2, $3, $4, $5, $6::text::json, $7, $8, $9, $10, $11, $12, $13)",
+             values ($1, $2, $3, $4, $5, $6::text::json, $7, $8, $9, $10, $11, $12,
+                     greatest($13, (select max(created_at) + interval '1 microsecond' from plugin_versions
+                                    where tenant_id = $1 and plugin = $2)))",
             tenant_id,
             new.plugin,
             new.digest,

@@ -8,8 +8,8 @@ const HEAD: &str = "# The tables
 
 Made from the schema in `migrations/` by a test of the store. `PK` and `FK` mark the columns of the primary key and of
 foreign keys, `null` those that may be empty. Every table of a tenant has `tenant_id` first in its primary key and in
-its foreign keys. `lanes` and `outbox` are hot and short-lived: they name contacts, messages and channels without
-foreign keys.
+its foreign keys. `lanes`, `outbox` and `scheduled` hold work and not history: they name contacts, messages and channels
+without foreign keys.
 ";
 
 /// Table, column, type, part of the primary key, part of a foreign key, may be null.

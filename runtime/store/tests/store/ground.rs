@@ -115,6 +115,7 @@ impl Ground {
             payload: r#"{"type": "text", "text": {"body": "hello"}}"#.to_owned(),
             idempotency_key: Some(format!("reply:{}", event.id)),
             event_id: Some(event.id),
+            send_at: None,
             expires_at: None,
             max_attempts: None,
             trace: None,
