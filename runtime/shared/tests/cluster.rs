@@ -9,6 +9,7 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::{Time, acquainted, node};
 use hoopoe_shared::forget::{Cache, Forget};
@@ -41,8 +42,9 @@ impl Cluster {
         }
         let folder = tempfile::tempdir().unwrap();
         // Held together, so that they differ.
-        let free: Vec<TcpListener> = (0..6).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let free: Vec<u16> = free.iter().map(|one| one.local_addr().unwrap().port()).collect();
+        let held: Vec<TcpListener> = (0..6).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let free: Vec<u16> = held.iter().map(|one| one.local_addr().unwrap().port()).collect();
+        drop(held);
         let (ports, buses) = free.split_at(3);
         let start = |(port, bus): (&u16, &u16)| {
             let configuration = format!("nodes-{port}.conf");
@@ -83,8 +85,11 @@ impl Cluster {
 
 async fn ask(port: u16, command: &[&str]) -> String {
     let mut cli = Command::new("redis-cli");
-    let answer = cli.args(["-p", &port.to_string()]).args(command).output().await.unwrap();
-    String::from_utf8_lossy(&answer.stdout).into_owned()
+    let answer = cli.args(["-p", &port.to_string()]).args(command).kill_on_drop(true).output();
+    match tokio::time::timeout(Duration::from_secs(2), answer).await {
+        Ok(answer) => String::from_utf8_lossy(&answer.unwrap().stdout).into_owned(),
+        Err(_) => String::new(),
+    }
 }
 
 /// How many of the tenants' asks are granted.
