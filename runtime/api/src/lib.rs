@@ -3,6 +3,7 @@
 //!
 //! All routes answer at `/` and under `/api`. The OpenAPI document is generated from the handlers.
 
+mod alerts;
 mod auth;
 mod channels;
 mod conversations;
@@ -22,6 +23,7 @@ mod send_template;
 mod templates;
 mod tenants;
 mod webhook;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -54,6 +56,7 @@ pub struct Api {
     sends: GroupCommit<SendRequest, Queued>,
     master_key: MasterKey,
     verify_token: Arc<SecretString>,
+    webhook_rules: Arc<hoopoe_webhooks::Rules>,
 }
 
 /// What the API stands on.
@@ -74,19 +77,22 @@ pub struct Ground {
     pub delivery: DeliveryGate,
     /// For how long such sends belong to this process.
     pub lease: TimeDelta,
+    /// Where tenants' webhooks may be.
+    pub webhook_rules: Arc<hoopoe_webhooks::Rules>,
 }
 
 impl Api {
     /// Starts the writer of sends.
     pub fn new(ground: Ground) -> Self {
-        let Ground { store, ingest, library, shared, master_key, verify_token, delivery, lease } = ground;
+        let Ground { store, ingest, library, shared, master_key, verify_token, delivery, lease, webhook_rules } =
+            ground;
         let sizes = Sizes { batch: 256, queue: 10_000, writers: 1 };
         let writer = store.clone();
         let sends = GroupCommit::start(sizes, move |requests: Vec<_>| {
             let (store, delivery) = (writer.clone(), delivery.clone());
             Box::pin(async move { enqueue(&store, &delivery, &requests, lease).await })
         });
-        Self { store, ingest, library, shared, sends, master_key, verify_token: verify_token.into() }
+        Self { store, ingest, library, shared, sends, master_key, verify_token: verify_token.into(), webhook_rules }
     }
 
     /// A number was registered, or what a tenant's flow wants has changed: every process looks anew.
@@ -172,6 +178,13 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(plugins::replay::run))
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
+        .routes(routes!(alerts::show, alerts::update))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::show, webhooks::update, webhooks::delete))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::deliveries::test))
+        .routes(routes!(webhooks::deliveries::list))
+        .routes(routes!(webhooks::deliveries::redrive))
         .routes(routes!(webhook::verify, webhook::receive))
         .routes(routes!(webhook::verify_short, webhook::receive_short))
 }

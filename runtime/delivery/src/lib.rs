@@ -151,7 +151,7 @@ impl Stage for Deliveries {
             Ok(sender) => self.attempt(&delivery, &sender).await,
             Err(verdict) => verdict,
         };
-        if let Verdict::Dead { error } = &verdict {
+        if let Verdict::Dead { error, .. } = &verdict {
             tracing::error!(%tenant, %message, attempt = delivery.attempt, error, "a message was given up");
         }
         let attempts = delivery.attempt;

@@ -46,5 +46,6 @@ fn wake(wakes: &Wakes, stage: Stage) -> &Wake {
         Stage::Delivery => &wakes.delivery,
         Stage::Timers => &wakes.timers,
         Stage::Calls => &wakes.calls,
+        Stage::Webhooks => &wakes.webhooks,
     }
 }

@@ -20,11 +20,13 @@ pub enum Stage {
     Timers,
     /// HTTP calls wait.
     Calls,
+    /// Notices wait for tenants' webhooks.
+    Webhooks,
 }
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Flow, Self::Delivery, Self::Timers, Self::Calls];
+    pub const ALL: [Self; 5] = [Self::Flow, Self::Delivery, Self::Timers, Self::Calls, Self::Webhooks];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -32,6 +34,7 @@ impl Stage {
             Self::Delivery => "delivery",
             Self::Timers => "timers",
             Self::Calls => "calls",
+            Self::Webhooks => "webhooks",
         }
     }
 

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::lanes::{self, LaneKey, Opening, Stage};
+use crate::webhooks::types;
 use crate::{Error, Store};
 
 /// Priority of what is sent once more: nobody waits for it at this moment.
@@ -136,7 +137,11 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         step(&mut tx, tenant_id, &[id], "canceled", now).await?;
+        let mut notices = self.notices();
+        notices.message(tenant_id, id, types::MESSAGE_CANCELED, now);
+        notices.write(&mut tx, now).await?;
         tx.commit().await?;
+        self.wakes.webhooks.notify_one();
         Ok(Some(true))
     }
 }

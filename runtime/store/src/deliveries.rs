@@ -74,6 +74,8 @@ pub enum Verdict {
     Dead {
         /// Why: JSON text.
         error: String,
+        /// It was not worth sending any more.
+        expired: bool,
     },
 }
 

@@ -5,9 +5,10 @@
 //!
 //! Order of locks, the same in every transaction, so that they do not wait for each other in a ring: lanes of the
 //! flow stage, lanes of the delivery stage, then messages that exist; within a table by key. (Messages that are new come
-//! before the delivery stage's lanes: only their idempotency keys can make others wait.) What still meets in a ring is
-//! tried again by [`group::GroupCommit`].
+//! before the delivery stage's lanes: only their idempotency keys can make others wait.) Notices come last of all. What
+//! still meets in a ring is tried again by [`group::GroupCommit`].
 
+pub mod alerts;
 pub mod ambient;
 pub mod channels;
 pub mod contacts;
@@ -36,6 +37,7 @@ pub mod tenants;
 pub mod timers;
 pub mod unrouted;
 mod wakes;
+pub mod webhooks;
 
 pub use error::Error;
 pub use pool::{Settings, Store};

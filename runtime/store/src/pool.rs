@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions, PgPool};
 use crate::ambient::Ambient;
 use crate::contacts;
 use crate::lanes::Rotation;
+use crate::webhooks::listeners::Listeners;
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -33,6 +34,7 @@ pub struct Store {
     pub wakes: Arc<crate::Wakes>,
     pub(crate) contacts: Arc<contacts::Cache>,
     pub(crate) rotation: Arc<Rotation>,
+    pub(crate) listeners: Arc<Listeners>,
 }
 
 impl Store {
@@ -62,7 +64,14 @@ impl Store {
             // cost a round trip per transaction.
             .test_before_acquire(false)
             .connect_lazy_with(options);
-        Ok(Self { pool, ambient, wakes: Arc::default(), contacts: Arc::default(), rotation: Arc::default() })
+        Ok(Self {
+            pool,
+            ambient,
+            wakes: Arc::default(),
+            contacts: Arc::default(),
+            rotation: Arc::default(),
+            listeners: Arc::default(),
+        })
     }
 
     /// Applies the migrations that are missing, under an advisory lock, so that several processes may start at once.

@@ -153,6 +153,7 @@ impl World {
             running.store.wakes.delivery.notify_one();
             running.store.wakes.timers.notify_one();
             running.store.wakes.calls.notify_one();
+            running.store.wakes.webhooks.notify_one();
         }
     }
 
