@@ -178,8 +178,10 @@ impl Store {
                            where l.stage::integer = s.stage and l.tenant_id = k.id and l.priority = p.priority
                            order by ready_at limit 1) as first) as ready_at
                from unnest($1::uuid[]) as k (id)
-               left join alerts d on d.tenant_id = k.id and d.kind = 'dead_letters'
-               left join alerts q on q.tenant_id = k.id and q.kind = 'queue_age'"#,
+               left join lateral (
+                   select * from alerts where tenant_id = k.id and kind = 'dead_letters' limit 1) as d on true
+               left join lateral (
+                   select * from alerts where tenant_id = k.id and kind = 'queue_age' limit 1) as q on true"#,
             tenants,
             now,
             dead.defaults().period_seconds,
