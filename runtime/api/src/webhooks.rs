@@ -52,8 +52,7 @@ impl FromRequestParts<Api> for ForWebhook {
     }
 }
 
-/// Register an endpoint. It is told of everything that happens from now on and that it wants. The answer shows the secret that
-/// signs, once.
+/// Register an endpoint, to be told of what it wants from now on. The answer shows the secret that signs, once.
 #[utoipa::path(post, path = "/tenants/{id}/webhooks", tag = "webhooks", request_body = NewWebhookBody,
     params(("id" = Uuid, Path, description = "The tenant")), security(("bearer" = [])),
     responses((status = 201, body = WebhookCreated), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
