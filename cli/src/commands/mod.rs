@@ -18,3 +18,4 @@ pub mod secret;
 pub mod simulate;
 pub mod test;
 pub mod versions;
+pub mod webhooks;

@@ -3,6 +3,7 @@
 //!
 //! All routes answer at `/` and under `/api`. The OpenAPI document is generated from the handlers.
 
+mod alerts;
 mod auth;
 mod channels;
 mod conversations;
@@ -25,6 +26,7 @@ mod templates;
 mod tenants;
 mod trace;
 mod webhook;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -60,6 +62,7 @@ pub struct Api {
     validity: TimeDelta,
     master_key: MasterKey,
     verify_token: Arc<SecretString>,
+    webhook_rules: Arc<hoopoe_webhooks::Rules>,
 }
 
 /// What the API stands on.
@@ -82,19 +85,42 @@ pub struct Ground {
     pub lease: TimeDelta,
     /// How long after its time a scheduled message is worth sending, unless it says otherwise.
     pub validity: TimeDelta,
+    /// Where tenants' webhooks may be.
+    pub webhook_rules: Arc<hoopoe_webhooks::Rules>,
 }
 
 impl Api {
     /// Starts the writer of sends.
     pub fn new(ground: Ground) -> Self {
-        let Ground { store, ingest, library, shared, master_key, verify_token, delivery, lease, validity } = ground;
+        let Ground {
+            store,
+            ingest,
+            library,
+            shared,
+            master_key,
+            verify_token,
+            delivery,
+            lease,
+            validity,
+            webhook_rules,
+        } = ground;
         let sizes = Sizes { batch: 256, queue: 10_000, writers: 1 };
         let writer = store.clone();
         let sends = GroupCommit::start(Writer::Sends, sizes, &store.turns, move |requests: Vec<_>| {
             let (store, delivery) = (writer.clone(), delivery.clone());
             Box::pin(async move { enqueue(&store, &delivery, &requests, lease).await })
         });
-        Self { store, ingest, library, shared, sends, validity, master_key, verify_token: verify_token.into() }
+        Self {
+            store,
+            ingest,
+            library,
+            shared,
+            sends,
+            validity,
+            master_key,
+            verify_token: verify_token.into(),
+            webhook_rules,
+        }
     }
 
     /// A number was registered, or what a tenant's flow wants has changed: every process looks anew.
@@ -184,6 +210,13 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(plugins::replay::run))
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
+        .routes(routes!(alerts::show, alerts::update))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::show, webhooks::update, webhooks::delete))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::deliveries::test))
+        .routes(routes!(webhooks::deliveries::list))
+        .routes(routes!(webhooks::deliveries::redrive))
         .routes(routes!(webhook::verify, webhook::receive))
         .routes(routes!(webhook::verify_short, webhook::receive_short))
 }

@@ -102,7 +102,7 @@ impl Deliveries {
 }
 
 fn dead(class: &str, message: &str) -> Verdict {
-    Verdict::Dead { error: json!({ "class": class, "message": message }).to_string() }
+    Verdict::Dead { error: json!({ "class": class, "message": message }).to_string(), expired: class == "expired" }
 }
 
 /// Name and language of the approved template that a payload sends.

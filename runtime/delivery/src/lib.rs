@@ -162,7 +162,7 @@ impl Stage for Deliveries {
             Ok(sender) => self.attempt(&delivery, &sender, &span).await,
             Err(verdict) => verdict,
         };
-        if let Verdict::Dead { error } = &verdict {
+        if let Verdict::Dead { error, .. } = &verdict {
             tracing::error!(%tenant, %message, attempt = delivery.attempt, error, "a message was given up");
         }
         observe::judged(&mut span, &verdict, &delivery, self.store.ambient.now());

@@ -31,7 +31,7 @@ pub(crate) fn of(
             let base: f64 = if failure.class == Class::PausePair { 4.0 } else { 2.0 };
             Verdict::Retry { at: now + backoff(base, attempt, chance), error }
         }
-        _ => Verdict::Dead { error },
+        _ => Verdict::Dead { error, expired: false },
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
                 Verdict::Retry { at, .. } => format!("retry after {}", (at - now).num_seconds()),
                 Verdict::Unknown { until, .. } => format!("unknown for {}", (until - now).num_seconds()),
                 Verdict::Postponed { at, .. } => format!("postponed for {}", (at - now).num_seconds()),
-                Verdict::Dead { error } => {
+                Verdict::Dead { error, .. } => {
                     assert!(error.contains("why"), "{error}");
                     "dead".to_owned()
                 }

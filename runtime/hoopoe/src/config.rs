@@ -116,6 +116,10 @@ pub struct Config {
     pub http_concurrency: usize,
     /// `HTTP_ALLOW_PRIVATE`; in development only.
     pub http_allow_private: bool,
+    /// `WEBHOOK_CONCURRENCY`.
+    pub webhook_concurrency: usize,
+    /// `WEBHOOK_CONCURRENCY_EACH`.
+    pub webhook_concurrency_each: usize,
     /// `LEASE`.
     pub lease: TimeDelta,
     /// `LEASE_DEADLINE`.
@@ -201,6 +205,8 @@ impl Config {
             http_allowed_hosts: values.list("HTTP_ALLOWED_HOSTS", "*"),
             http_concurrency: values.at_least_one("HTTP_CONCURRENCY", "64")?,
             http_allow_private: values.flag("HTTP_ALLOW_PRIVATE")?,
+            webhook_concurrency: values.at_least_one("WEBHOOK_CONCURRENCY", "512")?,
+            webhook_concurrency_each: values.at_least_one("WEBHOOK_CONCURRENCY_EACH", "32")?,
             lease: values.span("LEASE", "10s")?,
             lease_deadline: values.duration("LEASE_DEADLINE", "2m")?,
             poll: values.duration("POLL_INTERVAL", "250ms")?,

@@ -1,6 +1,7 @@
 //! Start and stop of a process's roles.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hoopoe_api::{Api, Scrape, metrics_router};
@@ -16,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Environment;
 use crate::{Config, Role, Roles, retention, sharing};
 
 /// How long the start waits for the database.
@@ -45,6 +47,9 @@ pub enum StartError {
     /// A built-in plugin cannot be loaded.
     #[error(transparent)]
     Plugin(#[from] hoopoe_plugins::Error),
+    /// The tenants' webhooks cannot be read.
+    #[error("the database cannot be read: {0}")]
+    Store(#[from] hoopoe_store::Error),
     /// A role ended with an error.
     #[error("a role ended: {0}")]
     Role(String),
@@ -93,6 +98,13 @@ impl Running {
         sharing::connect_wakes(&shared, &store);
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
+        // Before anything is committed that a tenant wants to be told.
+        store.refresh_listeners().await?;
+        let webhook_rules = Arc::new(hoopoe_webhooks::Rules::of_places(
+            config.environment == Environment::Development,
+            config.http_allow_private,
+        ));
+        running.spawn(ending_well(hoopoe_webhooks::listen(store.clone(), shared.clone(), stop.clone())));
         let sandbox = Sandbox::new(sandbox_settings(&config, options.compiler))?;
         let library = Library::open(store.clone(), sandbox, &options.plugins).await?;
         let (events, messages) = (Gate::new(config.flow_concurrency), Gate::new(config.delivery_concurrency));
@@ -114,6 +126,15 @@ impl Running {
                 let run = hoopoe_outcalls::run(calls, call_key, call_settings, call_stop);
                 run.await.map_err(|error| format!("HTTP_ALLOWED_HOSTS: {error}"))
             });
+            let run = hoopoe_webhooks::run(
+                store.clone(),
+                config.master_key.clone(),
+                webhook_rules.clone(),
+                webhook_settings(&config),
+                stop.clone(),
+            );
+            running.spawn(async move { run.await.map_err(|error| error.to_string()) });
+            running.spawn(ending_well(hoopoe_webhooks::watch(store.clone(), stop.clone())));
             let settings = delivery_settings(&config);
             let (messages, shared) = (messages.clone(), shared.clone());
             let (store, key, stop) = (store.clone(), config.master_key.clone(), stop.clone());
@@ -141,6 +162,7 @@ impl Running {
                 delivery: messages,
                 lease: config.lease,
                 validity: config.message_validity,
+                webhook_rules,
             }))
         } else {
             hoopoe_api::health_only(store.clone(), shared.clone())
@@ -243,6 +265,21 @@ fn call_settings(config: &Config) -> hoopoe_outcalls::Settings {
         lease: config.lease,
         poll: config.poll,
     }
+}
+
+fn webhook_settings(config: &Config) -> hoopoe_webhooks::Settings {
+    hoopoe_webhooks::Settings {
+        concurrency: config.webhook_concurrency,
+        per_webhook: config.webhook_concurrency_each,
+        lease: config.lease,
+        poll: config.poll,
+    }
+}
+
+/// A role that cannot fail.
+async fn ending_well(role: impl Future<Output = ()>) -> Result<(), String> {
+    role.await;
+    Ok(())
 }
 
 fn delivery_settings(config: &Config) -> hoopoe_delivery::Settings {

@@ -47,5 +47,6 @@ fn wake(wakes: &Wakes, stage: Stage) -> &Wake {
         Stage::Scheduled => &wakes.scheduled,
         Stage::Timers => &wakes.timers,
         Stage::Calls => &wakes.calls,
+        Stage::Webhooks => &wakes.webhooks,
     }
 }

@@ -38,7 +38,7 @@ fn sent(wa_message_id: &str) -> Verdict {
 }
 
 fn dead() -> Verdict {
-    Verdict::Dead { error: r#"{"message":"an old owner's opinion"}"#.to_owned() }
+    Verdict::Dead { error: r#"{"message":"an old owner's opinion"}"#.to_owned(), expired: false }
 }
 
 #[tokio::test]

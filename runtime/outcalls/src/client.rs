@@ -13,6 +13,11 @@ use crate::guard::{Guarded, Lookup, Refused, Rules};
 
 /// To find the name and establish a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the beginning of a body that nobody depends on is waited for.
+const BODY_PATIENCE: Duration = Duration::from_secs(1);
+/// Connections to one server that wait for the next request, and for how long: shorter than servers usually keep them.
+const MOST_IDLE: usize = 8;
+const LONGEST_IDLE: Duration = Duration::from_secs(4);
 /// Largest body of an answer, in bytes.
 const LARGEST_BODY: usize = 1 << 20;
 /// Names and values of all headers of an answer, in bytes.
@@ -23,24 +28,31 @@ const MOST_HEADERS: usize = 100;
 const AGENT: &str = concat!("hoopoe/", env!("CARGO_PKG_VERSION"));
 
 /// A request, ready to be sent.
-pub(crate) struct Ready {
+pub struct Ready {
+    /// How.
     pub method: Method,
+    /// Where to; it has been checked.
     pub url: Url,
+    /// With what.
     pub headers: HeaderMap,
+    /// What; nothing when empty.
     pub body: Vec<u8>,
 }
 
 /// What the server said.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub struct Answer {
+    /// HTTP's.
     pub status: u16,
+    /// In order; names in lower case.
     pub headers: Vec<(String, String)>,
+    /// As far as it was read.
     pub body: Vec<u8>,
 }
 
 /// Why there is no answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub struct Failure {
     /// The first word of the error that the flow is given.
     pub code: &'static str,
     /// The rest of it. Without secrets.
@@ -50,7 +62,8 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+    /// After which another try may fare no better.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), unsent: false }
     }
 }
@@ -63,7 +76,7 @@ impl From<Refused> for Failure {
 
 impl Answer {
     /// How long the server asks to wait before the next try (RFC 9110, 10.2.3): seconds, or a date.
-    pub(crate) fn retry_after(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
+    pub fn retry_after(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
         let (_, value) = self.headers.iter().find(|(name, _)| name == RETRY_AFTER.as_str())?;
         let value = value.trim();
         match value.parse::<u32>() {
@@ -73,24 +86,37 @@ impl Answer {
     }
 }
 
-/// Sends requests. Nothing is kept between two of them: no connection, no cookie.
-pub(crate) struct Client {
+/// Sends requests. Nothing is kept between two of them: no cookie and, unless asked for, no connection.
+pub struct Client {
     http: reqwest::Client,
 }
 
 impl Client {
-    pub(crate) fn new(rules: Arc<Rules>, lookup: Arc<dyn Lookup>) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
+    /// A connection of its own for each request.
+    pub fn new(rules: Arc<Rules>, lookup: Arc<dyn Lookup>) -> Result<Self, reqwest::Error> {
+        Self::build(rules, lookup, |builder| builder.pool_max_idle_per_host(0))
+    }
+
+    /// Connections are used again within some seconds: for many requests to few servers, none of which carries anything
+    /// that another must not. The address of each was checked when it was made.
+    pub fn with_kept_connections(rules: Arc<Rules>, lookup: Arc<dyn Lookup>) -> Result<Self, reqwest::Error> {
+        Self::build(rules, lookup, |builder| builder.pool_max_idle_per_host(MOST_IDLE).pool_idle_timeout(LONGEST_IDLE))
+    }
+
+    fn build(
+        rules: Arc<Rules>,
+        lookup: Arc<dyn Lookup>,
+        connections: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self, reqwest::Error> {
+        let builder = reqwest::Client::builder()
             .dns_resolver(Guarded { rules, lookup })
             .connect_timeout(CONNECT_TIMEOUT)
             // Elsewhere would be past the guard: the redirect is the answer.
             .redirect(reqwest::redirect::Policy::none())
             // A call is repeated by its verdict alone, never behind our back.
             .retry(reqwest::retry::never())
-            // Neither the environment's proxies, nor anything that one call leaves to the next: a connection of its
-            // own for each also means that its address was checked for it.
+            // A proxy of the environment would do the lookups.
             .no_proxy()
-            .pool_max_idle_per_host(0)
             .referer(false)
             // Bodies as they are: what is small on the wire stays small.
             .no_gzip()
@@ -98,28 +124,54 @@ impl Client {
             .no_deflate()
             .no_zstd()
             .http1_only()
-            .http1_max_headers(MOST_HEADERS)
-            .build()?;
-        Ok(Self { http })
+            .http1_max_headers(MOST_HEADERS);
+        Ok(Self { http: connections(builder).build()? })
+    }
+
+    /// Sends the request, whose URL has been checked, for the sake of the answer's status, which has to come within
+    /// `time`. Of the body only the first `most` bytes are read, as far as they come at once.
+    pub async fn notify(&self, ready: Ready, time: Duration, most: usize) -> Result<Answer, Failure> {
+        let begun = match tokio::time::timeout(time, self.begin(ready)).await {
+            Ok(begun) => begun?,
+            Err(_) => return Err(Failure::new("timeout", format!("no answer within {} ms", time.as_millis()))),
+        };
+        let (mut response, status, headers) = begun;
+        let mut body = Vec::new();
+        let read = async {
+            while body.len() < most
+                && let Ok(Some(chunk)) = response.chunk().await
+            {
+                body.extend_from_slice(&chunk);
+            }
+        };
+        let _ = tokio::time::timeout(BODY_PATIENCE, read).await;
+        body.truncate(most);
+        Ok(Answer { status, headers, body })
     }
 
     /// Sends the request, whose URL has been checked, and reads the answer, all within `time`.
-    pub(crate) async fn send(&self, ready: Ready, time: Duration) -> Result<Answer, Failure> {
+    pub async fn send(&self, ready: Ready, time: Duration) -> Result<Answer, Failure> {
         match tokio::time::timeout(time, self.exchange(ready)).await {
             Ok(answer) => answer,
             Err(_) => Err(Failure::new("timeout", format!("no whole answer within {} ms", time.as_millis()))),
         }
     }
 
-    async fn exchange(&self, ready: Ready) -> Result<Answer, Failure> {
+    /// Sends the request and waits for the head of the answer.
+    async fn begin(&self, ready: Ready) -> Result<(Response, u16, Vec<(String, String)>), Failure> {
         let Ready { method, url, mut headers, body } = ready;
         headers.entry(USER_AGENT).or_insert(reqwest::header::HeaderValue::from_static(AGENT));
         let request = self.http.request(method, url).headers(headers);
         // Without a body there is no `Content-Length: 0` on a GET either.
         let request = if body.is_empty() { request } else { request.body(body) };
-        let mut response = request.send().await.map_err(failure)?;
+        let response = request.send().await.map_err(failure)?;
         let status = response.status().as_u16();
         let headers = headers_of(&response)?;
+        Ok((response, status, headers))
+    }
+
+    async fn exchange(&self, ready: Ready) -> Result<Answer, Failure> {
+        let (mut response, status, headers) = self.begin(ready).await?;
         let large = || Failure::new("too-large", format!("the body has more than {LARGEST_BODY} bytes"));
         if response.content_length().is_some_and(|length| length > LARGEST_BODY as u64) {
             return Err(large());

@@ -18,11 +18,11 @@ use crate::hosts::Entry;
 /// Why a call may not go where it was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Refused(pub String);
+pub struct Refused(pub String);
 
 /// The operator's rules.
 #[derive(Debug)]
-pub(crate) struct Rules {
+pub struct Rules {
     allowed: Vec<Entry>,
     allow_http: bool,
     allow_private: bool,
@@ -30,13 +30,19 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// Reads the operator's list. An error names the entry that makes no sense.
-    pub(crate) fn new(allowed_hosts: &[String], allow_http: bool, allow_private: bool) -> Result<Self, String> {
+    pub fn new(allowed_hosts: &[String], allow_http: bool, allow_private: bool) -> Result<Self, String> {
         let allowed = allowed_hosts.iter().map(|entry| entry.trim().parse()).collect::<Result<_, _>>()?;
         Ok(Self { allowed, allow_http, allow_private })
     }
 
-    /// Whether a plugin with these hosts may call this URL.
-    pub(crate) fn check(&self, url: &Url, plugin_hosts: &[String]) -> Result<(), Refused> {
+    /// Without a list of hosts: for calls whose place [`Rules::check_place`] alone decides.
+    pub fn of_places(allow_http: bool, allow_private: bool) -> Self {
+        Self { allowed: Vec::new(), allow_http, allow_private }
+    }
+
+    /// Whether this URL may be called by anybody: its scheme, and its address if it is one. What a name leads to is
+    /// seen when the connection is made.
+    pub fn check_place<'a>(&self, url: &'a Url) -> Result<Host<&'a str>, Refused> {
         let refused = |why: String| Err(Refused(why));
         let is_open = self.allow_http && url.scheme() == "http";
         if url.scheme() != "https" && !is_open {
@@ -51,6 +57,13 @@ impl Rules {
             Host::Ipv6(address) => self.check_address(IpAddr::V6(address))?,
             Host::Domain(_) => {}
         }
+        Ok(host)
+    }
+
+    /// Whether a plugin with these hosts may call this URL.
+    pub(crate) fn check(&self, url: &Url, plugin_hosts: &[String]) -> Result<(), Refused> {
+        let refused = |why: String| Err(Refused(why));
+        let host = self.check_place(url)?;
         // Servers of tests and of development listen anywhere.
         let port = if self.allow_private { None } else { url.port_or_known_default() };
         let at = url.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
@@ -77,16 +90,16 @@ impl Rules {
 }
 
 /// What a lookup of a name gives.
-pub(crate) type Found = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+pub type Found = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
 /// Looks names up.
-pub(crate) trait Lookup: Send + Sync + 'static {
+pub trait Lookup: Send + Sync + 'static {
     /// The addresses of `name`; their ports do not matter.
     fn lookup(&self, name: String) -> Found;
 }
 
 /// The operating system's resolver.
-pub(crate) struct System;
+pub struct System;
 
 impl Lookup for System {
     fn lookup(&self, name: String) -> Found {

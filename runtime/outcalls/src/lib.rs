@@ -8,8 +8,8 @@
 //! Secrets are opened here and nowhere else, for hosts that have passed the guard, and stand in headers only.
 
 mod address;
-mod client;
-mod guard;
+pub mod client;
+pub mod guard;
 mod hosts;
 pub mod request;
 mod secrets;

@@ -19,10 +19,12 @@ pub enum Cache {
     Templates,
     /// A tenant's numbers with their tokens; the key is the tenant.
     Channels,
+    /// Which tenants have webhooks, and for what; always all of them.
+    Webhooks,
 }
 
 impl Cache {
-    const ALL: [Self; 4] = [Self::Routes, Self::ApiKeys, Self::Templates, Self::Channels];
+    const ALL: [Self; 5] = [Self::Routes, Self::ApiKeys, Self::Templates, Self::Channels, Self::Webhooks];
 
     fn name(self) -> &'static str {
         match self {
@@ -30,6 +32,7 @@ impl Cache {
             Self::ApiKeys => "api-keys",
             Self::Templates => "templates",
             Self::Channels => "channels",
+            Self::Webhooks => "webhooks",
         }
     }
 }

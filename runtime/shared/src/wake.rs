@@ -22,11 +22,13 @@ pub enum Stage {
     Timers,
     /// HTTP calls wait.
     Calls,
+    /// Notices wait for tenants' webhooks.
+    Webhooks,
 }
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Flow, Self::Delivery, Self::Scheduled, Self::Timers, Self::Calls];
+    pub const ALL: [Self; 6] = [Self::Flow, Self::Delivery, Self::Scheduled, Self::Timers, Self::Calls, Self::Webhooks];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -35,6 +37,7 @@ impl Stage {
             Self::Scheduled => "scheduled",
             Self::Timers => "timers",
             Self::Calls => "calls",
+            Self::Webhooks => "webhooks",
         }
     }
 

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use hoopoe_secrets::Sealed;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::lanes::Stage;
+use crate::webhooks::types;
 use crate::{Error, Store};
 
 /// A number to send from.
@@ -59,15 +61,41 @@ impl Store {
 
     /// Marks a channel as refused by Meta, with the latest reason.
     pub async fn suspend_channel(&self, tenant_id: Uuid, channel_id: Uuid, reason: &str) -> Result<(), Error> {
+        let now = self.ambient.now();
+        let mut tx = self.pool.begin().await?;
+        // Primary key.
+        let before = sqlx::query!(
+            r#"select suspended_at is not null as "suspended!", phone_number_id from channels
+               where tenant_id = $1 and id = $2 for no key update"#,
+            tenant_id,
+            channel_id
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(before) = before else { return Ok(()) };
         sqlx::query!(
             "update channels set suspended_at = $3, suspended_reason = $4 where tenant_id = $1 and id = $2",
             tenant_id,
             channel_id,
-            self.ambient.now(),
+            now,
             reason
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
+        if !before.suspended {
+            let mut notices = self.notices();
+            let cause = format!("{channel_id}/{}", now.timestamp_micros());
+            notices.other(
+                tenant_id,
+                types::CHANNEL_SUSPENDED,
+                &cause,
+                now,
+                || json!({ "channelId": channel_id, "phoneNumberId": before.phone_number_id, "reason": reason }),
+            );
+            notices.write(&mut tx, now).await?;
+        }
+        tx.commit().await?;
+        self.wakes.webhooks.notify_one();
         Ok(())
     }
 
@@ -80,8 +108,17 @@ impl Store {
         token: Option<&Sealed>,
         rate: Option<f64>,
     ) -> Result<bool, Error> {
+        let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;
         // Index channels_phone_number_id.
+        let suspended = sqlx::query_scalar!(
+            r#"select suspended_at is not null as "suspended!" from channels
+               where tenant_id = $1 and phone_number_id = $2 for no key update"#,
+            tenant_id,
+            phone_number_id
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
         let channel = sqlx::query_scalar!(
             "update channels set suspended_at = null, suspended_reason = null,
                  token_sealed = coalesce($3, token_sealed), token_key_id = coalesce($4, token_key_id),
@@ -112,17 +149,41 @@ impl Store {
             tenant_id,
             channel_id,
             Stage::Delivery as i16,
-            self.ambient.now()
+            now
         )
         .execute(&mut *tx)
         .await?;
+        if suspended == Some(true) {
+            let mut notices = self.notices();
+            let cause = format!("{channel_id}/{}", now.timestamp_micros());
+            notices.other(
+                tenant_id,
+                types::CHANNEL_RESUMED,
+                &cause,
+                now,
+                || json!({ "channelId": channel_id, "phoneNumberId": phone_number_id }),
+            );
+            notices.write(&mut tx, now).await?;
+        }
         tx.commit().await?;
+        self.wakes.webhooks.notify_one();
         Ok(true)
     }
 
     /// Keeps a template from being tried before `until`.
     pub async fn suspend_template(&self, tenant_id: Uuid, suspension: &TemplateSuspension) -> Result<(), Error> {
         let TemplateSuspension { name, language, reason, until } = suspension;
+        let now = self.ambient.now();
+        let mut tx = self.pool.begin().await?;
+        // Primary key.
+        let before = sqlx::query_scalar!(
+            "select until from template_suspensions where tenant_id = $1 and name = $2 and language = $3 for update",
+            tenant_id,
+            name,
+            language
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
         sqlx::query!(
             "insert into template_suspensions (tenant_id, name, language, reason, at, until)
              values ($1, $2, $3, $4, $5, $6)
@@ -131,11 +192,25 @@ impl Store {
             name,
             language,
             reason,
-            self.ambient.now(),
+            now,
             until
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
+        if before.is_none_or(|until| until <= now) {
+            let mut notices = self.notices();
+            let cause = format!("{name}/{language}/{}", now.timestamp_micros());
+            notices.other(
+                tenant_id,
+                types::TEMPLATE_SUSPENDED,
+                &cause,
+                now,
+                || json!({ "name": name, "language": language, "reason": reason, "until": until }),
+            );
+            notices.write(&mut tx, now).await?;
+        }
+        tx.commit().await?;
+        self.wakes.webhooks.notify_one();
         Ok(())
     }
 

@@ -1,8 +1,10 @@
 //! Conversations as people see them: who has them, the flow or people.
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::webhooks::types;
 use crate::{Error, Store};
 
 /// One contact on one channel.
@@ -104,17 +106,36 @@ impl Store {
 
     /// Gives a conversation to people; its flow is silent until it is released. Whether there is such a conversation.
     pub async fn hand_off(&self, tenant_id: Uuid, id: Uuid, reason: &str) -> Result<bool, Error> {
+        let now = self.ambient.now();
+        let mut tx = self.pool.begin().await?;
+        // Primary key.
         let done = sqlx::query!(
             "update conversations set handed_off_at = coalesce(handed_off_at, $3), handed_off_reason = $4
-             where tenant_id = $1 and id = $2",
+             where tenant_id = $1 and id = $2 returning contact_id, handed_off_at",
             tenant_id,
             id,
-            self.ambient.now(),
+            now,
             reason
         )
-        .execute(&self.pool)
+        .fetch_optional(&mut *tx)
         .await?;
-        Ok(done.rows_affected() > 0)
+        let Some(done) = done else { return Ok(false) };
+        let mut notices = self.notices();
+        if done.handed_off_at == Some(now) {
+            let contact_id = done.contact_id;
+            let cause = format!("{id}/{}", now.timestamp_micros());
+            notices.other(
+                tenant_id,
+                types::FLOW_HANDED_OFF,
+                &cause,
+                now,
+                || json!({ "conversationId": id, "contactId": contact_id, "reason": reason, "by": "api" }),
+            );
+        }
+        notices.write(&mut tx, now).await?;
+        tx.commit().await?;
+        self.wakes.webhooks.notify_one();
+        Ok(true)
     }
 
     /// Gives a conversation back to its flow, from the contact's next message on. Whether there is such a conversation.

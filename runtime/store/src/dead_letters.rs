@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::deliveries::{self, Waiting};
 use crate::lanes::{self, LaneKey, Opening, Stage};
+use crate::webhooks::types;
 use crate::{Error, Store, scheduled};
 
 /// Priority of what is sent once more: nobody waits for it at this moment.
@@ -113,7 +114,11 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         step(&mut tx, tenant_id, &[id], "canceled", now).await?;
+        let mut notices = self.notices();
+        notices.message(tenant_id, id, types::MESSAGE_CANCELED, now);
+        notices.write(&mut tx, now).await?;
         tx.commit().await?;
+        self.wakes.webhooks.notify_one();
         Ok(Some(true))
     }
 }

@@ -85,6 +85,8 @@ pub enum Verdict {
     Dead {
         /// Why: JSON text.
         error: String,
+        /// It was not worth sending any more.
+        expired: bool,
     },
 }
 

@@ -170,6 +170,13 @@ pub struct RunRecord {
     pub outcome: Option<String>,
 }
 
+impl RunRecord {
+    /// Whether the event was given up: its flow failed or rejected it, and nothing takes effect.
+    pub(crate) fn is_failure(&self) -> bool {
+        !matches!(self.result.as_str(), "done" | "retry" | "canary-failed" | "paused" | "handed-off")
+    }
+}
+
 /// What happens to the conversation's state.
 #[derive(Debug, Clone)]
 pub enum NextState {

@@ -19,6 +19,7 @@ use crate::flow_work::Born;
 use crate::lanes::{self, Births, Stage};
 use crate::statuses;
 use crate::unrouted::{self, Unrouted};
+use crate::webhooks::types;
 
 /// An item to keep.
 #[derive(Debug)]
@@ -138,18 +139,29 @@ impl Store {
                 fresh.extend(row.message.zip(row.place).map(|(message, place)| (*event_id, message, place)));
             }
         }
-        insert_messages(&mut tx, &self.ambient, &fresh).await?;
+        let mut notices = self.notices();
+        let inserted = insert_messages(&mut tx, &self.ambient, &fresh).await?;
+        for ((_, message, _), id) in fresh.iter().zip(inserted) {
+            notices.message(message.item.tenant_id, id, types::MESSAGE_RECEIVED, message.item.received_at);
+        }
         let (steps, hastened) = statuses::advance(&mut tx, &progress, &targets, now).await?;
         for arrival in steps {
             kept[arrival] = Kept::New;
+            if let (Some((_, status)), Some(target)) = (arrivals[arrival].status(arrival), targets.get(&arrival)) {
+                target.tell(status, &mut notices);
+            }
         }
         let unrouted: Vec<&Arc<Unrouted>> = arrivals.iter().filter_map(|arrival| arrival.unrouted()).collect();
         if !unrouted.is_empty() {
             unrouted::record(&mut tx, &unrouted).await?;
         }
+        let told = notices.write(&mut tx, now).await?;
         tx.commit().await?;
 
         self.contacts.learn(learned);
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         if opened.waits {
             self.wakes.flow.notify_one();
         }

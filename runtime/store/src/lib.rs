@@ -4,10 +4,11 @@
 //! structs. What can fail: see [`Error`]; a caller learns whether to come back later or that the data was refused.
 //!
 //! Order of locks, the same in every transaction, so that they do not wait for each other in a ring: lanes of the
-//! flow stage, scheduled messages, lanes of the delivery stage, then messages that exist; within a table by key. (Messages that are new come
-//! before the delivery stage's lanes: only their idempotency keys can make others wait.) What still meets in a ring is
-//! tried again by [`group::GroupCommit`].
+//! flow stage, scheduled messages, lanes of the delivery stage, then messages that exist; within a table by key. (Messages
+//! that are new come before the delivery stage's lanes: only their idempotency keys can make others wait.) Notices come
+//! last of all. What still meets in a ring is tried again by [`group::GroupCommit`].
 
+pub mod alerts;
 pub mod ambient;
 pub mod channels;
 pub mod contacts;
@@ -39,6 +40,7 @@ pub mod timers;
 mod traces;
 pub mod unrouted;
 mod wakes;
+pub mod webhooks;
 
 pub use error::Error;
 pub use pool::{Settings, Store};

@@ -11,6 +11,7 @@ use crate::ambient::Ambient;
 use crate::contacts;
 use crate::group::Turns;
 use crate::lanes::{Rotation, Round};
+use crate::webhooks::listeners::Listeners;
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -40,6 +41,7 @@ pub struct Store {
     pub(crate) rotation: Arc<Rotation>,
     /// Whose scheduled messages are moved next.
     pub(crate) scheduled_round: Arc<Round>,
+    pub(crate) listeners: Arc<Listeners>,
 }
 
 impl Store {
@@ -78,6 +80,7 @@ impl Store {
             contacts: Arc::default(),
             rotation: Arc::default(),
             scheduled_round: Arc::default(),
+            listeners: Arc::default(),
         })
     }
 

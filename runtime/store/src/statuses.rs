@@ -12,6 +12,8 @@ use uuid::Uuid;
 use crate::contacts::Place;
 use crate::journal::Progress;
 use crate::traces;
+use crate::webhooks::notices::Notices;
+use crate::webhooks::types;
 
 /// The message that a status is about.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +25,20 @@ pub(crate) struct Target {
     pub waits: bool,
     /// The trace of what queued it.
     pub trace: Option<TraceContext>,
+}
+
+impl Target {
+    /// Tells of a status that was news. Meta's `sent` is none where our own record of the send has told it; any later
+    /// status tells it as well where that record is still to come.
+    pub fn tell(&self, status: &Progress, notices: &mut Notices) {
+        let (kind, at) = (types::of_status(&status.status), status.item.occurred_at);
+        if self.waits && status.status != "failed" && kind.is_some() {
+            notices.message(self.tenant_id, self.message_id, types::MESSAGE_SENT, at);
+        }
+        if let Some(kind) = kind.filter(|kind| *kind != types::MESSAGE_SENT) {
+            notices.message(self.tenant_id, self.message_id, kind, at);
+        }
+    }
 }
 
 /// The messages of these statuses, by place in the batch; those of messages that are not ours are missing.

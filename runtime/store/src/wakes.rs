@@ -50,4 +50,6 @@ pub struct Wakes {
     pub timers: Wake,
     /// An HTTP call waits.
     pub calls: Wake,
+    /// A notice waits for a webhook.
+    pub webhooks: Wake,
 }

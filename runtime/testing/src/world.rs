@@ -154,6 +154,7 @@ impl World {
             running.store.wakes.scheduled.notify_one();
             running.store.wakes.timers.notify_one();
             running.store.wakes.calls.notify_one();
+            running.store.wakes.webhooks.notify_one();
         }
     }
 

@@ -19,3 +19,4 @@ mod templates;
 mod tenants;
 mod verification;
 mod webhook;
+mod webhooks;

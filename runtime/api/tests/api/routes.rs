@@ -9,11 +9,13 @@ use crate::answers::answer;
 use crate::webhook::signed;
 
 /// The contract: every route, with the status of a request that has its key and nothing else.
-pub const ROUTES: [(&str, &str, u16); 49] = [
+pub const ROUTES: [(&str, &str, u16); 60] = [
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
     ("POST", "/tenants/register", 415),
     ("GET", "/tenants/{id}", 200),
+    ("GET", "/tenants/{id}/alerts", 200),
+    ("PUT", "/tenants/{id}/alerts", 415),
     ("PUT", "/tenants/{id}/channels/{phoneNumberId}", 415),
     ("GET", "/tenants/{id}/conversations", 200),
     ("GET", "/tenants/{id}/conversations/{conversation}", 404),
@@ -55,6 +57,15 @@ pub const ROUTES: [(&str, &str, u16); 49] = [
     ("DELETE", "/tenants/{id}/templates/{key}", 404),
     ("GET", "/tenants/{id}/templates/{key}", 404),
     ("PUT", "/tenants/{id}/templates/{key}", 415),
+    ("GET", "/tenants/{id}/webhooks", 200),
+    ("POST", "/tenants/{id}/webhooks", 415),
+    ("DELETE", "/tenants/{id}/webhooks/{webhook}", 404),
+    ("GET", "/tenants/{id}/webhooks/{webhook}", 404),
+    ("PUT", "/tenants/{id}/webhooks/{webhook}", 404),
+    ("GET", "/tenants/{id}/webhooks/{webhook}/deliveries", 404),
+    ("POST", "/tenants/{id}/webhooks/{webhook}/redrive", 404),
+    ("POST", "/tenants/{id}/webhooks/{webhook}/rotate-secret", 404),
+    ("POST", "/tenants/{id}/webhooks/{webhook}/test", 404),
     ("GET", "/webhook", 403),
     ("POST", "/webhook", 401),
     ("GET", "/whatsapp/webhook", 403),
@@ -65,7 +76,7 @@ pub const ROUTES: [(&str, &str, u16); 49] = [
 fn filled(route: &str, tenant: &str, other: &str) -> String {
     let path = route.replace("{id}", tenant).replace("{message}", other).replace("{conversation}", other);
     let path = path.replace("{name}", "bot").replace("{key}", "welcome").replace("{secret}", "KEY");
-    let path = path.replace("{phoneNumberId}", "106540352242922");
+    let path = path.replace("{phoneNumberId}", "106540352242922").replace("{webhook}", other);
     path.replace("{digest}", &"0".repeat(64)).replace("{eventId}", "1")
 }
 

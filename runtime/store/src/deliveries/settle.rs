@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use super::{Settlement, Verdict, take_out};
 use crate::Store;
 use crate::lanes::{self, Closing, LaneKey, Stage};
+use crate::webhooks::types;
 
 impl Store {
     /// Writes the verdicts down in one transaction. For each: whether its lane was still owned; if not, nothing of it
@@ -38,7 +39,17 @@ impl Store {
             })
             .collect();
         let more = lanes::close(&mut tx, Stage::Delivery, &closings, &held, now).await?;
+        let mut notices = self.notices();
+        for one in &written {
+            if let Some(kind) = one.verdict.told_as() {
+                notices.message(one.lease.lane.tenant_id, one.message_id, kind, now);
+            }
+        }
+        let told = notices.write(&mut tx, now).await?;
         tx.commit().await?;
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         if more || closings.iter().any(|closing| closing.again.is_some()) {
             self.wakes.delivery.notify_one();
         }
@@ -125,11 +136,21 @@ impl Verdict {
         }
     }
 
+    /// The type of the notice that tells of it.
+    fn told_as(&self) -> Option<&'static str> {
+        match self {
+            Verdict::Sent { .. } => Some(types::MESSAGE_SENT),
+            Verdict::Dead { expired: true, .. } => Some(types::MESSAGE_EXPIRED),
+            Verdict::Dead { .. } => Some(types::MESSAGE_DEAD),
+            Verdict::Retry { .. } | Verdict::Unknown { .. } | Verdict::Postponed { .. } => None,
+        }
+    }
+
     fn error(&self) -> Option<String> {
         match self {
             Verdict::Sent { .. } => None,
             Verdict::Postponed { error, .. } => error.clone(),
-            Verdict::Retry { error, .. } | Verdict::Unknown { error, .. } | Verdict::Dead { error } => {
+            Verdict::Retry { error, .. } | Verdict::Unknown { error, .. } | Verdict::Dead { error, .. } => {
                 Some(error.clone())
             }
         }

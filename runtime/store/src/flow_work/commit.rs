@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Advance, Committed, Event, NextState, RunRecord, State};
+use super::{Advance, Committed, Event, Handled, NextState, RunRecord, State};
 use crate::Store;
 use crate::contacts::Place;
 use crate::http_calls::{self, NewCall};
 use crate::lanes::{self, Births, Closing, LaneKey, Stage};
 use crate::outbound::{self, Addressed};
 use crate::timers::{self, Placed};
+use crate::webhooks::notices::Notices;
+use crate::webhooks::types;
 
 /// Priority of what flows answer: a contact waits for it.
 const ANSWER: i16 = 0;
@@ -44,7 +47,13 @@ impl Store {
         tag(&mut tx, &owned).await?;
         let closings: Vec<Closing> = owned.iter().map(|lane| lane.closing()).collect();
         let more = lanes::close(&mut tx, Stage::Flow, &closings, &held, now).await?;
+        let mut notices = self.notices();
+        owned.iter().for_each(|lane| lane.tell(&mut notices, now));
+        let told = notices.write(&mut tx, now).await?;
         tx.commit().await?;
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         if more {
             self.wakes.flow.notify_one();
         }
@@ -78,6 +87,30 @@ impl Advance {
                 own,
             })
         })
+    }
+
+    /// Tells of runs that failed, and of conversations that people are to take over.
+    fn tell(&self, notices: &mut Notices, now: DateTime<Utc>) {
+        let LaneKey { tenant_id, contact_id } = self.lease.lane;
+        for Handled { event, run, hand_off, .. } in &self.handled {
+            let conversation_id = event.conversation_id;
+            if run.is_failure() {
+                let cause = format!("{}/{}", event.id, run.attempt);
+                notices.other(tenant_id, types::FLOW_FAILED, &cause, now, || {
+                    json!({
+                        "eventId": event.id, "attempt": run.attempt, "plugin": run.plugin, "digest": run.digest,
+                        "result": run.result, "reason": run.reason, "conversationId": conversation_id,
+                        "contactId": contact_id,
+                    })
+                });
+            }
+            if let Some(reason) = hand_off {
+                notices.other(tenant_id, types::FLOW_HANDED_OFF, &event.id.to_string(), now, || {
+                    let by = "flow";
+                    json!({ "conversationId": conversation_id, "contactId": contact_id, "reason": reason, "by": by })
+                });
+            }
+        }
     }
 
     fn closing(&self) -> Closing {

@@ -138,14 +138,16 @@ pub(super) async fn insert_events(db: &mut PgConnection, rows: &[Row<'_>]) -> Re
     Ok(ids.collect())
 }
 
+/// Inserts the messages of new events; gives their ids.
 pub(super) async fn insert_messages(
     db: &mut PgConnection,
     ambient: &Ambient,
     fresh: &[(i64, &Inbound, Place)],
-) -> Result<(), sqlx::Error> {
+) -> Result<Vec<Uuid>, sqlx::Error> {
     if fresh.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
+    let ids: Vec<Uuid> = fresh.iter().map(|_| ambient.id()).collect();
     sqlx::query!(
         "insert into messages (tenant_id, id, conversation_id, direction, status, kind, body, wa_message_id, event_id,
                                created_at, updated_at)
@@ -155,7 +157,7 @@ pub(super) async fn insert_messages(
                      $8::timestamptz[])
               as k (tenant_id, id, conversation_id, kind, body, wa_message_id, event_id, received_at)",
         &fresh.iter().map(|(_, message, _)| message.item.tenant_id).collect::<Vec<_>>(),
-        &fresh.iter().map(|_| ambient.id()).collect::<Vec<_>>(),
+        &ids,
         &fresh.iter().map(|(_, _, place)| place.conversation_id).collect::<Vec<_>>(),
         &fresh.iter().map(|(_, message, _)| message.kind.clone()).collect::<Vec<_>>(),
         &fresh.iter().map(|(_, message, _)| message.body.clone()).collect::<Vec<_>>() as &[Option<String>],
@@ -165,5 +167,5 @@ pub(super) async fn insert_messages(
     )
     .execute(db)
     .await?;
-    Ok(())
+    Ok(ids)
 }

@@ -1,9 +1,11 @@
 //! The circuit breaker of a tenant's flow, and the way back from a canary that fails.
 
+use serde_json::json;
 use uuid::Uuid;
 
 use super::running;
 use crate::lanes::Stage;
+use crate::webhooks::types;
 use crate::{Error, Store};
 
 /// What came of a pause.
@@ -57,7 +59,17 @@ impl Store {
         if let Some(digest) = digest {
             running::note(&mut tx, tenant_id, flow, ("pause", Some(digest), Some(reason)), now).await?;
         }
+        let mut notices = self.notices();
+        notices.other(
+            tenant_id,
+            types::FLOW_PAUSED,
+            &now.timestamp_micros().to_string(),
+            now,
+            || json!({ "plugin": flow, "digest": digest, "reason": reason }),
+        );
+        notices.write(&mut tx, now).await?;
         tx.commit().await?;
+        self.wakes.webhooks.notify_one();
         Ok(Paused::Now)
     }
 
@@ -82,9 +94,31 @@ impl Store {
             running::note(&mut tx, tenant_id, &running.flow, ("resume", Some(digest), None), now).await?;
         }
         wake_lanes(&mut tx, tenant_id, now).await?;
+        self.tell_resumed(&mut tx, tenant_id, (flow, running.flow_digest.as_deref()), now).await?;
         tx.commit().await?;
         self.wakes.flow.notify_one();
+        self.wakes.webhooks.notify_one();
         Ok(true)
+    }
+
+    /// Tells that the tenant's events go on, with this flow. The caller wakes the stage after the commit.
+    pub(super) async fn tell_resumed(
+        &self,
+        db: &mut sqlx::PgConnection,
+        tenant_id: Uuid,
+        (flow, digest): (&str, Option<&str>),
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<(), sqlx::Error> {
+        let mut notices = self.notices();
+        notices.other(
+            tenant_id,
+            types::FLOW_RESUMED,
+            &now.timestamp_micros().to_string(),
+            now,
+            || json!({ "plugin": flow, "digest": digest }),
+        );
+        notices.write(db, now).await?;
+        Ok(())
     }
 
     /// Ends a trial: all conversations are the active version's again. Does nothing unless this version is the canary

@@ -53,6 +53,7 @@ impl Store {
             Some(config) => Some(settings::insert(&mut tx, tenant_id, new.plugin, config, now).await?),
             None => row.config_id,
         };
+        let mut resumed = None;
         let note = match (new.percent, active) {
             (None, _) if row.world == "template" => {
                 render_with(&mut tx, tenant_id, Some((new.plugin, new.digest)), config_id).await?;
@@ -66,6 +67,7 @@ impl Store {
                 let flow = (new.plugin, Some(new.digest));
                 run_flow(&mut tx, tenant_id, flow, &events, config_id).await?;
                 breaker::wake_lanes(&mut tx, tenant_id, now).await?;
+                resumed = running.paused.then_some(flow);
                 let action = if promoted { "promote" } else { "activate" };
                 (action, Some(new.digest), new.reason.map(str::to_owned))
             }
@@ -86,8 +88,12 @@ impl Store {
         };
         let note = (note.0, note.1, note.2.as_deref());
         running::note(&mut tx, tenant_id, new.plugin, note, now).await?;
+        if let Some(flow) = resumed {
+            self.tell_resumed(&mut tx, tenant_id, flow, now).await?;
+        }
         tx.commit().await?;
         self.wakes.flow.notify_one();
+        self.wakes.webhooks.notify_one();
         Ok(())
     }
 
@@ -109,6 +115,7 @@ impl Store {
         if active != after {
             return Err(ChangeError::ChangedMeanwhile);
         }
+        let mut resumed = false;
         let rolled = match (running.canary(plugin), to) {
             (Some(canary), None) => {
                 let events = running::events(&mut tx, tenant_id, plugin, active).await?.unwrap_or_default();
@@ -126,14 +133,19 @@ impl Store {
                 } else {
                     run_flow(&mut tx, tenant_id, (plugin, Some(to)), &events, row.config_id).await?;
                     breaker::wake_lanes(&mut tx, tenant_id, now).await?;
+                    resumed = running.paused;
                 }
                 Rolled { digest: to.to_owned(), from: active.to_owned() }
             }
         };
         let reason = format!("from {}", rolled.from);
         running::note(&mut tx, tenant_id, plugin, ("rollback", Some(&rolled.digest), Some(&reason)), now).await?;
+        if resumed {
+            self.tell_resumed(&mut tx, tenant_id, (plugin, Some(&rolled.digest)), now).await?;
+        }
         tx.commit().await?;
         self.wakes.flow.notify_one();
+        self.wakes.webhooks.notify_one();
         Ok(rolled)
     }
 
@@ -164,8 +176,12 @@ impl Store {
         };
         let reason = format!("{instead} took over");
         running::note(&mut tx, tenant_id, plugin, ("deactivate", None, Some(&reason)), now).await?;
+        if running.paused && row.world != "template" {
+            self.tell_resumed(&mut tx, tenant_id, (instead, None), now).await?;
+        }
         tx.commit().await?;
         self.wakes.flow.notify_one();
+        self.wakes.webhooks.notify_one();
         Ok(instead)
     }
 }

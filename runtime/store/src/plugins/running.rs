@@ -12,6 +12,7 @@ pub(super) struct Running {
     pub canary: Option<String>,
     pub renderer: Option<String>,
     pub renderer_digest: Option<String>,
+    pub paused: bool,
 }
 
 impl Running {
@@ -41,8 +42,9 @@ pub(super) async fn lock(db: &mut PgConnection, tenant_id: Uuid) -> Result<Runni
     // Primary key.
     sqlx::query_as!(
         Running,
-        "select flow, flow_digest, flow_canary_digest as canary, renderer, renderer_digest
-         from tenants where id = $1 for no key update",
+        r#"select flow, flow_digest, flow_canary_digest as canary, renderer, renderer_digest,
+                  flow_paused_at is not null as "paused!"
+           from tenants where id = $1 for no key update"#,
         tenant_id
     )
     .fetch_one(db)

@@ -80,6 +80,7 @@ label!(
     Runs = "runs",
     Settlements = "settlements",
     Calls = "calls",
+    Notices = "notices",
 );
 
 label!(
@@ -87,8 +88,10 @@ label!(
     Stage, "stage":
     Flows = "flows",
     Delivery = "delivery",
+    Scheduled = "scheduled",
     Timers = "timers",
     Calls = "calls",
+    Webhooks = "webhooks",
 );
 
 label!(
