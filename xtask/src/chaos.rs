@@ -27,6 +27,11 @@ pub struct Options {
     arguments: Vec<String>,
 }
 
+/// A few faults of each kind, for each change.
+pub fn short() -> Result<()> {
+    run(&Options { release: false, arguments: vec!["all".to_owned(), "--short".to_owned()] })
+}
+
 /// Set up, build, start Postgres, break things.
 pub fn run(options: &Options) -> Result<()> {
     setup::run()?;

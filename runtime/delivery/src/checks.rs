@@ -19,7 +19,7 @@ const NOT_NOW: TimeDelta = TimeDelta::seconds(2);
 impl Deliveries {
     /// The number to send from, or what becomes of the message without a request.
     pub(crate) async fn check(&self, delivery: &Delivery, now: DateTime<Utc>) -> Result<Arc<Sender>, Verdict> {
-        let until = delivery.expires_at.unwrap_or(delivery.created_at + self.settings.validity);
+        let until = delivery.expires_at.unwrap_or(delivery.due_at + self.settings.validity);
         if now > until {
             let message = format!("it was to be sent until {until} and could not be; it was not tried again");
             return Err(dead("expired", &message));

@@ -23,7 +23,7 @@ pub(crate) fn judged(span: &mut Span, verdict: &Verdict, delivery: &Delivery, no
     let all = metrics();
     let outcome = match verdict {
         Verdict::Sent { .. } => {
-            all.delivery_wait.observe((now - delivery.created_at).as_seconds_f64().max(0.0));
+            all.delivery_wait.observe((now - delivery.due_at).as_seconds_f64().max(0.0));
             labels::Verdict::Sent
         }
         Verdict::Retry { .. } => labels::Verdict::Retry,

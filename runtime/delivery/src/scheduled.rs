@@ -18,10 +18,13 @@ const AT_ONCE: usize = 256;
 /// How long another process is left alone that moves what is due: it may die over it.
 const ELSEWHERE: TimeDelta = TimeDelta::milliseconds(250);
 
+/// The stage holds no leases: its heart has nothing to do.
+const NOTHING_HELD: Duration = Duration::from_secs(3600);
+
 /// Moves what is due until `stop`.
 pub(crate) async fn run(store: Store, poll: Duration, stop: CancellationToken) {
     let ambient = store.ambient.clone();
-    let options = Options { poll, lease: poll, deadline: poll };
+    let options = Options { poll, lease: NOTHING_HELD, deadline: NOTHING_HELD };
     let stage = Schedule { store, elsewhere: AtomicBool::new(false) };
     hoopoe_lanes::drive(Arc::new(stage), Gate::new(AT_ONCE), options, ambient, stop).await;
 }

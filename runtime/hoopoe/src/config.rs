@@ -219,6 +219,12 @@ impl Config {
             let advice = "it must be longer than GRAPH_TIMEOUT, or a message could get a second owner while it is sent";
             return Err(wrong("LEASE_DEADLINE", values.get("LEASE_DEADLINE").unwrap_or("2m"), advice));
         }
+        if config.graph_first_byte_timeout <= config.graph_connect_timeout {
+            let advice =
+                "it must be longer than GRAPH_CONNECT_TIMEOUT, or a host that is away looks like a lost answer";
+            let value = values.get("GRAPH_FIRST_BYTE_TIMEOUT").unwrap_or("10s");
+            return Err(wrong("GRAPH_FIRST_BYTE_TIMEOUT", value, advice));
+        }
         if config.http_allow_private && config.environment == Environment::Production {
             let advice = "plugins could reach the network behind the host; it is for development";
             return Err(wrong("HTTP_ALLOW_PRIVATE", "true", advice));
@@ -291,6 +297,8 @@ mod tests {
             ("GRAPH_PROXY", "socks5://short@proxy:1080", "http://user:password@host:port"),
             ("DELIVERY_CONCURRENCY", "0", "at least 1"),
             ("LEASE_DEADLINE", "10s", "longer than GRAPH_TIMEOUT"),
+            ("GRAPH_FIRST_BYTE_TIMEOUT", "5s", "longer than GRAPH_CONNECT_TIMEOUT"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "user:short@collector", "http://localhost:4318"),
             ("RUN_RETENTION", "7w", "up to 3650 days"),
             ("HTTP_ALLOW_PRIVATE", "maybe", "true or false"),
             ("METRICS_ADDRESS", "9464", "127.0.0.1:9464"),

@@ -16,7 +16,7 @@ use hoopoe_lanes::Gate;
 use hoopoe_protocol::envelope::ItemKind;
 use hoopoe_protocol::{envelope, signature};
 use hoopoe_store::flow_work::Born;
-use hoopoe_store::group::{GroupCommit, Sizes};
+use hoopoe_store::group::{GroupCommit, Sizes, Turns};
 use hoopoe_store::journal::{Arrival, Kept, Progress};
 use hoopoe_store::lanes::Births;
 use hoopoe_store::{SqlError, Store};
@@ -103,11 +103,12 @@ pub enum Error {
 
 impl Ingest {
     /// Starts the journal's writer. Without an `app_secret` signatures are not checked: development only.
-    /// Events that belong to this process from birth enter the flow stage through `flows`, for `lease`.
+    /// Events that belong to this process from birth enter the flow stage through `flows`, for `lease`. The writer waits
+    /// for no other: what holds up the stages behind it is not to hold up Meta.
     pub fn start(store: Store, app_secret: Option<SecretString>, flows: Gate<Born>, lease: TimeDelta) -> Self {
         let sizes = Sizes { batch: BATCH, queue: WAITING, writers: WRITERS };
         let writer = store.clone();
-        let journal = GroupCommit::start(Writer::Journal, sizes, &store.turns, move |arrivals: Vec<_>| {
+        let journal = GroupCommit::start(Writer::Journal, sizes, &Turns::new(WRITERS), move |arrivals: Vec<_>| {
             let (store, flows) = (writer.clone(), flows.clone());
             Box::pin(async move { append(&store, &flows, &arrivals, lease).await })
         });
@@ -123,8 +124,13 @@ impl Ingest {
         traceparent: Option<&str>,
     ) -> Result<Receipt, Error> {
         let start = Instant::now();
-        let mut span = Span::first("webhook", Kind::Server, traceparent);
-        let received = self.take(body, signature, span.context()).await;
+        let genuine = self.verify(body, signature);
+        // Who is not Meta is not to say what is traced.
+        let mut span = Span::first("webhook", Kind::Server, traceparent.filter(|_| genuine.is_ok()));
+        let received = match genuine {
+            Ok(()) => self.take(body, span.context()).await,
+            Err(error) => Err(error.into()),
+        };
         let answer = match &received {
             Ok(receipt) => {
                 span.set_number("hoopoe.items.new", receipt.new as i64);
@@ -142,10 +148,14 @@ impl Ingest {
         received
     }
 
-    async fn take(&self, body: &[u8], signature: Option<&str>, trace: Option<TraceContext>) -> Result<Receipt, Error> {
-        if let Some(secret) = &self.app_secret {
-            signature::verify(secret.expose_secret().as_bytes(), body, signature)?;
+    fn verify(&self, body: &[u8], signature: Option<&str>) -> Result<(), signature::Error> {
+        match &self.app_secret {
+            Some(secret) => signature::verify(secret.expose_secret().as_bytes(), body, signature),
+            None => Ok(()),
         }
+    }
+
+    async fn take(&self, body: &[u8], trace: Option<TraceContext>) -> Result<Receipt, Error> {
         let items = envelope::parse(body)?;
         let routes = self.routes.of(&items).await?;
         let now = self.store.ambient.now();

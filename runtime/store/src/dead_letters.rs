@@ -84,8 +84,8 @@ impl Store {
         Ok(purged)
     }
 
-    /// Takes a message back whose time is to come, that no request was made for, or whose requests Meta surely refused. `None` when the tenant
-    /// has no such message; false when it is too late.
+    /// Takes a message back whose time is to come, that no request was made for, or whose requests Meta surely refused.
+    /// `None` when the tenant has no such message; false when it is too late.
     pub async fn cancel(&self, tenant_id: Uuid, id: Uuid) -> Result<Option<bool>, Error> {
         let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;

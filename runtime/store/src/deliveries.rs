@@ -34,8 +34,8 @@ pub struct Delivery {
     pub payload: String,
     /// Which attempt this is, from 1.
     pub attempt: i32,
-    /// When it was queued.
-    pub created_at: DateTime<Utc>,
+    /// When it was queued, or when its time came.
+    pub due_at: DateTime<Utc>,
     /// Not to be sent after this moment, when it says so itself.
     pub expires_at: Option<DateTime<Utc>>,
     /// Attempts at the most, when it says so itself.

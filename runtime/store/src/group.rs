@@ -1,8 +1,8 @@
 //! Group commit: whatever waits when a writer becomes free goes into one transaction, so concurrent callers share
 //! its statements and its flush. There is no linger: a lone item is written at once.
 //!
-//! All groups of a process take [`Turns`]: while one writes, what the others will write gathers. So the busier the
-//! database, the larger the batches, and the fewer statements and flushes a message costs.
+//! Groups take [`Turns`]: while one writes, what the others will write gathers. So the busier the database, the larger
+//! the batches, and the fewer statements and flushes a message costs.
 //!
 //! In: items, one caller each. Out: each item's own result. What can fail: a full queue (the caller sheds load), the
 //! database being away (all of the batch fail at once), and a bad row, which is found by bisection and fails alone.
@@ -49,7 +49,7 @@ pub struct Sizes {
     pub writers: usize,
 }
 
-/// The right to write, shared by all groups of a process; first come, first served. Cheap to clone.
+/// The right to write, shared by several groups; first come, first served. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Turns(Arc<Semaphore>);
 

@@ -263,7 +263,7 @@ fn first_of_lanes(
             user_id: one.user_id.map(str::to_owned),
             payload: one.message.payload.clone(),
             attempt: 1,
-            created_at: now,
+            due_at: now,
             expires_at: one.message.expires_at,
             max_attempts: one.message.max_attempts,
             trace: one.message.trace,

@@ -35,7 +35,7 @@ pub struct Store {
     pub ambient: Ambient,
     /// Signals to the stages.
     pub wakes: Arc<crate::Wakes>,
-    /// Of all group commits.
+    /// Of the group commits behind the journal.
     pub turns: Turns,
     pub(crate) contacts: Arc<contacts::Cache>,
     pub(crate) rotation: Arc<Rotation>,

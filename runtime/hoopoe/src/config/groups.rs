@@ -14,7 +14,9 @@ pub(super) fn traces(values: &Values<'_>) -> Result<Option<trace::Settings>, Err
     if values.get(ENDPOINT).is_none() {
         return Ok(None);
     }
-    let endpoint = values.url(ENDPOINT, "http://localhost:4318")?;
+    // It may hold a password.
+    let advice = "set it to where OTLP is taken over HTTP, http://localhost:4318 for example";
+    let endpoint = values.url(ENDPOINT, "http://localhost:4318").map_err(|_| wrong(ENDPOINT, "<hidden>", advice))?;
     let service = values.get("OTEL_SERVICE_NAME").unwrap_or("hoopoe").to_owned();
     let ratio: f64 = values.parse(RATIO, "1", "a share of the traces, 0 to 1")?;
     if !(0.0..=1.0).contains(&ratio) {

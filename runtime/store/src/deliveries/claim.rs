@@ -77,7 +77,7 @@ async fn heads(
     // know the tables yet would otherwise read all messages of the tenant for each lane.
     let rows = sqlx::query!(
         r#"select k.place as "place!", o.message_id, o.state, o.attempts, o.channel_id,
-                  m.payload::text as "payload!", m.status >= 'sent' as "accepted!", m.created_at,
+                  m.payload::text as "payload!", m.status >= 'sent' as "accepted!", m.due_at as "due_at!",
                   m.expires_at, m.max_attempts, m.traceparent, ct.wa_id, ct.user_id
            from unnest($1::uuid[], $2::uuid[]) with ordinality as k (tenant_id, contact_id, place)
            cross join lateral (
@@ -85,7 +85,7 @@ async fn heads(
                order by position limit 2
            ) as o
            cross join lateral (
-               select payload, status, created_at, expires_at, max_attempts, traceparent from messages
+               select payload, status, coalesce(send_at, created_at) as due_at, expires_at, max_attempts, traceparent from messages
                where tenant_id = o.tenant_id and id = o.message_id limit 1
            ) as m
            join contacts ct on ct.tenant_id = k.tenant_id and ct.id = k.contact_id
@@ -111,7 +111,7 @@ async fn heads(
             user_id: row.user_id,
             payload: row.payload,
             attempt: row.attempts + 1,
-            created_at: row.created_at,
+            due_at: row.due_at,
             expires_at: row.expires_at,
             max_attempts: row.max_attempts,
             trace: traces::read(row.traceparent),
