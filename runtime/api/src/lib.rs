@@ -18,6 +18,7 @@ mod plugins;
 mod runs;
 mod send;
 mod send_batch;
+mod send_body;
 mod send_template;
 mod templates;
 mod tenants;
