@@ -14,7 +14,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
-    check::{self, Request, Send},
+    check::{self, Refusal, Request, Send},
     fault::Fault,
     ledger::{Accepted, MarkedRead},
     line::Line,
@@ -40,10 +40,10 @@ pub(crate) async fn messages(
     };
     let body: Value = match serde_json::from_slice(&body) {
         Ok(body) => body,
-        Err(reason) => return invalid(&state, &format!("The body is not JSON: {reason}")),
+        Err(reason) => return refuse(&state, &Refusal::invalid(format!("The body is not JSON: {reason}"))),
     };
     match check::request(&body) {
-        Err(details) => invalid(&state, &details),
+        Err(refusal) => refuse(&state, &refusal),
         Ok(Request::MarkRead { message_id, typing }) => {
             state.mark_read(MarkedRead { phone_number_id, message_id, typing });
             Json(json!({ "success": true })).into_response()
@@ -168,9 +168,9 @@ async fn pause(state: &State, time: Duration) {
     }
 }
 
-fn invalid(state: &State, details: &str) -> Response {
+fn refuse(state: &State, refusal: &Refusal) -> Response {
     state.count(|stats| stats.refused += 1);
-    error(400, 100, "Invalid parameter", Some(details))
+    error(400, refusal.code, refusal.title, Some(&refusal.details))
 }
 
 /// Meta's shape of an error.

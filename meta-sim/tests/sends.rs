@@ -60,33 +60,39 @@ async fn bodies_are_checked_as_by_meta() {
         json!({ "messaging_product": "whatsapp", "to": "16505551234", "type": "interactive", "interactive":
             { "type": "button", "body": { "text": body }, "action": { "buttons": buttons } } })
     };
+    // Status, and Meta's code.
+    let (good, invalid, missing, value) = ((200, 0), (400, 100), (400, 131_008), (400, 131_009));
     let cases = [
-        ("good", text("+16505551234", "hello"), 200),
-        ("longest text", text("16505551234", &"ä".repeat(4096)), 200),
-        ("text too long", text("16505551234", &"ä".repeat(4097)), 400),
-        ("empty text", text("16505551234", ""), 400),
-        ("no product", with("messaging_product", Value::Null), 400),
-        ("no recipient", with("to", Value::Null), 400),
-        ("no number", with("to", json!("me")), 400),
-        ("other type", with("type", json!("image")), 400),
-        ("longest callback data", with("biz_opaque_callback_data", json!("x".repeat(512))), 200),
-        ("callback data too long", with("biz_opaque_callback_data", json!("x".repeat(513))), 400),
-        ("buttons", interactive("Choose", &["Yes", "No", "Maybe"]), 200),
-        ("too many buttons", interactive("Choose", &["1", "2", "3", "4"]), 400),
-        ("long title", interactive("Choose", &["123456789012345678901"]), 400),
-        ("long body", interactive(&"x".repeat(1025), &["1"]), 400),
-        ("not an object", json!([]), 400),
+        ("good", text("+16505551234", "hello"), good),
+        ("longest text", text("16505551234", &"ä".repeat(4096)), good),
+        ("text too long", text("16505551234", &"ä".repeat(4097)), invalid),
+        ("empty text", text("16505551234", ""), invalid),
+        ("no product", with("messaging_product", Value::Null), missing),
+        ("no recipient", with("to", Value::Null), missing),
+        ("no number", with("to", json!("me")), invalid),
+        ("other type", with("type", json!("image")), missing),
+        ("a type to come", with("type", json!("hologram")), invalid),
+        ("an unknown key", with("hologram", json!({})), invalid),
+        ("an unknown key within", with("text", json!({ "body": "hello", "colour": "red" })), invalid),
+        ("an answer", with("context", json!({ "message_id": "wamid.1" })), good),
+        ("an answer to nothing", with("context", json!({})), missing),
+        ("longest callback data", with("biz_opaque_callback_data", json!("x".repeat(512))), good),
+        ("callback data too long", with("biz_opaque_callback_data", json!("x".repeat(513))), invalid),
+        ("buttons", interactive("Choose", &["Yes", "No", "Maybe"]), good),
+        ("too many buttons", interactive("Choose", &["1", "2", "3", "4"]), value),
+        ("the same button twice", interactive("Choose", &["1", "1"]), value),
+        ("long title", interactive("Choose", &["123456789012345678901"]), value),
+        ("long body", interactive(&"x".repeat(1025), &["1"]), value),
+        ("not an object", json!([]), invalid),
     ];
-    let mut good = 0;
+    let mut taken = 0;
     for (label, body, expected) in &cases {
         let (status, answer) = post_message(&sim, body).await.unwrap();
-        assert_eq!(status, *expected, "{label}: {answer}");
-        match expected {
-            200 => good += 1,
-            _ => assert_eq!(answer["error"]["code"], 100, "{label}"),
-        }
+        let code = answer["error"]["code"].as_i64().unwrap_or_default();
+        assert_eq!((status, code), *expected, "{label}: {answer}");
+        taken += u64::from(status == 200);
     }
-    assert_eq!((sim.accepted_count(), sim.refused_count()), (good, cases.len() as u64 - good));
+    assert_eq!((sim.accepted_count(), sim.refused_count()), (taken, cases.len() as u64 - taken));
     assert_eq!(sim.requests(), cases.len() as u64);
 }
 

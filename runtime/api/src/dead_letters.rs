@@ -12,7 +12,7 @@ use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, bad_request, invalid_field};
 use crate::messages::MessagePage;
-use crate::send::checked_validity;
+use crate::send_body::checked_validity;
 use crate::{json, page};
 
 /// Dead letters that one request may name or take.

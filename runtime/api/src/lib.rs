@@ -21,6 +21,7 @@ mod runs;
 mod send;
 mod send_at;
 mod send_batch;
+mod send_body;
 mod send_template;
 mod templates;
 mod tenants;

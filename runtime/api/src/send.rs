@@ -1,69 +1,29 @@
-//! `POST /tenants/{id}/send`: a text, or a custom payload for Meta.
+//! `POST /tenants/{id}/send`: any kind of message that Meta has.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
-use hoopoe_protocol::outbound::{self, Content};
-use hoopoe_protocol::phone;
+use hoopoe_protocol::{outbound, phone};
 use hoopoe_store::contacts::Party;
 use hoopoe_store::group::Answer;
 use hoopoe_store::outbound::{Outbound, Queued, SendRequest};
 use hoopoe_telemetry::trace::TraceContext;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::Api;
 use crate::auth::ForTenant;
-use crate::error::{ApiError, ErrorBody, bad_request, conflict, invalid_field};
+use crate::error::{ApiError, ErrorBody, conflict, invalid_field};
 use crate::json::Json;
-use crate::send_at::{SendAt, checked_time};
+use crate::send_body::SendBody;
 use crate::trace::Sending;
 
 /// Priority of a single send: behind what flows answer, before bulk.
 pub const SINGLE: i16 = 1;
-/// Longest validity of a message, in seconds: 30 days.
-const LONGEST_VALIDITY: u32 = 30 * 24 * 60 * 60;
-/// Most requests that a sender may ask for.
-const MOST_ATTEMPTS: i32 = 20;
 /// Longest idempotency key, in characters.
 const LONGEST_KEY: usize = 256;
-
-/// A message to send: `to` and either `text` or `payload`.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SendBody {
-    /// The recipient: a phone number with its country code, or Meta's business-scoped user id.
-    #[schema(example = "+919012345678")]
-    to: String,
-    /// 1 to 4096 characters.
-    #[serde(default)]
-    #[schema(example = "Hello there")]
-    text: Option<String>,
-    /// A Graph API message without recipient: an object with `type` and the object of that type.
-    #[serde(default)]
-    #[schema(value_type = Option<Object>, example = json!({"type": "text", "text": {"body": "Hello there"}}))]
-    payload: Option<Map<String, Value>>,
-    /// Unique per tenant, 1 to 256 characters: a second request with the same key sends nothing.
-    #[serde(default, alias = "idempotencyKey")]
-    #[schema(example = "order-1234")]
-    idempotency_key: Option<String>,
-    /// The number to send from, by Meta's id; the tenant's first number when absent.
-    #[serde(default)]
-    from: Option<String>,
-    /// Not before this moment, up to 90 days ahead: RFC 3339 with an offset, or Unix seconds. At once when absent.
-    #[serde(default, alias = "sendAt")]
-    #[schema(value_type = Option<SendAt>, example = "2026-03-01T09:00:00+05:30")]
-    send_at: Option<Value>,
-    /// Seconds after which it is not worth sending any more, counted from `send_at` or now, 1 to 2,592,000; the host's
-    /// MESSAGE_VALIDITY when absent.
-    #[serde(default, alias = "expiresIn")]
-    expires_in: Option<u32>,
-    /// Requests to Meta at the most, 1 to 20; the host's DELIVERY_RETRIES and one when absent.
-    #[serde(default, alias = "maxAttempts")]
-    max_attempts: Option<i32>,
-}
 
 /// A queued message.
 #[derive(Serialize, ToSchema)]
@@ -87,8 +47,9 @@ pub struct Accepted {
     created_at: DateTime<Utc>,
 }
 
-/// Send a message. It is queued when the answer comes; delivery follows in order per contact. With `send_at` it waits for
-/// its time and holds nothing back; then it comes behind what waits for the contact.
+/// Send a message of any kind. It is checked against Meta's limits and queued when the answer comes; delivery follows in
+/// order per contact. With `send_at` it waits for its time and holds nothing back; then it comes behind what waits for the
+/// contact. docs/messages.md has an example of each kind and its limits.
 #[utoipa::path(post, path = "/tenants/{id}/send", tag = "messages", request_body = SendBody,
     params(("id" = Uuid, Path, description = "The tenant")), security(("bearer" = [])),
     responses((status = 202, body = Accepted), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
@@ -111,28 +72,6 @@ pub async fn send(
     Ok((StatusCode::ACCEPTED, axum::Json(accepted)))
 }
 
-impl SendBody {
-    /// Whom it goes to, and the Graph API message.
-    pub fn checked(self, now: DateTime<Utc>) -> Result<(Addressed, Value), ApiError> {
-        let payload = payload(self.text, self.payload)?;
-        let mut address = Addressed::check(&self.to, self.from, self.idempotency_key)?;
-        if self.max_attempts.is_some_and(|attempts| !(1..=MOST_ATTEMPTS).contains(&attempts)) {
-            return Err(invalid_field("max_attempts", format!("give it 1 to {MOST_ATTEMPTS}")));
-        }
-        address.send_at = checked_time(self.send_at, now)?;
-        (address.validity, address.max_attempts) = (checked_validity(self.expires_in)?, self.max_attempts);
-        Ok((address, payload))
-    }
-}
-
-/// How long a message is worth sending, by the field `expires_in`.
-pub fn checked_validity(seconds: Option<u32>) -> Result<Option<TimeDelta>, ApiError> {
-    match seconds {
-        Some(1..=LONGEST_VALIDITY) | None => Ok(seconds.map(|seconds| TimeDelta::seconds(seconds.into()))),
-        Some(_) => Err(invalid_field("expires_in", format!("give it 1 to {LONGEST_VALIDITY} seconds"))),
-    }
-}
-
 /// To whom, by which number, under which key: what every send has.
 pub struct Addressed {
     wa_id: Option<String>,
@@ -140,10 +79,12 @@ pub struct Addressed {
     /// Meta's id of the number to send from, if one is named.
     pub from: Option<String>,
     idempotency_key: Option<String>,
-    /// By [`checked_time`].
+    /// By [`crate::send_at::checked_time`].
     pub send_at: Option<DateTime<Utc>>,
-    validity: Option<TimeDelta>,
-    max_attempts: Option<i32>,
+    /// How long it is worth sending.
+    pub validity: Option<TimeDelta>,
+    /// Requests to Meta at the most.
+    pub max_attempts: Option<i32>,
     /// The request's.
     pub trace: Option<TraceContext>,
 }
@@ -227,20 +168,6 @@ impl Submitted {
                 .with("idempotency_key_used", json!({ "messageId": first }))),
         }
     }
-}
-
-fn payload(text: Option<String>, payload: Option<Map<String, Value>>) -> Result<Value, ApiError> {
-    let (content, whole) = match (text, payload) {
-        (Some(body), None) => (Content::Text { body, preview_url: false }, "text"),
-        (None, Some(object)) => (Content::Raw(object), "payload"),
-        (None, None) => return Err(bad_request("text or payload: one of the two is needed")),
-        (Some(_), Some(_)) => return Err(bad_request("text and payload: give one of the two, not both")),
-    };
-    content.payload(None).map_err(|invalid| {
-        // For a text the request has one field where Meta has an object.
-        let field = if whole == "text" { whole.to_owned() } else { format!("{whole}.{}", invalid.field) };
-        invalid_field(&field, invalid.message)
-    })
 }
 
 /// A phone number becomes a WhatsApp id; a user id has the form `US.13491208655302741918`.

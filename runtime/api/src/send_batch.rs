@@ -12,7 +12,8 @@ use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, invalid_field};
 use crate::json::Json;
-use crate::send::{Accepted, SendBody, Submitted, channel, submit};
+use crate::send::{Accepted, Submitted, channel, submit};
+use crate::send_body::SendBody;
 use crate::trace::Sending;
 
 /// Messages of one request.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use hoopoe_protocol::graph;
 use hoopoe_store::channels::TemplateSuspension;
 use hoopoe_store::deliveries::{Delivery, Verdict};
 use hoopoe_telemetry::metrics;
@@ -54,6 +55,7 @@ impl Deliveries {
             return Err(dead("suspend_template", &message));
         }
         if !sender.is_mock()
+            && !is_read_mark(&delivery.payload)
             && let Some(at) = self.pace.take(delivery, &sender).await
         {
             metrics().rate_limit_wait.observe((at - now).as_seconds_f64().max(0.0));
@@ -105,6 +107,11 @@ fn dead(class: &str, message: &str) -> Verdict {
     Verdict::Dead { error: json!({ "class": class, "message": message }).to_string(), expired: class == "expired" }
 }
 
+/// Whether a payload marks a message as read: Meta does not count it among the messages.
+fn is_read_mark(payload: &str) -> bool {
+    payload.contains("\"read\"") && serde_json::from_str(payload).is_ok_and(|payload| graph::is_read_mark(&payload))
+}
+
 /// Name and language of the approved template that a payload sends.
 fn template_of(payload: &str) -> Option<(String, String)> {
     // Most messages are none, and to read them all would cost more than to look.
@@ -120,6 +127,15 @@ fn template_of(payload: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_read_mark_is_known_by_its_type() {
+        assert!(is_read_mark(r#"{"read":{"message_id":"wamid.1","typing":true},"type":"read"}"#));
+        for other in [r#"{"type":"text","text":{"body":"read"}}"#, r#"{"type":"text","text":{"read":"read"}}"#, "read"]
+        {
+            assert!(!is_read_mark(other), "{other}");
+        }
+    }
 
     #[test]
     fn a_template_is_known_by_name_and_language() {

@@ -66,14 +66,14 @@ impl Graph {
         Ok(Self { connections, base_url: settings.base_url.clone(), version: settings.version.clone() })
     }
 
-    /// Posts the message. Gives Meta's id of it.
+    /// Posts the message. Gives Meta's id of it; of a read mark, which has none, one that is made from ours.
     pub(crate) async fn send(&self, delivery: &Delivery, sender: &Sender) -> Result<String, Failure> {
         let recipient = match (&delivery.wa_id, &delivery.user_id) {
             (Some(wa_id), _) => Recipient::WaId(wa_id.clone()),
             (None, Some(user_id)) => Recipient::UserId(user_id.clone()),
             (None, None) => return Err(broken("the contact has neither a WhatsApp id nor a user id")),
         };
-        let payload = serde_json::from_str(&delivery.payload)
+        let payload: serde_json::Value = serde_json::from_str(&delivery.payload)
             .map_err(|error| broken(&format!("the stored payload is not JSON: {error}")))?;
         let url = graph::messages_url(&self.base_url, &self.version, &sender.phone_number_id);
         let place = self.connections.place();
@@ -85,11 +85,23 @@ impl Graph {
             .body(graph::request_body(&payload, &recipient, &delivery.message_id.to_string()))
             .send()
             .await;
-        Ok(answer(sent).await?.message_id)
+        if !graph::is_read_mark(&payload) {
+            let (status, body) = answer(sent).await?;
+            return Ok(graph::answer(status, &body)?.message_id);
+        }
+        // To mark a message twice changes nothing, so there is no doubt to wait for.
+        let certain = |failure: Failure| match failure.class {
+            graph::Class::Ambiguous => Failure { class: graph::Class::Transient, ..failure },
+            _ => failure,
+        };
+        let (status, body) = answer(sent).await.map_err(certain)?;
+        graph::read_answer(status, &body).map_err(certain)?;
+        Ok(format!("read.{}", delivery.message_id))
     }
 }
 
-async fn answer(sent: Result<reqwest::Response, reqwest::Error>) -> Result<graph::Accepted, Failure> {
+/// HTTP status and body.
+async fn answer(sent: Result<reqwest::Response, reqwest::Error>) -> Result<(u16, Vec<u8>), Failure> {
     let mut response = sent.map_err(unanswered)?;
     let status = response.status().as_u16();
     let mut body = Vec::new();
@@ -99,7 +111,7 @@ async fn answer(sent: Result<reqwest::Response, reqwest::Error>) -> Result<graph
             break;
         }
     }
-    graph::answer(status, &body)
+    Ok((status, body))
 }
 
 /// No connection: Meta surely has nothing. Anything later: nobody knows.

@@ -3,8 +3,9 @@
 use chrono::{DateTime, TimeDelta};
 use hoopoe_outcalls::request;
 use hoopoe_plugins::send_content;
+use hoopoe_protocol::outbound::typed::{Message, Read};
 use hoopoe_protocol::outbound::{self, Content};
-use hoopoe_sandbox::contract::{Action, HttpRequest, Schedule, Send, SendContent, StoredTemplate, Tag};
+use hoopoe_sandbox::contract::{Action, HttpRequest, MarkRead, Schedule, Send, SendContent, StoredTemplate, Tag};
 use hoopoe_store::flow_work::Event;
 use hoopoe_store::http_calls::NewCall;
 use hoopoe_store::lanes::LaneKey;
@@ -92,11 +93,8 @@ impl Runner {
                 Action::HandOff(reason) => {
                     all.hand_off = Some(bounded("hand-off", reason, 0, LONGEST_REASON).map_err(invalid(place))?);
                 }
-                Action::MarkRead(_) => {
-                    return Err(Refused::Invalid {
-                        code: "unsupported-action",
-                        reason: format!("actions[{place}]: this host cannot carry out mark-read yet"),
-                    });
+                Action::MarkRead(read) => {
+                    all.messages.push(self.read_mark(read, place, event).map_err(invalid(place))?)
                 }
             }
         }
@@ -138,10 +136,21 @@ impl Runner {
             // The same for every run of this event: a repeated run repeats nothing.
             None => format!("flow:{}:{place}", event.id),
         };
-        Ok(Outbound {
+        Ok(self.queued(&payload, key, event))
+    }
+
+    /// It takes its turn among the messages, so that "typing" is shown before the answer that follows it.
+    fn read_mark(&self, read: &MarkRead, place: usize, event: &Event) -> Result<Outbound, String> {
+        let mark = Read { message_id: read.message_id.clone(), typing: read.typing };
+        let payload = Message::Read(mark).payload(None).map_err(|error| error.to_string())?;
+        Ok(self.queued(&payload, format!("flow:{}:{place}", event.id), event))
+    }
+
+    fn queued(&self, payload: &Value, key: String, event: &Event) -> Outbound {
+        Outbound {
             id: self.store.ambient.id(),
             kind: payload.get("type").and_then(Value::as_str).unwrap_or("unknown").to_owned(),
-            body: outbound::text_of(&payload),
+            body: outbound::text_of(payload),
             payload: payload.to_string(),
             idempotency_key: Some(key),
             event_id: Some(event.id),
@@ -150,7 +159,7 @@ impl Runner {
             max_attempts: None,
             // The run's, when it is committed.
             trace: None,
-        })
+        }
     }
 
     async fn rendered(

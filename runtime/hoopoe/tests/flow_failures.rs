@@ -46,7 +46,6 @@ async fn every_failure_is_recorded_with_its_reason_and_the_lane_goes_on() {
         ("big-output 2000000", "output-limit", "output"),
         ("big-state 100000", "output-limit", "state"),
         ("actions 65", "too-many-actions", "65"),
-        ("read", "unsupported-action", "actions[0]: this host cannot carry out mark-read"),
         ("http ftp://example.com/", "invalid-action", "actions[0].http-request.url"),
         ("template none", "template", "none"),
         ("tag ", "invalid-action", "actions[0].tag.name"),
@@ -69,6 +68,20 @@ async fn every_failure_is_recorded_with_its_reason_and_the_lane_goes_on() {
     }
     assert_eq!((runs[cases.len()].0, runs[cases.len()].1.as_str()), (1, "done"));
     assert_eq!(texts(&world), ["still here"]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_flow_marks_a_message_as_read_before_its_next_answer() {
+    let (world, tenant) = start("5").await;
+    world.says(&tenant, CONTACT, "read").await;
+    world.says(&tenant, CONTACT, "echo after it").await;
+    world.idle().await;
+
+    let marked = world.sim.marked_read();
+    assert_eq!((marked.len(), marked[0].typing), (1, false));
+    assert!(marked[0].message_id.starts_with("wamid."), "{}", marked[0].message_id);
+    assert_eq!(texts(&world), ["after it"]);
     world.end().await;
 }
 

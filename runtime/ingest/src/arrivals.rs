@@ -22,10 +22,14 @@ pub(crate) fn arrival(
         let reason = match &item.route {
             WireRoute::PhoneNumber(_) => "no tenant has this phone number id",
             WireRoute::Account(_) => "no tenant has this business account",
+            WireRoute::Page(_) => "no tenant has this page; there are no channels of Messenger yet",
+            WireRoute::Instagram(_) => "no tenant has this Instagram account; there are no channels of Instagram yet",
             WireRoute::None => "it names neither a phone number nor a business account",
         };
         let route = match item.route {
-            WireRoute::PhoneNumber(id) | WireRoute::Account(id) => Some(id),
+            WireRoute::PhoneNumber(id) | WireRoute::Account(id) | WireRoute::Page(id) | WireRoute::Instagram(id) => {
+                Some(id)
+            }
             WireRoute::None => None,
         };
         return Arrival::Unrouted(unrouted(route, item.field, reason.to_owned(), item.raw, now).into());

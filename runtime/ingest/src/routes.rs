@@ -61,6 +61,7 @@ fn key(item: &Item) -> Option<Key> {
     match &item.route {
         envelope::Route::PhoneNumber(number) => Some(Key::PhoneNumber(number.clone())),
         envelope::Route::Account(account) => Some(Key::Account(account.clone())),
-        envelope::Route::None => None,
+        // No tenant can have a channel there yet.
+        envelope::Route::Page(_) | envelope::Route::Instagram(_) | envelope::Route::None => None,
     }
 }

@@ -9,6 +9,7 @@
 
 mod walk;
 
+use crate::status::{Conversation, Pricing};
 pub use crate::{
     PlatformError, StatusKind,
     identity::{Identity, Profile},
@@ -33,11 +34,12 @@ pub enum Error {
 pub struct Item {
     /// Whose it is.
     pub route: Route,
-    /// The change's `field`, for example `messages`; `messaging` for Messenger and Instagram.
+    /// The change's `field`, for example `messages`; `messaging` or `standby` for Messenger and Instagram.
     pub field: String,
     /// What it is.
     pub kind: ItemKind,
-    /// JSON text of the item exactly as in the body.
+    /// JSON text of the item exactly as in the body: an element of the list that the change holds, for example of
+    /// `messages`, `user_preferences` or `groups`, or the change's whole value when it has no such list.
     pub raw: String,
 }
 
@@ -46,8 +48,12 @@ pub struct Item {
 pub enum Route {
     /// `metadata.phone_number_id`.
     PhoneNumber(String),
-    /// `entry.id`, for changes without metadata: the WhatsApp Business account, page or Instagram account.
+    /// `entry.id`, for changes without metadata: the WhatsApp Business account.
     Account(String),
+    /// `entry.id` of `object: page`: a Facebook page, the home of Messenger.
+    Page(String),
+    /// `entry.id` of `object: instagram`: an Instagram account.
+    Instagram(String),
     /// It does not say.
     None,
 }
@@ -59,9 +65,10 @@ pub enum ItemKind {
     Message(InboundHead),
     /// Progress of a message that was sent.
     Status(StatusHead),
-    /// Anything else.
+    /// Anything else: [`crate::field::parse`] and [`crate::messenger::parse`] read it.
     Other {
-        /// `error` for an item of `value.errors`, `messaging` for Messenger and Instagram, else the change's field.
+        /// `error` for an item of `value.errors`, `messaging` or `standby` for Messenger and Instagram, else the
+        /// change's field.
         kind: String,
     },
     /// A message or status that cannot be identified.
@@ -88,6 +95,8 @@ pub struct InboundHead {
     pub preview: Option<String>,
     /// What was wrong with the item without making it useless.
     pub note: Option<String>,
+    /// The group that it was sent to, by Meta's id.
+    pub group_id: Option<String>,
     /// The business's number as people write it.
     pub display_phone_number: Option<String>,
 }
@@ -103,8 +112,14 @@ pub struct StatusHead {
     pub timestamp: Option<i64>,
     /// To whom it went; may be empty.
     pub recipient: Identity,
+    /// The group that it went to, by Meta's id.
+    pub group_id: Option<String>,
     /// `biz_opaque_callback_data`: what the sender attached to the message.
     pub callback_data: Option<String>,
+    /// The window in which it is billed.
+    pub conversation: Option<Conversation>,
+    /// What it costs.
+    pub pricing: Option<Pricing>,
     /// Why it failed.
     pub errors: Vec<PlatformError>,
 }

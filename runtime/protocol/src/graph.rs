@@ -10,7 +10,9 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-pub use answer::answer;
+pub use answer::{answer, read_answer};
+
+use crate::outbound::typed::READ;
 
 /// Where messages of a number are posted.
 pub fn messages_url(base: &str, version: &str, phone_number_id: &str) -> String {
@@ -26,9 +28,20 @@ pub enum Recipient {
     UserId(String),
 }
 
-/// The body of a send. `payload` comes from [`crate::outbound::Content::payload`]; `callback_data`, at most 512
-/// characters, comes back in every status of the message.
+/// Whether a payload marks a message as read. Such a request has no recipient, may be repeated, and is answered without
+/// a message id ([`read_answer`]).
+pub fn is_read_mark(payload: &Value) -> bool {
+    payload.get("type").and_then(Value::as_str) == Some(READ)
+}
+
+/// The body of a send. `payload` comes from [`crate::outbound::Content::payload`] or
+/// [`crate::outbound::typed::Message::payload`]; `callback_data`, at most 512 characters, comes back in every status of
+/// the message.
 pub fn request_body(payload: &Value, to: &Recipient, callback_data: &str) -> String {
+    if let Some(read) = payload.get(READ).filter(|_| is_read_mark(payload)) {
+        let message_id = read.get("message_id").and_then(Value::as_str).unwrap_or_default();
+        return mark_read_body(message_id, read.get("typing") == Some(&Value::Bool(true)));
+    }
     let mut body = payload.as_object().cloned().unwrap_or_default();
     body.insert("messaging_product".to_owned(), json!("whatsapp"));
     body.insert("recipient_type".to_owned(), json!("individual"));

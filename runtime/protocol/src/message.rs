@@ -14,7 +14,7 @@ pub use content::{
     OrderItem, Reaction, Revoke, Sticker, SystemNotice, TemplateButton, Text, Unsupported,
 };
 
-use crate::wire;
+use crate::wire::{self, PlatformError};
 
 /// A message from the contact.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,10 @@ pub struct Message {
     pub reply_to: Option<ReplyTo>,
     /// Set when the contact came through an advertisement or a post.
     pub referral: Option<Referral>,
+    /// The group that it was sent to, by Meta's id; absent between two.
+    pub group_id: Option<String>,
+    /// What Meta says is wrong with the message.
+    pub errors: Vec<PlatformError>,
 }
 
 /// The message that this one answers, or that it is a forwarded one.
@@ -43,6 +47,23 @@ pub struct ReplyTo {
     /// It was forwarded more than five times.
     #[serde(default, deserialize_with = "wire::flag")]
     pub frequently_forwarded: bool,
+    /// Who sent the message answered: a WhatsApp id, or the business's number.
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub from: Option<String>,
+    /// The product that the contact asks about.
+    #[serde(default, rename = "referred_product", deserialize_with = "wire::lenient")]
+    pub product: Option<Product>,
+}
+
+/// A product of a catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Product {
+    /// Meta's id of the catalogue.
+    #[serde(deserialize_with = "wire::required")]
+    pub catalog_id: String,
+    /// The business's id of the product.
+    #[serde(deserialize_with = "wire::required")]
+    pub product_retailer_id: String,
 }
 
 /// The advertisement or post that brought the contact.
@@ -66,6 +87,18 @@ pub struct Referral {
     /// Click id, for attribution.
     #[serde(default, deserialize_with = "wire::optional")]
     pub ctwa_clid: Option<String>,
+    /// `image` or `video`.
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub media_type: Option<String>,
+    /// Where its picture is.
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub image_url: Option<String>,
+    /// Where its video is.
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub video_url: Option<String>,
+    /// Where the picture that stands for the video is.
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub thumbnail_url: Option<String>,
 }
 
 /// The item with its parts unread. Meta puts the content under the name of its type.
@@ -79,6 +112,7 @@ pub(crate) struct Wire<'a> {
     pub timestamp: Option<&'a RawValue>,
     #[serde(rename = "type")]
     pub kind: Option<&'a RawValue>,
+    group_id: Option<&'a RawValue>,
     context: Option<&'a RawValue>,
     referral: Option<&'a RawValue>,
     errors: Option<&'a RawValue>,
@@ -105,6 +139,10 @@ impl Wire<'_> {
         let kind = self.kind.and_then(wire::text).filter(|kind| !kind.is_empty());
         kind.map_or_else(|| "unknown".to_owned(), |kind| wire::clip(&kind, 100))
     }
+
+    pub(crate) fn group_id(&self) -> Option<String> {
+        self.group_id.and_then(wire::text).filter(|id| !id.is_empty() && id.len() <= wire::MAX_ID)
+    }
 }
 
 /// Reads one item of `messages[]`.
@@ -117,8 +155,10 @@ pub fn parse(raw: &str) -> Message {
         reply_to: item
             .context
             .and_then(wire::parse::<ReplyTo>)
-            .filter(|reply| reply.message_id.is_some() || reply.forwarded || reply.frequently_forwarded),
+            .filter(|it| it.message_id.is_some() || it.forwarded || it.frequently_forwarded || it.product.is_some()),
         referral: item.referral.and_then(wire::parse),
+        group_id: item.group_id(),
+        errors: wire::errors(item.errors),
     }
 }
 

@@ -1,13 +1,15 @@
 //! What to send, checked against Meta's limits before it is stored.
 //!
-//! In: a [`Content`]. Out: the payload, a JSON object with `type`, the object of that type and perhaps `context`. What
+//! In: a [`Content`], which is what flows have, or a [`typed::Message`], which is all that Meta has. Out: the payload, a JSON object with `type`, the object of that type and perhaps `context`. What
 //! belongs to a single attempt (`messaging_product`, `to`, `recipient`, `biz_opaque_callback_data`) is added by
 //! [`crate::graph::request_body`]. [`Invalid`] names the field and what to do.
 //!
 //! Limits: Meta's reference of the messages endpoint, in characters.
 
+mod limits;
 mod payload;
 mod raw;
+pub mod typed;
 
 use serde_json::{Map, Value};
 
@@ -78,7 +80,7 @@ pub enum Content {
     },
     /// Text with a button that opens a list.
     List {
-        /// 1 to 1024 characters.
+        /// 1 to 4096 characters.
         body: String,
         /// 1 to 60 characters.
         header: Option<String>,
@@ -163,8 +165,10 @@ impl Content {
             payload::length("reply_to", id, 1, crate::wire::MAX_ID)?;
             payload.insert("context".to_owned(), serde_json::json!({ "message_id": id }));
         }
+        // What flows have is told in their own words first; this is for raw payloads, and for what they have no word for.
+        limits::check(&payload)?;
         let payload = Value::Object(payload);
-        no_nul("payload", &payload)?;
+        no_nul(if matches!(self, Content::Raw(_)) { "" } else { "payload" }, &payload)?;
         Ok(payload)
     }
 }
@@ -182,7 +186,7 @@ fn no_nul(path: &str, value: &Value) -> Result<(), Invalid> {
             if name.contains('\0') {
                 return Err(Invalid::new(path, "holds a name with a NUL character (U+0000); remove it"));
             }
-            no_nul(&format!("{path}.{name}"), value)
+            no_nul(&if path.is_empty() { name.clone() } else { format!("{path}.{name}") }, value)
         }),
         _ => Ok(()),
     }

@@ -1,6 +1,8 @@
 //! How single values are read from Meta's JSON, forgivingly: a value of an unexpected type counts as absent, a number
 //! where text belongs is its digits, and no value costs its neighbours.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::value::RawValue;
 
@@ -8,7 +10,7 @@ use serde_json::value::RawValue;
 pub(crate) const MAX_ID: usize = 512;
 
 /// Last second of the year 9999: a "timestamp" after it is not one.
-const MAX_SECONDS: i64 = 253_402_300_799;
+pub(crate) const MAX_SECONDS: i64 = 253_402_300_799;
 
 /// An error as Meta reports it in webhooks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,30 +25,20 @@ pub struct PlatformError {
 
 /// Reads a list of Meta's errors; what is not an error object is left out.
 pub(crate) fn errors(raw: Option<&RawValue>) -> Vec<PlatformError> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow)]
-        code: Option<&'a RawValue>,
-        #[serde(default, deserialize_with = "optional")]
-        title: Option<String>,
-        #[serde(default, deserialize_with = "optional")]
-        message: Option<String>,
-        error_data: Option<&'a RawValue>,
+    list(raw).into_iter().filter_map(|item| error(&Object::read(item.get())?)).collect()
+}
+
+/// Reads one of Meta's errors; nothing when it says neither code nor title.
+pub(crate) fn error(it: &Object<'_>) -> Option<PlatformError> {
+    let title = it.text("title").or_else(|| it.text("message"));
+    if title.is_none() && it.get("code").is_none() {
+        return None;
     }
-    #[derive(Deserialize)]
-    struct Data {
-        #[serde(default, deserialize_with = "optional")]
-        details: Option<String>,
-    }
-    list(raw)
-        .into_iter()
-        .filter_map(|item| serde_json::from_str::<Wire>(item.get()).ok())
-        .map(|error| PlatformError {
-            code: error.code.and_then(integer).unwrap_or_default(),
-            title: error.title.or(error.message).unwrap_or_else(|| "no title given".to_owned()),
-            details: error.error_data.and_then(parse::<Data>).and_then(|data| data.details),
-        })
-        .collect()
+    Some(PlatformError {
+        code: it.integer("code").unwrap_or_default(),
+        title: title.unwrap_or_else(|| "no title given".to_owned()),
+        details: it.object("error_data").text("details"),
+    })
 }
 
 /// Any `T`, or nothing when it cannot be read.
@@ -65,6 +57,48 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, String>
 /// What is wrong with JSON, in a bounded number of words.
 pub(crate) fn reason(error: &serde_json::Error) -> String {
     without_nul(clip(&error.to_string(), 300))
+}
+
+/// An object whose members are read one by one, each by itself.
+#[derive(Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Object<'a>(#[serde(borrow)] HashMap<String, &'a RawValue>);
+
+impl<'a> Object<'a> {
+    /// Nothing when it is no object.
+    pub(crate) fn read(json: &'a str) -> Option<Object<'a>> {
+        object(json).ok()
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.get(name).copied()
+    }
+
+    /// A text that is not empty, at most 4096 characters of it.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.get(name).and_then(text).filter(|text| !text.is_empty()).map(|text| clip(&text, 4096))
+    }
+
+    pub(crate) fn integer(&self, name: &str) -> Option<i64> {
+        self.get(name).and_then(integer)
+    }
+
+    pub(crate) fn millis(&self, name: &str) -> Option<i64> {
+        self.get(name).and_then(millis)
+    }
+
+    /// The object of this name; an empty one when there is none.
+    pub(crate) fn object(&self, name: &str) -> Object<'a> {
+        self.get(name).and_then(|raw| Object::read(raw.get())).unwrap_or_default()
+    }
+
+    pub(crate) fn list(&self, name: &str) -> Vec<&'a RawValue> {
+        list(self.get(name))
+    }
 }
 
 /// The items of a list, or none when it is not a list.
@@ -122,6 +156,15 @@ pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
 /// For `#[serde(default, deserialize_with)]`: seconds as milliseconds.
 pub(crate) fn optional_millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     Ok(Option::<&RawValue>::deserialize(deserializer)?.and_then(millis))
+}
+
+/// For `#[serde(default, deserialize_with)]`: any `T`, or nothing when it cannot be read.
+pub(crate) fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::<&RawValue>::deserialize(deserializer)?.and_then(parse))
 }
 
 /// For `#[serde(deserialize_with)]`: a number, also one written as a string.

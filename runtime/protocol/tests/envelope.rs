@@ -226,7 +226,7 @@ fn messenger_items_are_kept() {
     assert_eq!(items.len(), 2);
     for item in &items {
         assert_eq!(item.kind, ItemKind::Other { kind: "messaging".to_owned() });
-        assert_eq!(item.route, account("PAGE"));
+        assert_eq!(item.route, Route::Page("PAGE".to_owned()));
     }
     assert!(items[0].raw.contains("\"m_1\""));
 }

@@ -1,8 +1,12 @@
 //! The Graph API's requests, its answers, and what each error means.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use hoopoe_protocol::graph::{
-    Accepted, Class, Recipient, answer, classify, mark_read_body, messages_url, request_body,
+use hoopoe_protocol::{
+    graph::{
+        Accepted, Class, Recipient, answer, classify, is_read_mark, mark_read_body, messages_url, read_answer,
+        request_body,
+    },
+    outbound::typed::{Message, Read},
 };
 use serde_json::{Value, json};
 
@@ -110,4 +114,26 @@ fn requests() {
         json!({"messaging_product":"whatsapp","status":"read","message_id":"wamid.1","typing_indicator":{"type":"text"}})
     );
     assert!(!mark_read_body("wamid.1", false).contains("typing"));
+}
+
+#[test]
+fn a_read_mark_is_a_request_of_its_own() {
+    let mark = Message::Read(Read { message_id: "wamid.1".to_owned(), typing: true }).payload(None).unwrap();
+    assert!(is_read_mark(&mark) && !is_read_mark(&json!({"type":"text","text":{"body":"read"}})));
+    let body = request_body(&mark, &Recipient::WaId("1650".to_owned()), "our-id");
+    assert_eq!(
+        serde_json::from_str::<Value>(&body).unwrap(),
+        serde_json::from_str::<Value>(&mark_read_body("wamid.1", true)).unwrap()
+    );
+
+    assert_eq!(read_answer(200, br#"{"success":true}"#), Ok(()));
+    let cases: [(u16, &[u8], Class); 4] = [
+        (200, br#"{"success":false}"#, Class::Ambiguous),
+        (200, b"<html>", Class::Ambiguous),
+        (400, br#"{"error":{"code":100,"message":"Invalid parameter"}}"#, Class::Permanent),
+        (503, b"", Class::Transient),
+    ];
+    for (status, body, class) in cases {
+        assert_eq!(read_answer(status, body).unwrap_err().class, class, "{}", String::from_utf8_lossy(body));
+    }
 }

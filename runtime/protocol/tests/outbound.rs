@@ -101,9 +101,9 @@ fn payloads() {
         ),
         (
             raw(
-                json!({"messaging_product":"whatsapp","recipient_type":"individual","type":"contacts","contacts":[{"name":{"formatted_name":"B"}}]}),
+                json!({"messaging_product":"whatsapp","recipient_type":"individual","type":"contacts","contacts":[{"name":{"formatted_name":"B","first_name":"B"}}]}),
             ),
-            json!({"type":"contacts","contacts":[{"name":{"formatted_name":"B"}}]}),
+            json!({"type":"contacts","contacts":[{"name":{"formatted_name":"B","first_name":"B"}}]}),
             Some("B"),
         ),
         (raw(json!({"type":"hologram","hologram":{}})), json!({"type":"hologram","hologram":{}}), None),

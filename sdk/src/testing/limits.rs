@@ -68,10 +68,11 @@ fn message(send: &Send) -> Checked {
                 length("button id", &button.id, 1, 256)?;
                 length("button title", &button.title, 1, 20)?;
             }
-            unique("button id", buttons.buttons.iter().map(|button| button.id.as_str()))
+            unique("button id", buttons.buttons.iter().map(|button| button.id.as_str()))?;
+            unique("button title", buttons.buttons.iter().map(|button| button.title.as_str()))
         }
         SendContent::List(list) => {
-            length("body", &list.body, 1, 1024)?;
+            length("body", &list.body, 1, 4096)?;
             optional("header", list.header.as_deref(), 1, 60)?;
             optional("footer", list.footer.as_deref(), 1, 60)?;
             length("button of a list", &list.button, 1, 20)?;

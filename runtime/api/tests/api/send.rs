@@ -33,12 +33,12 @@ async fn what_is_no_request_is_refused() {
         ("nested beyond reason", &deep, &["not JSON", "recursion"]),
         ("a list", "[]", &["expected"]),
         ("a text", r#""hello""#, &["expected"]),
-        ("nothing to send", r#"{"to": "+919012345678"}"#, &["text or payload"]),
-        ("null to send", r#"{"to": "+919012345678", "text": null}"#, &["text or payload"]),
+        ("nothing to send", r#"{"to": "+919012345678"}"#, &["nothing to send", "text", "payload"]),
+        ("null to send", r#"{"to": "+919012345678", "text": null}"#, &["nothing to send", "text", "payload"]),
         (
             "two things to send",
             r#"{"to": "+919012345678", "text": "a", "payload": {"type": "text", "text": {"body": "b"}}}"#,
-            &["text", "payload", "not both"],
+            &["text and payload", "not several"],
         ),
         ("an unknown field", r#"{"to": "+919012345678", "txt": "hello"}"#, &["unknown field `txt`", "`text`"]),
         ("a field of later", r#"{"to": "+919012345678", "text": "a", "at": 5}"#, &["unknown field `at`"]),
@@ -56,7 +56,7 @@ async fn a_wrong_field_is_named() {
     let world = World::builder().roles("api").start().await;
     let tenant = world.api.register("Acme", "106540352242922", "token").await;
     let text = |body: &str| json!({ "type": "text", "text": { "body": body } });
-    let cases: [(&str, String, &str, &[&str]); 36] = [
+    let cases: [(&str, String, &str, &[&str]); 42] = [
         ("no recipient", json!({ "text": "a" }).to_string(), "to", &["missing"]),
         ("a number as recipient", with(json!({ "to": 919012345678_u64, "text": "a" })), "to", &["expected a string"]),
         ("no recipient but null", with(json!({ "to": null, "text": "a" })), "to", &["expected a string"]),
@@ -70,7 +70,29 @@ async fn a_wrong_field_is_named() {
         ("too long a number", with(json!({ "to": "+4915123456789012", "text": "a" })), "to", &["16 digits"]),
         ("half a user id", with(json!({ "to": "US.", "text": "a" })), "to", &["'U'"]),
         ("a text that is a number", with(json!({ "text": 5 })), "text", &["expected a string"]),
-        ("a text that is an object", with(json!({ "text": { "body": "a" } })), "text", &["expected a string"]),
+        ("a text that is a list", with(json!({ "text": ["a"] })), "text", &["expected a string"]),
+        ("a text without a body", with(json!({ "text": { "preview_url": true } })), "text.body", &["missing"]),
+        ("a text with more", with(json!({ "text": { "body": "a", "bold": true } })), "text.bold", &["unknown field"]),
+        ("a file that is a text", with(json!({ "image": "https://example.com/a.jpg" })), "image", &["invalid type"]),
+        (
+            "a button without a title",
+            with(json!({ "interactive": { "type": "button", "body": { "text": "a" },
+                "action": { "buttons": [{ "reply": { "id": "1" } }] } } })),
+            "interactive.action.buttons[0].reply.title",
+            &["missing"],
+        ),
+        (
+            "a reaction that answers",
+            with(json!({ "reaction": { "message_id": "wamid.1", "emoji": "x" }, "reply_to": "wamid.2" })),
+            "reply_to",
+            &["not possible with reaction"],
+        ),
+        (
+            "a known type over its limits within",
+            with(json!({ "payload": { "type": "image", "image": { "link": "https://example.com", "id": "1" } } })),
+            "payload.image.link",
+            &["one of the two"],
+        ),
         ("an empty text", with(json!({ "text": "" })), "text", &["empty", "4096"]),
         ("a blank text", with(json!({ "text": " \n\t" })), "text", &["empty"]),
         ("a text with NUL", with(json!({ "text": "a\0b" })), "text", &["NUL"]),
@@ -149,6 +171,9 @@ async fn what_is_right_is_queued_as_meta_wants_it() {
         ),
         ("from this number", with(json!({ "text": "a", "from": "106540352242922" })), to, "text"),
         ("a payload", with(json!({ "payload": payload })), to, "text"),
+        ("a text as Meta has it", with(json!({ "text": { "body": "a", "preview_url": true } })), to, "text"),
+        ("an answer", with(json!({ "text": "a", "replyTo": "wamid.1" })), to, "text"),
+        ("a read mark", with(json!({ "read": { "message_id": "wamid.1" } })), to, "read"),
         ("a type of later", with(json!({ "payload": { "type": "hologram", "hologram": {} } })), to, "hologram"),
         ("null beside it", with(json!({ "text": "a", "payload": null, "from": null })), to, "text"),
     ];

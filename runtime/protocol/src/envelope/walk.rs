@@ -11,11 +11,14 @@ use serde_json::{error::Category, value::RawValue};
 use super::{Error, InboundHead, Item, ItemKind, Route};
 use crate::{
     identity::{Contacts, Identity},
-    message, status, wire,
+    message, status,
+    wire::{self, Object},
 };
 
 #[derive(Deserialize)]
-struct Envelope<E> {
+struct Envelope<'a, E> {
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
     entry: Option<Vec<E>>,
 }
 
@@ -25,7 +28,34 @@ struct Entry<'a, C> {
     id: Option<&'a RawValue>,
     changes: Option<Vec<C>>,
     messaging: Option<Vec<&'a RawValue>>,
+    standby: Option<Vec<&'a RawValue>>,
 }
+
+/// How `entry.id` is to be understood.
+type Home = fn(String) -> Route;
+
+fn home(object: Option<&RawValue>) -> Home {
+    match object.and_then(wire::text).as_deref() {
+        Some("page") => Route::Page,
+        Some("instagram") => Route::Instagram,
+        _ => Route::Account,
+    }
+}
+
+/// The lists that changes of other fields hold: each element is an item. Source: Meta's reference of each field.
+const LISTS: [(&str, &[&str]); 11] = [
+    ("user_preferences", &["user_preferences"]),
+    ("smb_message_echoes", &["message_echoes"]),
+    ("message_echoes", &["message_echoes"]),
+    ("calls", &["calls", "statuses"]),
+    ("history", &["history"]),
+    ("smb_app_state_sync", &["state_sync"]),
+    ("automatic_events", &["automatic_events"]),
+    ("group_lifecycle_update", &["groups"]),
+    ("group_participants_update", &["groups"]),
+    ("group_settings_update", &["groups"]),
+    ("group_status_update", &["groups"]),
+];
 
 #[derive(Deserialize)]
 struct Change<'a> {
@@ -61,12 +91,14 @@ pub(super) fn envelope(text: &str) -> Result<Vec<Item>, Error> {
     }
     let mut items = Vec::new();
     if let Ok(strict) = serde_json::from_str::<Envelope<Entry<Change>>>(text) {
+        let home = home(strict.object);
         for entry in strict.entry.into_iter().flatten() {
-            let account = account(entry.id);
+            let account = account(entry.id, home);
             for change in entry.changes.into_iter().flatten() {
                 self::change(&mut items, &account, &change);
             }
-            messaging(&mut items, &account, entry.messaging);
+            messaging(&mut items, &account, "messaging", entry.messaging);
+            messaging(&mut items, &account, "standby", entry.standby);
         }
         return Ok(items);
     }
@@ -74,29 +106,31 @@ pub(super) fn envelope(text: &str) -> Result<Vec<Item>, Error> {
         Category::Data => Error::NotAnEnvelope(wire::reason(&error)),
         _ => Error::NotJson(wire::reason(&error)),
     })?;
+    let home = home(pieces.object);
     for raw in pieces.entry.into_iter().flatten() {
-        piecewise(&mut items, raw);
+        piecewise(&mut items, home, raw);
     }
     Ok(items)
 }
 
-fn piecewise(items: &mut Vec<Item>, raw: &RawValue) {
+fn piecewise(items: &mut Vec<Item>, home: Home, raw: &RawValue) {
     let entry: Entry<&RawValue> = match wire::object(raw.get()) {
         Ok(entry) => entry,
         Err(reason) => return items.push(invalid(Route::None, "", raw, format!("entry: {reason}"))),
     };
-    let account = account(entry.id);
+    let account = account(entry.id, home);
     for raw in entry.changes.into_iter().flatten() {
         match wire::object::<Change>(raw.get()) {
             Ok(change) => self::change(items, &account, &change),
             Err(reason) => items.push(invalid(account.clone(), "", raw, format!("change: {reason}"))),
         }
     }
-    messaging(items, &account, entry.messaging);
+    messaging(items, &account, "messaging", entry.messaging);
+    messaging(items, &account, "standby", entry.standby);
 }
 
-fn account(id: Option<&RawValue>) -> Route {
-    id.and_then(wire::text).and_then(route_id).map_or(Route::None, Route::Account)
+fn account(id: Option<&RawValue>, home: Home) -> Route {
+    id.and_then(wire::text).and_then(route_id).map_or(Route::None, home)
 }
 
 /// A cut id could be another's: one that is too long is none.
@@ -104,9 +138,9 @@ fn route_id(id: String) -> Option<String> {
     (!id.is_empty() && id.len() <= 100).then_some(id)
 }
 
-fn messaging(items: &mut Vec<Item>, account: &Route, list: Option<Vec<&RawValue>>) {
+fn messaging(items: &mut Vec<Item>, account: &Route, name: &str, list: Option<Vec<&RawValue>>) {
     for raw in list.into_iter().flatten() {
-        items.push(other(account.clone(), "messaging", "messaging", raw));
+        items.push(other(account.clone(), name, name, raw));
     }
 }
 
@@ -132,7 +166,19 @@ fn change(items: &mut Vec<Item>, account: &Route, change: &Change<'_>) {
     };
     // Other fields use the same names for other things: `calls` has statuses of calls, echoes are the business's own.
     if field != "messages" {
-        return items.push(other(route, field, field, raw));
+        let before = items.len();
+        if let Some((_, names)) = LISTS.iter().find(|(name, _)| *name == field) {
+            let value = Object::read(raw.get()).unwrap_or_default();
+            for list in names.iter().map(|name| value.list(name)) {
+                items.extend(list.into_iter().map(|element| other(route.clone(), field, field, element)));
+            }
+            let errors = value.list("errors");
+            items.extend(errors.into_iter().map(|error| other(route.clone(), field, "error", error)));
+        }
+        if items.len() == before {
+            items.push(other(route, field, field, raw));
+        }
+        return;
     }
     let value = match value {
         Ok(value) => value,
@@ -196,6 +242,7 @@ fn inbound(raw: &str, contacts: &Contacts, display: Option<&str>) -> Result<Inbo
         kind: message.kind(),
         preview: message::preview(&message),
         note,
+        group_id: message.group_id(),
         display_phone_number: display.map(str::to_owned),
     })
 }

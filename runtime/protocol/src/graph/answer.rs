@@ -12,6 +12,7 @@ struct Answer<'a> {
     messages: Option<&'a RawValue>,
     contacts: Option<&'a RawValue>,
     error: Option<&'a RawValue>,
+    success: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -50,27 +51,49 @@ struct Data {
 /// have been sent.
 pub fn answer(http_status: u16, body: &[u8]) -> Result<Accepted, Failure> {
     let text = String::from_utf8_lossy(body);
-    let answer = wire::object::<Answer>(&text).ok();
-    if let Some(fault) = answer.as_ref().and_then(|answer| answer.error).and_then(wire::parse::<Fault>) {
-        return Err(failure(http_status, &fault));
-    }
-    let success = (200..300).contains(&http_status);
-    if let Some(answer) = answer.filter(|_| success) {
+    if let Some(answer) = read(http_status, &text)? {
         let sent = wire::list(answer.messages).first().and_then(|raw| wire::parse::<Sent>(raw));
         if let Some(sent) = sent.filter(|sent| !sent.id.is_empty() && sent.id.len() <= wire::MAX_ID) {
             let contact = wire::list(answer.contacts).first().and_then(|raw| wire::parse::<Contact>(raw));
             return Ok(Accepted { message_id: sent.id, wa_id: contact.and_then(|contact| contact.wa_id) });
         }
     }
+    Err(unreadable(http_status, &text, "an answer of success that names no message"))
+}
+
+/// What the answer to a read mark means.
+pub fn read_answer(http_status: u16, body: &[u8]) -> Result<(), Failure> {
+    let text = String::from_utf8_lossy(body);
+    match read(http_status, &text)?.and_then(|answer| answer.success) {
+        Some(true) => Ok(()),
+        _ => Err(unreadable(http_status, &text, "an answer that does not say success")),
+    }
+}
+
+/// An answer of success, as far as it can be read; or what Meta says is wrong.
+fn read(http_status: u16, text: &str) -> Result<Option<Answer<'_>>, Failure> {
+    let answer = wire::object::<Answer>(text).ok();
+    match answer.as_ref().and_then(|answer| answer.error).and_then(wire::parse::<Fault>) {
+        Some(fault) => Err(failure(http_status, &fault)),
+        None => Ok(answer.filter(|_| is_success(http_status))),
+    }
+}
+
+fn is_success(http_status: u16) -> bool {
+    (200..300).contains(&http_status)
+}
+
+fn unreadable(http_status: u16, text: &str, what: &str) -> Failure {
+    let success = is_success(http_status);
     let start = wire::without_nul(wire::clip(text.trim(), 300));
-    let what = if success { "an answer of success that names no message" } else { "an answer without Meta's error" };
-    Err(Failure {
+    let what = if success { what } else { "an answer without Meta's error" };
+    Failure {
         class: if success { Class::Ambiguous } else { classify(http_status, None) },
         http_status: Some(http_status),
         code: None,
         subcode: None,
         message: format!("HTTP {http_status}: {what}: {}", if start.is_empty() { "(empty body)" } else { &start }),
-    })
+    }
 }
 
 fn failure(http_status: u16, fault: &Fault<'_>) -> Failure {

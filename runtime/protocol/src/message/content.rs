@@ -230,6 +230,15 @@ pub struct SystemNotice {
     /// The new business-scoped user id, when it changed.
     #[serde(default, deserialize_with = "wire::optional")]
     pub user_id: Option<String>,
+    /// The business-scoped user id until now; the number until now is the sender of the notice.
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub previous_user_id: Option<String>,
+    /// The new user id within the whole business portfolio, for businesses that use it.
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub parent_user_id: Option<String>,
+    /// The same until now.
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub previous_parent_user_id: Option<String>,
 }
 
 /// The contact edited an earlier message.

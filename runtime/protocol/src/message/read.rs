@@ -33,7 +33,10 @@ fn known(kind: &str, item: &Wire<'_>) -> Option<Content> {
         "system" => Content::System(wire::parse(item.system?)?),
         "edit" => Content::Edit(edit(item.edit?)?),
         "revoke" => Content::Revoke(wire::parse(item.revoke?)?),
-        "unsupported" => Content::Unsupported(Unsupported { errors: wire::errors(item.errors) }),
+        // Meta called it `unknown` until 2025.
+        "unsupported" | "unknown" if kind == "unsupported" || item.errors.is_some() => {
+            Content::Unsupported(Unsupported { errors: wire::errors(item.errors) })
+        }
         _ => return None,
     })
 }

@@ -113,7 +113,7 @@ fn interactive(
     footer: Option<&str>,
     action: Value,
 ) -> Result<Value, Invalid> {
-    length("body", body, 1, 1024)?;
+    length("body", body, 1, if kind == "list" { 4096 } else { 1024 })?;
     optional("header", header, 60)?;
     optional("footer", footer, 60)?;
     let mut object = json!({ "type": kind, "body": { "text": body }, "action": action });

@@ -1,0 +1,31 @@
+//! The fields of a template's values.
+
+use super::table::{
+    Line, NAME,
+    Need::{May, Must},
+    Rule::{Any, Degrees, Fields, Text, Whole},
+};
+
+/// The values of a template's variables, by their type: as if each were a request of its own.
+pub(super) const PARAMETER: &[Line] = &[
+    ("", "type", Must, Text(1, 100)),
+    ("", "parameter_name", May, Text(1, 100)),
+    ("text", "text", Must, Text(1, 32_768)),
+    ("payload", "payload", Must, Text(1, 256)),
+    ("coupon_code", "coupon_code", Must, Text(1, 15)),
+    ("currency", "currency", Must, Fields),
+    ("currency", "currency.fallback_value", Must, NAME),
+    ("currency", "currency.code", Must, Text(3, 3)),
+    ("currency", "currency.amount_1000", Must, Whole),
+    ("date_time", "date_time", Must, Fields),
+    ("date_time", "date_time.fallback_value", Must, NAME),
+    ("image", "image", Must, Any),
+    ("video", "video", Must, Any),
+    ("document", "document", Must, Any),
+    ("location", "location", Must, Fields),
+    ("location", "location.latitude", Must, Degrees),
+    ("location", "location.longitude", Must, Degrees),
+    ("location", "location.name", May, NAME),
+    ("location", "location.address", May, NAME),
+    ("action", "action", May, Any),
+];

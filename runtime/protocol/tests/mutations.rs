@@ -1,0 +1,122 @@
+//! A bounded run of what the fuzz targets do without end: the payloads of the fixture table, changed at random from a
+//! fixed seed.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+
+use support::{cases::payloads, oracle};
+
+/// Bodies that are tried; some seconds without optimisation.
+const BODIES: usize = 100_000;
+
+/// Xorshift: the same on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end.max(1) as u64).unwrap()
+    }
+}
+
+/// Pieces that a parser of JSON stumbles over.
+const PIECES: [&[u8]; 20] = [
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"\"",
+    b",",
+    b":",
+    b"null",
+    b"true",
+    b"-1",
+    b"1e999",
+    b"\\u0000",
+    b"\\ud800",
+    b"\0",
+    b"\xff",
+    b"{}",
+    b"[]",
+    b"\"\"",
+    b"99999999999999999999",
+    b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+];
+
+/// One to four changes: a piece put in, a stretch taken out, doubled or replaced by a stretch of another payload.
+fn mutated(random: &mut Random, corpus: &[String]) -> Vec<u8> {
+    let mut body = corpus[random.below(corpus.len())].clone().into_bytes();
+    for _ in 0..=random.below(4) {
+        let start = random.below(body.len());
+        let end = (start + random.below(40)).min(body.len());
+        match random.below(6) {
+            0 => body[start] ^= 1 << random.below(8),
+            1 => drop(body.splice(start..start, PIECES[random.below(PIECES.len())].iter().copied())),
+            2 => drop(body.splice(start..end, PIECES[random.below(PIECES.len())].iter().copied())),
+            3 => drop(body.drain(start..end)),
+            4 => {
+                let stretch = body[start..end].to_vec();
+                drop(body.splice(start..start, stretch));
+            }
+            _ => {
+                let other = corpus[random.below(corpus.len())].as_bytes();
+                let from = random.below(other.len());
+                let to = (from + random.below(200)).min(other.len());
+                drop(body.splice(start..end, other[from..to].iter().copied()));
+            }
+        }
+        if body.is_empty() {
+            break;
+        }
+    }
+    body
+}
+
+#[test]
+fn no_body_breaks_the_envelope() {
+    let corpus = payloads();
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    for body in &corpus {
+        oracle::envelope(body.as_bytes());
+    }
+    for _ in 0..BODIES {
+        oracle::envelope(&mutated(&mut random, &corpus));
+    }
+}
+
+#[test]
+fn no_header_but_its_own_lets_a_body_in() {
+    let corpus = payloads();
+    let mut random = Random(0x2545_F491_4F6C_DD1D);
+    for _ in 0..BODIES / 50 {
+        let body = mutated(&mut random, &corpus);
+        let own = hoopoe_protocol::signature::sign(b"app-secret", &body);
+        let header = String::from_utf8_lossy(&mutated(&mut random, &[own])).into_owned();
+        oracle::signature(b"app-secret", &body, &header);
+    }
+}
+
+/// Writes what cargo-fuzz starts from: `cargo test --test mutations -- --ignored`.
+#[test]
+#[ignore = "writes the corpus of the fuzz targets"]
+fn the_corpus_is_written() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let (envelopes, signatures) = (folder.join("envelope"), folder.join("signature"));
+    fs::create_dir_all(&envelopes).unwrap();
+    fs::create_dir_all(&signatures).unwrap();
+    for (place, body) in payloads().iter().enumerate() {
+        fs::write(envelopes.join(format!("{place:03}.json")), body).unwrap();
+        if place.is_multiple_of(20) {
+            let header = hoopoe_protocol::signature::sign(b"app-secret", body.as_bytes());
+            fs::write(signatures.join(format!("{place:03}")), format!("{header}\n{body}")).unwrap();
+        }
+    }
+}

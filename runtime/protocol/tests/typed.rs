@@ -1,0 +1,148 @@
+//! Messages typed as Meta has them: what the builders make, and that JSON comes back as it went in.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use hoopoe_protocol::outbound::typed::{
+    Card, CardName, Component, File, Header, Interactive, Message, Parameter, ProductItem, Reaction, Row, Section,
+    Template, Text,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+fn rows(count: usize) -> Vec<Row> {
+    (0..count).map(|n| Row { id: format!("row-{n}"), title: format!("Row {n}"), description: None }).collect()
+}
+
+fn section(rows: Vec<Row>) -> Section {
+    Section { rows, ..Section::default() }
+}
+
+fn products() -> Section {
+    Section { product_items: vec![ProductItem { product_retailer_id: "sku".to_owned() }], ..Section::default() }
+}
+
+#[test]
+fn builders() {
+    let body = json!({"text": "Choose"});
+    let cases = [
+        (
+            Interactive::buttons("Choose", &[("y", "Yes")]),
+            json!({"type":"button","body":body,"action":{"buttons":[{"type":"reply","reply":{"id":"y","title":"Yes"}}]}}),
+        ),
+        (
+            Interactive::list("Choose", "Open", vec![section(rows(1))]),
+            json!({"type":"list","body":body,
+                "action":{"button":"Open","sections":[{"rows":[{"id":"row-0","title":"Row 0"}]}]}}),
+        ),
+        (
+            Interactive::cta_url("Choose", "Go", "https://example.com"),
+            json!({"type":"cta_url","body":body,
+                "action":{"name":"cta_url","parameters":{"display_text":"Go","url":"https://example.com"}}}),
+        ),
+        (
+            Interactive::flow("Choose", "1", "Book", "t"),
+            json!({"type":"flow","body":body,"action":{"name":"flow","parameters":
+                {"flow_message_version":"3","flow_id":"1","flow_cta":"Book","flow_token":"t"}}}),
+        ),
+        (
+            Interactive::location_request("Choose"),
+            json!({"type":"location_request_message","body":body,"action":{"name":"send_location"}}),
+        ),
+        (
+            Interactive::address("Choose", "IN"),
+            json!({"type":"address_message","body":body,
+                "action":{"name":"address_message","parameters":{"country":"IN"}}}),
+        ),
+        (
+            Interactive::product("c", "sku"),
+            json!({"type":"product","action":{"catalog_id":"c","product_retailer_id":"sku"}}),
+        ),
+        (
+            Interactive::products("New", "Choose", "c", vec![products()]),
+            json!({"type":"product_list","header":{"type":"text","text":"New"},"body":body,
+                "action":{"catalog_id":"c","sections":[{"product_items":[{"product_retailer_id":"sku"}]}]}}),
+        ),
+        (
+            Interactive::catalogue("Choose"),
+            json!({"type":"catalog_message","body":body,"action":{"name":"catalog_message"}}),
+        ),
+    ];
+    for (built, expected) in cases {
+        let payload = Message::Interactive(built.into()).payload(Some("wamid.1")).unwrap();
+        let expected = json!({"type":"interactive","interactive":expected,"context":{"message_id":"wamid.1"}});
+        assert_eq!(payload, expected);
+    }
+    let payload = Message::Template(Template::authentication("code", "en", "123456")).payload(None).unwrap();
+    let text = json!([{"type":"text","text":"123456"}]);
+    let expected = json!({"type":"template","template":{"name":"code","language":{"code":"en"},"components":[
+        {"type":"body","parameters":text},{"type":"button","sub_type":"url","index":0,"parameters":text}]}});
+    assert_eq!(payload, expected);
+}
+
+#[test]
+fn limits_name_the_field_by_its_path() {
+    let named = |names: &[&str]| {
+        let parameters = names.iter().map(|name| Parameter::named(name, "x")).collect();
+        Message::Template(Template::new("t", "en", vec![Component::body(parameters)]))
+    };
+    let card = |formatted: &str| Card {
+        name: CardName {
+            formatted_name: formatted.to_owned(),
+            first_name: Some("A".to_owned()),
+            ..CardName::default()
+        },
+        ..Card::default()
+    };
+    let four: Vec<_> = ["1", "2", "3", "4"].map(|id| (id, id)).to_vec();
+    let with_header = |header: Header| {
+        let message = Interactive { header: Some(header), ..Interactive::cta_url("a", "Go", "https://e.x") };
+        Message::Interactive(message.into())
+    };
+    let picture = File { id: Some("1".to_owned()), caption: Some("x".to_owned()), ..File::default() };
+    let cases = [
+        (
+            Message::Interactive(Interactive::buttons("a", &four).into()),
+            "interactive.action.buttons[3]: at most 3 buttons",
+        ),
+        (
+            Message::Interactive(Interactive::list("a", "b", vec![section(rows(11))]).into()),
+            "interactive.action.sections[0].rows[10]: at most 10 rows",
+        ),
+        (named(&["a", "a"]), "template.components[0].parameters[1].parameter_name: is used twice"),
+        (Message::Contacts(vec![card("Ada"), card("")]), "contacts[1].name.formatted_name: is empty"),
+        (Message::Contacts(vec![card("Ada"); 258]), "contacts[257]: at most 257 contacts"),
+        (
+            with_header(Header { kind: "image".to_owned(), image: Some(picture), ..Header::default() }),
+            "interactive.header.image.caption: is not possible in a header",
+        ),
+        (with_header(Header { kind: "text".to_owned(), ..Header::default() }), "interactive.header.text: is missing"),
+        (
+            Message::Template(Template::authentication("code", "en", &"1".repeat(2001))),
+            "template.components[0].parameters[0].text: has 2001 characters, Meta's limit is 1024",
+        ),
+        (Message::Text(Text { body: "a\0".to_owned(), preview_url: false }), "text.body: holds a NUL character"),
+        (Message::Image(File::default()), "image: has neither id nor link"),
+    ];
+    for (message, expected) in cases {
+        let error = message.payload(None).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+    let reaction = Message::Reaction(Reaction { message_id: "wamid.1".to_owned(), emoji: String::new() });
+    assert!(reaction.payload(None).is_ok(), "takes the reaction back");
+    assert_eq!(reaction.payload(Some("wamid.2")).unwrap_err().field, "reply_to");
+}
+
+fn there_and_back<T: Serialize + DeserializeOwned>(value: Value) {
+    let read: T = serde_json::from_value(value.clone()).unwrap();
+    assert_eq!(serde_json::to_value(read).unwrap(), value);
+}
+
+#[test]
+fn json_comes_back_as_it_went_in() {
+    there_and_back::<File>(json!({"link":"https://example.com/a.ogg","voice":true}));
+    there_and_back::<Card>(json!({"name":{"formatted_name":"Ada","first_name":"Ada"},
+        "phones":[{"phone":"+44","type":"Work","wa_id":"44"}],"org":{"company":"c"},"birthday":"1999-01-23"}));
+    there_and_back::<Template>(json!({"name":"t","language":{"code":"en","policy":"deterministic"},"components":[
+        {"type":"carousel","cards":[{"card_index":0,"components":[{"type":"button","sub_type":"flow","index":"0",
+            "parameters":[{"type":"action","action":{"flow_token":"t"}}]}]}]}]}));
+    assert!(serde_json::from_value::<File>(json!({"url":"https://example.com"})).is_err(), "unknown fields are told");
+}
