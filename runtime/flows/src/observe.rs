@@ -1,6 +1,7 @@
 //! What operators see of runs: metrics, and the span of an event's run.
 
 use hoopoe_sandbox::{Plugin, Run};
+use hoopoe_store::flow_runs::NO_FAILURES;
 use hoopoe_store::flow_work::Event;
 use hoopoe_telemetry::metrics;
 use hoopoe_telemetry::metrics::labels::{Ended, Label};
@@ -32,10 +33,9 @@ pub(crate) fn ran(span: &mut Span, run: &Run) {
 
 /// How it ended: `done`, `retry`, or the code of what hindered it.
 pub(crate) fn ended(span: &mut Span, code: &str) {
-    let ended = Ended::named(code).unwrap_or(Ended::Other);
-    metrics().flow_runs.of(ended).inc();
+    metrics().flow_runs.of(Ended::named(code).unwrap_or(Ended::Other)).inc();
     span.set("hoopoe.outcome", code);
-    if !matches!(ended, Ended::Done | Ended::Retry | Ended::Unwanted | Ended::HandedOff) {
+    if !NO_FAILURES.contains(&code) {
         span.fail(code);
     }
 }

@@ -3,16 +3,16 @@
 use std::collections::{HashMap, hash_map::Entry};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_lanes::{Ask, Stage};
 use hoopoe_secrets::MasterKey;
-use hoopoe_store::Store;
 use hoopoe_store::fault::crash_point;
 use hoopoe_store::group::GroupCommit;
 use hoopoe_store::http_calls::{Answered, Call, Share};
 use hoopoe_store::plugins::open_secret;
+use hoopoe_store::{Error, Store};
 use hoopoe_telemetry::metrics;
 use hoopoe_telemetry::metrics::labels::{self, Called};
 use reqwest::Method;
@@ -76,6 +76,7 @@ impl Stage for Caller {
     }
 
     async fn work(&self, (call, place): Self::Work) {
+        let began = Instant::now();
         let (tenant, id, attempt) = (call.lease.tenant_id, call.lease.id, call.attempt);
         let request = Request::decode(&call.request);
         let timeout = request.as_ref().map_or(LONGEST_TIMEOUT, |request| request.timeout_ms);
@@ -97,7 +98,8 @@ impl Stage for Caller {
         match round.verdict(outcome, self.store.ambient.now(), chance) {
             Verdict::Answer(raw) => {
                 metrics().calls.of(if answered { Called::Answered } else { Called::Failed }).inc();
-                self.settle(Arc::new(Answered { lease: call.lease, raw })).await;
+                let lease = (timeout + self.lease).to_std().unwrap_or_default();
+                self.settle(Answered { lease: call.lease, raw }, began + lease).await;
             }
             // When this is not written the lease runs out, and the call is made again then.
             Verdict::Again(at) => {
@@ -140,7 +142,7 @@ impl Caller {
             let tenant_id = call.lease.tenant_id;
             let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
             // Nothing was sent: the call can wait for the database.
-            let away = |error: hoopoe_store::Error| {
+            let away = |error: Error| {
                 tracing::warn!(tenant = %tenant_id, call = %call.lease.id, %error, "could not read a plugin's secrets");
                 Failure {
                     unsent: true,
@@ -157,23 +159,16 @@ impl Caller {
         secrets::fill(&request.headers, &known).map_err(|error| Failure::new("secret", error))
     }
 
-    /// Writes the answer down, however long the database is away within the lease: an answer that is not written down
-    /// costs a repeated call.
-    async fn settle(&self, answered: Arc<Answered>) {
+    /// Writes the answer down, however long the database is away within the lease, which lasts until `until`: an answer
+    /// that is not written down costs a repeated call.
+    async fn settle(&self, answered: Answered, until: Instant) {
         let (tenant, call) = (answered.lease.tenant_id, answered.lease.id);
-        for _ in 0..self.lease.num_seconds().max(1) {
-            match self.answers.write(answered.clone()).await {
-                Ok(true) => return,
-                Ok(false) => return taken_over(tenant, call),
-                Err(error) if error.is_passing() => {
-                    tracing::warn!(%tenant, %call, %error, "could not write an answer down; trying again");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                Err(error) => {
-                    tracing::error!(%tenant, %call, %error, "an answer was refused by the database");
-                    return;
-                }
-            }
+        let again =
+            |error: &Error| tracing::warn!(%tenant, %call, %error, "could not write an answer down; trying again");
+        match self.answers.write_until(Arc::new(answered), until, again).await {
+            Ok(true) => {}
+            Ok(false) => taken_over(tenant, call),
+            Err(error) => tracing::error!(%tenant, %call, %error, "could not write an answer down"),
         }
     }
 }

@@ -256,9 +256,11 @@ impl Store {
                 "value": value, "raisedAt": raised_at,
             })
         });
-        notices.write(&mut tx, now).await?;
+        let told = notices.write(&mut tx, now).await?;
         tx.commit().await?;
-        self.wakes.webhooks.notify_one();
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         tracing::warn!(tenant = %tenant_id, alert = kind.name(), raised = is_over, value, "an alert");
         Ok(true)
     }

@@ -82,8 +82,8 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        let mut notices = self.notices();
         if !before.suspended {
-            let mut notices = self.notices();
             let cause = format!("{channel_id}/{}", now.timestamp_micros());
             notices.other(
                 tenant_id,
@@ -92,10 +92,12 @@ impl Store {
                 now,
                 || json!({ "channelId": channel_id, "phoneNumberId": before.phone_number_id, "reason": reason }),
             );
-            notices.write(&mut tx, now).await?;
         }
+        let told = notices.write(&mut tx, now).await?;
         tx.commit().await?;
-        self.wakes.webhooks.notify_one();
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         Ok(())
     }
 
@@ -153,8 +155,8 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        let mut notices = self.notices();
         if suspended == Some(true) {
-            let mut notices = self.notices();
             let cause = format!("{channel_id}/{}", now.timestamp_micros());
             notices.other(
                 tenant_id,
@@ -163,10 +165,12 @@ impl Store {
                 now,
                 || json!({ "channelId": channel_id, "phoneNumberId": phone_number_id }),
             );
-            notices.write(&mut tx, now).await?;
         }
+        let told = notices.write(&mut tx, now).await?;
         tx.commit().await?;
-        self.wakes.webhooks.notify_one();
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         Ok(true)
     }
 
@@ -197,8 +201,8 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        let mut notices = self.notices();
         if before.is_none_or(|until| until <= now) {
-            let mut notices = self.notices();
             let cause = format!("{name}/{language}/{}", now.timestamp_micros());
             notices.other(
                 tenant_id,
@@ -207,10 +211,12 @@ impl Store {
                 now,
                 || json!({ "name": name, "language": language, "reason": reason, "until": until }),
             );
-            notices.write(&mut tx, now).await?;
         }
+        let told = notices.write(&mut tx, now).await?;
         tx.commit().await?;
-        self.wakes.webhooks.notify_one();
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         Ok(())
     }
 

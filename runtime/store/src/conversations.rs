@@ -132,9 +132,11 @@ impl Store {
                 || json!({ "conversationId": id, "contactId": contact_id, "reason": reason, "by": "api" }),
             );
         }
-        notices.write(&mut tx, now).await?;
+        let told = notices.write(&mut tx, now).await?;
         tx.commit().await?;
-        self.wakes.webhooks.notify_one();
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         Ok(true)
     }
 

@@ -116,9 +116,11 @@ impl Store {
         step(&mut tx, tenant_id, &[id], "canceled", now).await?;
         let mut notices = self.notices();
         notices.message(tenant_id, id, types::MESSAGE_CANCELED, now);
-        notices.write(&mut tx, now).await?;
+        let told = notices.write(&mut tx, now).await?;
         tx.commit().await?;
-        self.wakes.webhooks.notify_one();
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         Ok(Some(true))
     }
 }

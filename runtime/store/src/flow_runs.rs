@@ -6,6 +6,10 @@ use uuid::Uuid;
 
 use crate::{Error, Store};
 
+/// Results of runs that are no failures: the flow did its part, or had none. (`docs/operations/alerts.yaml` names them
+/// as well.)
+pub const NO_FAILURES: [&str; 4] = ["done", "retry", "unwanted", "handed-off"];
+
 /// One run of a flow.
 #[derive(Debug, Clone)]
 pub struct Run {
@@ -79,7 +83,7 @@ pub struct Filter {
     pub plugin: Option<String>,
     /// Only of this conversation.
     pub conversation_id: Option<Uuid>,
-    /// Only with this result; `failed` stands for all but `done`, `retry`, `unwanted` and `handed-off`.
+    /// Only with this result; `failed` stands for all but [`NO_FAILURES`].
     pub result: Option<String>,
     /// Only behind this place.
     pub before: Option<Place>,
@@ -105,7 +109,7 @@ impl Store {
                and ($5::text is null or plugin = $5 or starts_with(plugin, $5 || '@'))
                and ($6::uuid is null or conversation_id = $6)
                and ($7::text is null or result = $7
-                    or ($7 = 'failed' and result not in ('done', 'retry', 'unwanted', 'handed-off')))
+                    or ($7 = 'failed' and result <> all ($9)))
              order by at desc, event_id desc, attempt desc limit $8",
             tenant_id,
             at,
@@ -114,7 +118,8 @@ impl Store {
             filter.plugin,
             filter.conversation_id,
             filter.result,
-            filter.limit
+            filter.limit,
+            &NO_FAILURES.map(str::to_owned)
         )
         .fetch_all(&self.pool)
         .await?;

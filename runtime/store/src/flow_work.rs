@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::Store;
 use crate::deliveries::Delivery;
+use crate::flow_runs::NO_FAILURES;
 use crate::http_calls::NewCall;
 use crate::journal::Arrival;
 use crate::lanes::{self, Lease, Stage};
@@ -171,9 +172,10 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// Whether the event was given up: its flow failed or rejected it, and nothing takes effect.
-    pub(crate) fn is_failure(&self) -> bool {
-        !matches!(self.result.as_str(), "done" | "retry" | "canary-failed" | "paused" | "handed-off")
+    /// Whether the event was given up: its flow failed or rejected it, nothing takes effect, and it is not run again.
+    pub(crate) fn is_given_up(&self) -> bool {
+        let result = self.result.as_str();
+        !NO_FAILURES.contains(&result) && !matches!(result, "canary-failed" | "paused")
     }
 }
 

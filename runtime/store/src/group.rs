@@ -9,7 +9,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use hoopoe_telemetry::metrics::WriterMeters;
@@ -20,6 +20,8 @@ use crate::error::{Error, Fault};
 
 /// How often a batch is tried again when the database asks for it (deadlock, serialisation).
 const RETRIES: u32 = 5;
+/// Time between two tries of an outcome.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A queue in front of one transaction at a time per writer.
 pub struct GroupCommit<T, R> {
@@ -107,6 +109,21 @@ where
         let (answer, receiver) = oneshot::channel();
         self.queue.send(Entry { item: item.into(), answer }).await.map_err(|_| Error::Stopped)?;
         Answer(receiver).committed().await
+    }
+
+    /// As [`GroupCommit::write`], for the outcome of work that is done again when it is not written down: tried again
+    /// each second until `until`, while it can succeed later. `failed` is told of each failure that is followed by
+    /// another try.
+    pub async fn write_until(&self, item: Arc<T>, until: Instant, failed: impl Fn(&Error)) -> Result<R, Error> {
+        loop {
+            match self.write(item.clone()).await {
+                Err(error) if error.is_passing() && Instant::now() + PAUSE < until => {
+                    failed(&error);
+                    tokio::time::sleep(PAUSE).await;
+                }
+                result => return result,
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! Order of locks, the same in every transaction, so that they do not wait for each other in a ring: lanes of the
 //! flow stage, scheduled messages, lanes of the delivery stage, then messages that exist; within a table by key. (Messages
 //! that are new come before the delivery stage's lanes: only their idempotency keys can make others wait.) Notices come
-//! last of all. What still meets in a ring is tried again by [`group::GroupCommit`].
+//! last of all, and after them their webhooks. What still meets in a ring is tried again by [`group::GroupCommit`].
 
 pub mod alerts;
 pub mod ambient;

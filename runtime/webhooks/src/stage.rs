@@ -2,17 +2,19 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_lanes::{Ask, Stage};
 use hoopoe_outcalls::client::{Answer, Client, Failure, Ready};
 use hoopoe_outcalls::guard::Rules;
 use hoopoe_secrets::MasterKey;
-use hoopoe_store::Store;
 use hoopoe_store::fault::crash_point;
 use hoopoe_store::group::GroupCommit;
 use hoopoe_store::webhooks::{Claimed, NoticeAsk, NoticeSettlement, Turn, open_secret};
+use hoopoe_store::{Error, Store};
+use hoopoe_telemetry::metrics;
+use hoopoe_telemetry::metrics::labels;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Notify;
@@ -50,7 +52,7 @@ impl Stage for Poster {
     type Born = Infallible;
     const NAME: &'static str = "webhooks";
 
-    async fn adopt(&self, born: Vec<Infallible>) -> Result<Vec<Self::Work>, hoopoe_store::Error> {
+    async fn adopt(&self, born: Vec<Infallible>) -> Result<Vec<Self::Work>, Error> {
         Ok(born.into_iter().map(|born| match born {}).collect())
     }
 
@@ -59,7 +61,7 @@ impl Stage for Poster {
         notice.lease.webhook_id
     }
 
-    async fn claim(&self, ask: Ask) -> Result<Vec<Self::Work>, hoopoe_store::Error> {
+    async fn claim(&self, ask: Ask) -> Result<Vec<Self::Work>, Error> {
         let (claimed, turn) = self.store.claim_notices(&self.ask(ask.limit, ask.full)).await?;
         *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
         if !claimed.is_empty() {
@@ -73,7 +75,7 @@ impl Stage for Poster {
         Ok(work.collect())
     }
 
-    async fn next(&self) -> Result<Option<DateTime<Utc>>, hoopoe_store::Error> {
+    async fn next(&self) -> Result<Option<DateTime<Utc>>, Error> {
         self.store.next_notice(&self.ask(0, Vec::new())).await
     }
 
@@ -82,6 +84,7 @@ impl Stage for Poster {
     }
 
     async fn work(&self, (notice, place): Self::Work) {
+        let until = Instant::now() + self.lease().to_std().unwrap_or_default();
         let (tenant, webhook, id) = (notice.lease.tenant_id, notice.lease.webhook_id, notice.lease.notice_id.clone());
         let answer = self.attempt(&notice).await;
         crash_point("notice.called");
@@ -95,9 +98,16 @@ impl Stage for Poster {
             response: verdict.response,
             was_failing: notice.failing,
         };
-        match self.settlements.write(settlement).await {
+        let again = |error: &Error| {
+            tracing::warn!(%tenant, %webhook, id, %error, "could not write an outcome down; trying again");
+        };
+        // As long as it is owned: an outcome that is not written down costs a repeated post.
+        match self.settlements.write_until(Arc::new(settlement), until, again).await {
             Ok(true) => {}
-            Ok(false) => tracing::warn!(%tenant, %webhook, id, "the notice was taken over by another owner"),
+            Ok(false) => {
+                metrics().lanes_lost.of(labels::Stage::Webhooks).inc();
+                tracing::warn!(%tenant, %webhook, id, "the notice was taken over by another owner");
+            }
             // The lease runs out, and the notice is posted again then, under the same id.
             Err(error) => tracing::warn!(%tenant, %webhook, id, %error, "could not write an outcome down"),
         }
@@ -111,10 +121,15 @@ impl Poster {
         MOST_FAILING.min(self.per_webhook)
     }
 
+    /// How long a claimed notice is owned.
+    fn lease(&self) -> TimeDelta {
+        TimeDelta::from_std(TIMEOUT).unwrap_or_default() + self.lease
+    }
+
     fn ask(&self, limit: usize, full: Vec<Uuid>) -> NoticeAsk {
         NoticeAsk {
             limit,
-            lease: TimeDelta::from_std(TIMEOUT).unwrap_or_default() + self.lease,
+            lease: self.lease(),
             full,
             under_way: self.places.taken(),
             most: self.per_webhook,

@@ -146,3 +146,30 @@ async fn what_waits_outlives_a_restart() {
     assert_eq!(shown["failingSince"], serde_json::Value::Null, "{shown}");
     world.end().await;
 }
+
+#[tokio::test]
+async fn an_outcome_waits_for_the_database_and_its_notice_is_not_posted_again() {
+    let world = builder().start().await;
+    let tenant = world.api.register("Acme", "106540352242922", "token").await;
+    let endpoint = Endpoint::start().await;
+    let hook = Hook::create(&world, &tenant, &endpoint, &["*"]).await;
+    // As a database that has no resources left. A sequence counts what was rolled back.
+    for statement in [
+        "create sequence refused",
+        "create function refuse() returns trigger language plpgsql as $$ begin
+             perform nextval('refused');
+             raise exception 'no room' using errcode = '53100';
+         end $$",
+        "create trigger refuse before insert on webhook_deliveries for each row execute function refuse()",
+    ] {
+        world.db.execute(statement).await;
+    }
+    let notice = hook.test().await;
+    let refused = "select count(*) from refused where is_called";
+    eventually("it is refused", async || world.db.count(refused).await == 1).await;
+    world.db.execute("drop trigger refuse on webhook_deliveries").await;
+    // The clock stands: its lease does not end.
+    hook.delivery(&notice, "delivered", 1).await;
+    assert_eq!(endpoint.heard().len(), 1);
+    world.end().await;
+}

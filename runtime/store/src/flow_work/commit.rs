@@ -94,7 +94,7 @@ impl Advance {
         let LaneKey { tenant_id, contact_id } = self.lease.lane;
         for Handled { event, run, hand_off, .. } in &self.handled {
             let conversation_id = event.conversation_id;
-            if run.is_failure() {
+            if run.is_given_up() {
                 let cause = format!("{}/{}", event.id, run.attempt);
                 notices.other(tenant_id, types::FLOW_FAILED, &cause, now, || {
                     json!({

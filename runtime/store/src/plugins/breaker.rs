@@ -67,9 +67,11 @@ impl Store {
             now,
             || json!({ "plugin": flow, "digest": digest, "reason": reason }),
         );
-        notices.write(&mut tx, now).await?;
+        let told = notices.write(&mut tx, now).await?;
         tx.commit().await?;
-        self.wakes.webhooks.notify_one();
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         Ok(Paused::Now)
     }
 
@@ -94,21 +96,24 @@ impl Store {
             running::note(&mut tx, tenant_id, &running.flow, ("resume", Some(digest), None), now).await?;
         }
         wake_lanes(&mut tx, tenant_id, now).await?;
-        self.tell_resumed(&mut tx, tenant_id, (flow, running.flow_digest.as_deref()), now).await?;
+        let told = self.tell_resumed(&mut tx, tenant_id, (flow, running.flow_digest.as_deref()), now).await?;
         tx.commit().await?;
         self.wakes.flow.notify_one();
-        self.wakes.webhooks.notify_one();
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         Ok(true)
     }
 
-    /// Tells that the tenant's events go on, with this flow. The caller wakes the stage after the commit.
+    /// Tells that the tenant's events go on, with this flow. Gives whether anybody is told: the caller wakes the stage
+    /// after the commit then.
     pub(super) async fn tell_resumed(
         &self,
         db: &mut sqlx::PgConnection,
         tenant_id: Uuid,
         (flow, digest): (&str, Option<&str>),
         now: chrono::DateTime<chrono::Utc>,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<bool, sqlx::Error> {
         let mut notices = self.notices();
         notices.other(
             tenant_id,
@@ -117,8 +122,7 @@ impl Store {
             now,
             || json!({ "plugin": flow, "digest": digest }),
         );
-        notices.write(db, now).await?;
-        Ok(())
+        notices.write(db, now).await
     }
 
     /// Ends a trial: all conversations are the active version's again. Does nothing unless this version is the canary

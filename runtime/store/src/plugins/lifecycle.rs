@@ -88,12 +88,15 @@ impl Store {
         };
         let note = (note.0, note.1, note.2.as_deref());
         running::note(&mut tx, tenant_id, new.plugin, note, now).await?;
-        if let Some(flow) = resumed {
-            self.tell_resumed(&mut tx, tenant_id, flow, now).await?;
-        }
+        let told = match resumed {
+            Some(flow) => self.tell_resumed(&mut tx, tenant_id, flow, now).await?,
+            None => false,
+        };
         tx.commit().await?;
         self.wakes.flow.notify_one();
-        self.wakes.webhooks.notify_one();
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         Ok(())
     }
 
@@ -140,12 +143,12 @@ impl Store {
         };
         let reason = format!("from {}", rolled.from);
         running::note(&mut tx, tenant_id, plugin, ("rollback", Some(&rolled.digest), Some(&reason)), now).await?;
-        if resumed {
-            self.tell_resumed(&mut tx, tenant_id, (plugin, Some(&rolled.digest)), now).await?;
-        }
+        let told = resumed && self.tell_resumed(&mut tx, tenant_id, (plugin, Some(&rolled.digest)), now).await?;
         tx.commit().await?;
         self.wakes.flow.notify_one();
-        self.wakes.webhooks.notify_one();
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         Ok(rolled)
     }
 
@@ -176,12 +179,13 @@ impl Store {
         };
         let reason = format!("{instead} took over");
         running::note(&mut tx, tenant_id, plugin, ("deactivate", None, Some(&reason)), now).await?;
-        if running.paused && row.world != "template" {
-            self.tell_resumed(&mut tx, tenant_id, (instead, None), now).await?;
-        }
+        let resumed = running.paused && row.world != "template";
+        let told = resumed && self.tell_resumed(&mut tx, tenant_id, (instead, None), now).await?;
         tx.commit().await?;
         self.wakes.flow.notify_one();
-        self.wakes.webhooks.notify_one();
+        if told {
+            self.wakes.webhooks.notify_one();
+        }
         Ok(instead)
     }
 }

@@ -116,22 +116,37 @@ impl Store {
         Ok(changed.rows_affected() > 0)
     }
 
-    /// Deletes a webhook with everything that waits for it, and its history; whether there was one.
+    /// Deletes a webhook with everything that waits for it, and its history; whether there was one. Notices that cannot
+    /// be removed now are by [`Store::delete_notices_before`].
     pub async fn delete_webhook(&self, tenant_id: Uuid, id: Uuid) -> Result<bool, Error> {
-        let mut tx = self.pool.begin().await?;
-        // Primary keys, by their first columns.
+        // Primary key. Committed before notices are touched: who settles those locks them first, and then the webhook.
         let gone = sqlx::query!("delete from webhooks where tenant_id = $1 and id = $2", tenant_id, id)
-            .execute(&mut *tx)
+            .execute(&self.pool)
             .await?;
-        sqlx::query!("delete from webhook_queue where tenant_id = $1 and webhook_id = $2", tenant_id, id)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query!("delete from webhook_deliveries where tenant_id = $1 and webhook_id = $2", tenant_id, id)
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
         self.webhooks_changed().await;
+        if let Err(error) = self.delete_notices_of(tenant_id, id).await {
+            tracing::warn!(tenant = %tenant_id, webhook = %id, %error, "notices of a deleted webhook are removed later");
+        }
         Ok(gone.rows_affected() > 0)
+    }
+
+    /// First those that wait: who settles one meanwhile moves it to the history.
+    async fn delete_notices_of(&self, tenant_id: Uuid, webhook_id: Uuid) -> Result<(), Error> {
+        // Primary keys, by their first columns. Locked in the order of keys, as by who settles.
+        sqlx::query!(
+            "delete from webhook_queue q
+             using (select notice_id from webhook_queue where tenant_id = $1 and webhook_id = $2
+                    order by notice_id for update) as k
+             where q.tenant_id = $1 and q.webhook_id = $2 and q.notice_id = k.notice_id",
+            tenant_id,
+            webhook_id
+        )
+        .execute(&self.pool)
+        .await?;
+        sqlx::query!("delete from webhook_deliveries where tenant_id = $1 and webhook_id = $2", tenant_id, webhook_id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// Signs with another secret from now on; the one before signs along until `until`. Whether there is such a webhook.

@@ -84,10 +84,11 @@ impl NoticeAsk {
         most.saturating_sub(self.under_way.get(&endpoint.id).copied().unwrap_or(0))
     }
 
-    /// Endpoints that need not be looked at. (One that fails is full sooner: the room says so.)
-    fn passed_over(&self) -> Vec<Uuid> {
-        let own = self.under_way.iter().filter(|(_, notices)| **notices >= self.most).map(|(id, _)| *id);
-        self.full.iter().copied().chain(own).collect()
+    /// Endpoints that are not looked at, and those that are not while they fail.
+    fn passed_over(&self) -> (Vec<Uuid>, Vec<Uuid>) {
+        let having =
+            |most: usize| self.under_way.iter().filter(move |(_, notices)| **notices >= most).map(|(id, _)| *id);
+        (self.full.iter().copied().chain(having(self.most)).collect(), having(self.most_failing).collect())
     }
 }
 
@@ -103,7 +104,6 @@ impl Store {
             let before = waiting(&mut db, Turn::default(), &full, now).await?;
             endpoints.extend(before.into_iter().take_while(|it| (it.tenant_id, it.id) <= ask.turn));
         }
-        endpoints.retain(|endpoint| ask.room(endpoint) > 0);
         let served = endpoints.len().min(ask.limit);
         // Whoever does not fit is first next time.
         endpoints.truncate(served);
@@ -119,8 +119,9 @@ impl Store {
 
     /// When the next notice is ready, if one waits for an endpoint that has room.
     pub async fn next_notice(&self, ask: &NoticeAsk) -> Result<Option<DateTime<Utc>>, Error> {
+        let (full, full_failing) = ask.passed_over();
         // Index webhook_queue_ready, endpoint by endpoint.
-        let next = sqlx::query!(
+        let next = sqlx::query_scalar!(
             r#"with recursive endpoints (tenant_id, id) as (
                    (select tenant_id, webhook_id from webhook_queue order by tenant_id, webhook_id limit 1)
                    union all
@@ -129,25 +130,21 @@ impl Store {
                        where (q.tenant_id, q.webhook_id) > (e.tenant_id, e.id)
                        order by q.tenant_id, q.webhook_id limit 1) as n
                )
-               select w.id as "id!", first.ready_at as "ready_at!", w.failing_since is not null as "failing!"
+               select first.ready_at as "ready_at!"
                from endpoints e
                cross join lateral (
                    select ready_at from webhook_queue where tenant_id = e.tenant_id and webhook_id = e.id
                    order by ready_at limit 1) as first
                cross join lateral (
                    select * from webhooks where tenant_id = e.tenant_id and id = e.id and disabled_at is null limit 1) as w
-               where w.id <> all ($1)
-               order by first.ready_at limit $2"#,
-            &ask.passed_over(),
-            ENDPOINTS
+               where w.id <> all ($1) and (w.failing_since is null or w.id <> all ($2))
+               order by first.ready_at limit 1"#,
+            &full,
+            &full_failing
         )
-        .fetch_all(&self.pool)
+        .fetch_optional(&self.pool)
         .await?;
-        let has_room = |id: &Uuid, failing: bool| {
-            let most = if failing { ask.most_failing } else { ask.most };
-            ask.under_way.get(id).copied().unwrap_or(0) < most
-        };
-        Ok(next.into_iter().find(|row| has_room(&row.id, row.failing)).map(|row| row.ready_at))
+        Ok(next)
     }
 }
 
@@ -155,7 +152,7 @@ impl Store {
 async fn waiting(
     db: &mut PgConnection,
     turn: Turn,
-    full: &[Uuid],
+    (full, full_failing): &(Vec<Uuid>, Vec<Uuid>),
     now: DateTime<Utc>,
 ) -> Result<Vec<Endpoint>, sqlx::Error> {
     // Index webhook_queue_ready: one step per endpoint that has notices, and one look at its first.
@@ -178,13 +175,14 @@ async fn waiting(
                order by ready_at limit 1) as first
            cross join lateral (
                select * from webhooks where tenant_id = e.tenant_id and id = e.id and disabled_at is null limit 1) as w
-           where w.id <> all ($3) and first.ready_at <= $4
+           where w.id <> all ($3) and (w.failing_since is null or w.id <> all ($6)) and first.ready_at <= $4
            limit $5"#,
         turn.0,
         turn.1,
         full,
         now,
-        ENDPOINTS
+        ENDPOINTS,
+        full_failing
     )
     .fetch_all(db)
     .await?;

@@ -143,23 +143,35 @@ impl Store {
         Ok(queued.rows_affected())
     }
 
-    /// Removes up to `limit` of a tenant's settled notices from before this moment, and of those that wait for a webhook
-    /// that is disabled or gone. Gives how many.
+    /// Removes up to `limit` of a tenant's notices that were settled before this moment, as many of those that wait
+    /// since then for a webhook that is disabled, and what a webhook that is gone has left. Gives how many.
     pub async fn delete_notices_before(
         &self,
         tenant_id: Uuid,
         before: DateTime<Utc>,
         limit: i64,
     ) -> Result<u64, Error> {
-        // Index webhook_deliveries_made, webhook by webhook; primary key of webhook_queue, by its first column.
+        // Index webhook_deliveries_made, webhook by webhook: what was settled before a moment was made before it.
         let settled = sqlx::query!(
-            "delete from webhook_deliveries d
-             using (select old.webhook_id, old.notice_id from webhooks w
+            "with recursive told (id) as (
+                 (select webhook_id from webhook_deliveries where tenant_id = $1 order by webhook_id limit 1)
+                 union all
+                 select n.webhook_id from told t cross join lateral (
+                     select webhook_id from webhook_deliveries
+                     where tenant_id = $1 and webhook_id > t.id
+                     order by webhook_id limit 1) as n
+             ), bounds as (
+                 select id, case when exists (select from webhooks w where w.tenant_id = $1 and w.id = told.id)
+                                 then $2::timestamptz else 'infinity' end as before
+                 from told
+             )
+             delete from webhook_deliveries d
+             using (select old.webhook_id, old.notice_id from bounds b
                     cross join lateral (
                         select webhook_id, notice_id from webhook_deliveries
-                        where tenant_id = w.tenant_id and webhook_id = w.id and created_at < $2
+                        where tenant_id = $1 and webhook_id = b.id and created_at < b.before and settled_at < b.before
                         order by created_at limit $3) as old
-                    where w.tenant_id = $1 limit $3) as k
+                    limit $3) as k
              where d.tenant_id = $1 and d.webhook_id = k.webhook_id and d.notice_id = k.notice_id",
             tenant_id,
             before,
@@ -167,13 +179,13 @@ impl Store {
         )
         .execute(&self.pool)
         .await?;
+        // Primary keys, of webhook_queue by its first column.
         let waiting = sqlx::query!(
             "delete from webhook_queue q
-             using (select webhook_id, notice_id from webhook_queue
-                    where tenant_id = $1 and created_at < $2
-                      and not exists (select from webhooks w where w.tenant_id = $1 and w.id = webhook_id
-                                      and w.disabled_at is null)
-                    limit $3) as k
+             using (select o.webhook_id, o.notice_id from webhook_queue o
+                    left join webhooks w on w.tenant_id = $1 and w.id = o.webhook_id
+                    where o.tenant_id = $1 and (w.id is null or (w.disabled_at is not null and o.created_at < $2))
+                    limit $3 for update of o skip locked) as k
              where q.tenant_id = $1 and q.webhook_id = k.webhook_id and q.notice_id = k.notice_id",
             tenant_id,
             before,

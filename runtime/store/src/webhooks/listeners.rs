@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::types;
@@ -17,7 +18,11 @@ type Wishes = HashMap<Uuid, HashSet<String>>;
 
 /// The tenants that have webhooks.
 #[derive(Default)]
-pub(crate) struct Listeners(RwLock<Arc<Wishes>>);
+pub(crate) struct Listeners {
+    wishes: RwLock<Arc<Wishes>>,
+    /// Looks come one after the other: what one saw does not take the place of what a later one did.
+    looking: Mutex<()>,
+}
 
 /// The tenants that have webhooks, as they were a moment ago.
 #[derive(Clone)]
@@ -25,7 +30,7 @@ pub(crate) struct Known(Arc<Wishes>);
 
 impl Listeners {
     pub fn known(&self) -> Known {
-        Known(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
+        Known(self.wishes.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }
 
@@ -48,6 +53,7 @@ impl Known {
 impl Store {
     /// Looks anew which tenants have webhooks.
     pub async fn refresh_listeners(&self) -> Result<(), Error> {
+        let _alone = self.listeners.looking.lock().await;
         // All of the primary key: one row per endpoint of all tenants.
         let rows =
             sqlx::query!("select tenant_id, types from webhooks where disabled_at is null order by tenant_id, id")
@@ -57,7 +63,7 @@ impl Store {
         for row in rows {
             wishes.entry(row.tenant_id).or_default().extend(row.types);
         }
-        *self.listeners.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(wishes);
+        *self.listeners.wishes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(wishes);
         Ok(())
     }
 }

@@ -59,10 +59,11 @@ impl Store {
         // Locks are taken in the order of keys.
         sorted.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
         let mut tx = self.pool.begin().await?;
-        let mut owned = put_off(&mut tx, &sorted, now).await?;
-        owned.extend(file(&mut tx, &sorted, now).await?);
+        let owned = hold(&mut tx, &sorted).await?;
         let is_owned = |one: &NoticeSettlement| owned.contains(&one.lease.token);
         sorted.retain(|one| is_owned(one));
+        put_off(&mut tx, &sorted, now).await?;
+        file(&mut tx, &sorted, now).await?;
         let disabled = judge(&mut tx, &sorted, now).await?;
         tx.commit().await?;
         if !disabled.is_empty() {
@@ -75,12 +76,33 @@ impl Store {
     }
 }
 
-/// Notices that are to be tried again go back into the queue. Gives the tokens of those that were owned.
+/// Locks the notices that are still owned until the transaction ends, in the order given. Gives their tokens.
+async fn hold(db: &mut PgConnection, settlements: &[&NoticeSettlement]) -> Result<HashSet<i64>, sqlx::Error> {
+    // Primary key.
+    let tokens = sqlx::query_scalar!(
+        "select q.lease_token
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[])
+              with ordinality as k (tenant_id, webhook_id, notice_id, token, place)
+         join webhook_queue q on q.tenant_id = k.tenant_id and q.webhook_id = k.webhook_id
+                                 and q.notice_id = k.notice_id and q.lease_token = k.token
+         order by k.place
+         for update of q",
+        &settlements.iter().map(|one| one.lease.tenant_id).collect::<Vec<_>>(),
+        &settlements.iter().map(|one| one.lease.webhook_id).collect::<Vec<_>>(),
+        &settlements.iter().map(|one| one.lease.notice_id.clone()).collect::<Vec<_>>(),
+        &settlements.iter().map(|one| one.lease.token).collect::<Vec<_>>()
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(tokens.into_iter().collect())
+}
+
+/// Notices that are to be tried again go back into the queue. They are [held](hold).
 async fn put_off(
     db: &mut PgConnection,
     settlements: &[&NoticeSettlement],
     now: DateTime<Utc>,
-) -> Result<HashSet<i64>, sqlx::Error> {
+) -> Result<(), sqlx::Error> {
     let again: Vec<(&NoticeSettlement, DateTime<Utc>)> = settlements
         .iter()
         .filter_map(|one| match &one.outcome {
@@ -91,74 +113,63 @@ async fn put_off(
         })
         .collect();
     if again.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(());
     }
     // Primary key. The lease goes with it: the former owner has no say any more.
-    let tokens = sqlx::query_scalar!(
-        r#"update webhook_queue q set ready_at = k.ready_at, lease_token = 0, response_status = k.status,
-                                      response = k.response
-           from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::timestamptz[], $6::smallint[], $7::text[])
-                as k (tenant_id, webhook_id, notice_id, token, ready_at, status, response)
-           where q.tenant_id = k.tenant_id and q.webhook_id = k.webhook_id and q.notice_id = k.notice_id
-             and q.lease_token = k.token
-           returning k.token as "token!""#,
+    sqlx::query!(
+        "update webhook_queue q set ready_at = k.ready_at, lease_token = 0, response_status = k.status,
+                                    response = k.response
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::smallint[], $6::text[])
+              as k (tenant_id, webhook_id, notice_id, ready_at, status, response)
+         where q.tenant_id = k.tenant_id and q.webhook_id = k.webhook_id and q.notice_id = k.notice_id",
         &again.iter().map(|(one, _)| one.lease.tenant_id).collect::<Vec<_>>(),
         &again.iter().map(|(one, _)| one.lease.webhook_id).collect::<Vec<_>>(),
         &again.iter().map(|(one, _)| one.lease.notice_id.clone()).collect::<Vec<_>>(),
-        &again.iter().map(|(one, _)| one.lease.token).collect::<Vec<_>>(),
         &again.iter().map(|(_, at)| *at).collect::<Vec<_>>(),
         &again.iter().map(|(one, _)| one.status).collect::<Vec<_>>() as &[Option<i16>],
         &again.iter().map(|(one, _)| one.response.clone()).collect::<Vec<_>>()
     )
-    .fetch_all(db)
+    .execute(db)
     .await?;
-    Ok(tokens.into_iter().collect())
+    Ok(())
 }
 
-/// Notices that are done go from the queue into the history. Gives the tokens of those that were owned.
-async fn file(
-    db: &mut PgConnection,
-    settlements: &[&NoticeSettlement],
-    now: DateTime<Utc>,
-) -> Result<HashSet<i64>, sqlx::Error> {
+/// Notices that are done go from the queue into the history. They are [held](hold).
+async fn file(db: &mut PgConnection, settlements: &[&NoticeSettlement], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let done: Vec<&NoticeSettlement> =
         settlements.iter().copied().filter(|one| matches!(one.outcome, Outcome::Delivered | Outcome::Failed)).collect();
     if done.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(());
     }
     // Primary keys.
-    let tokens = sqlx::query_scalar!(
-        r#"with gone as (
-               delete from webhook_queue q
-               using unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::bool[], $6::smallint[], $7::text[])
-                     as k (tenant_id, webhook_id, notice_id, token, delivered, status, response)
-               where q.tenant_id = k.tenant_id and q.webhook_id = k.webhook_id and q.notice_id = k.notice_id
-                 and q.lease_token = k.token
-               returning q.tenant_id, q.webhook_id, q.notice_id, q.type, q.body, k.delivered, q.attempts, k.status,
-                         k.response, q.created_at, k.token
-           ), kept as (
-               insert into webhook_deliveries (tenant_id, webhook_id, notice_id, type, body, delivered, attempts,
-                                               response_status, response, created_at, settled_at)
-               select tenant_id, webhook_id, notice_id, type, body, delivered, attempts, status, response, created_at, $8
-               from gone
-               on conflict (tenant_id, webhook_id, notice_id) do update
-               set delivered = excluded.delivered or webhook_deliveries.delivered, attempts = excluded.attempts,
-                   response_status = excluded.response_status, response = excluded.response,
-                   settled_at = excluded.settled_at
-           )
-           select token as "token!" from gone"#,
+    sqlx::query!(
+        "with gone as (
+             delete from webhook_queue q
+             using unnest($1::uuid[], $2::uuid[], $3::text[], $4::bool[], $5::smallint[], $6::text[])
+                   as k (tenant_id, webhook_id, notice_id, delivered, status, response)
+             where q.tenant_id = k.tenant_id and q.webhook_id = k.webhook_id and q.notice_id = k.notice_id
+             returning q.tenant_id, q.webhook_id, q.notice_id, q.type, q.body, k.delivered, q.attempts, k.status,
+                       k.response, q.created_at
+         )
+         insert into webhook_deliveries (tenant_id, webhook_id, notice_id, type, body, delivered, attempts,
+                                         response_status, response, created_at, settled_at)
+         select tenant_id, webhook_id, notice_id, type, body, delivered, attempts, status, response, created_at, $7
+         from gone
+         on conflict (tenant_id, webhook_id, notice_id) do update
+         set delivered = excluded.delivered or webhook_deliveries.delivered, attempts = excluded.attempts,
+             response_status = excluded.response_status, response = excluded.response,
+             settled_at = excluded.settled_at",
         &done.iter().map(|one| one.lease.tenant_id).collect::<Vec<_>>(),
         &done.iter().map(|one| one.lease.webhook_id).collect::<Vec<_>>(),
         &done.iter().map(|one| one.lease.notice_id.clone()).collect::<Vec<_>>(),
-        &done.iter().map(|one| one.lease.token).collect::<Vec<_>>(),
         &done.iter().map(|one| one.outcome == Outcome::Delivered).collect::<Vec<_>>(),
         &done.iter().map(|one| one.status).collect::<Vec<_>>() as &[Option<i16>],
         &done.iter().map(|one| one.response.clone()).collect::<Vec<_>>(),
         now
     )
-    .fetch_all(db)
+    .execute(db)
     .await?;
-    Ok(tokens.into_iter().collect())
+    Ok(())
 }
 
 /// What a batch says about an endpoint.

@@ -14,3 +14,4 @@ mod scheduled;
 mod stress;
 mod tenancy;
 mod versions;
+mod webhooks;
