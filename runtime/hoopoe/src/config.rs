@@ -302,7 +302,6 @@ mod tests {
             ("RUN_RETENTION", "7w", "up to 3650 days"),
             ("HTTP_ALLOW_PRIVATE", "maybe", "true or false"),
             ("METRICS_ADDRESS", "9464", "127.0.0.1:9464"),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "http or https address"),
         ];
         for (name, value, expected) in cases {
             let error = with(&[(name, value)]).err().map(|error| error.to_string()).unwrap_or_default();

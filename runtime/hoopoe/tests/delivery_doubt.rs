@@ -93,7 +93,9 @@ async fn what_meta_lost_is_sent_once_more_after_the_wait() {
 #[tokio::test]
 async fn an_answer_that_does_not_begin_in_time_is_in_doubt() {
     // The whole request might take a minute.
-    let world = World::builder().set("GRAPH_TIMEOUT", "60s").set("GRAPH_FIRST_BYTE_TIMEOUT", "300ms").start().await;
+    let times = [("GRAPH_TIMEOUT", "60s"), ("GRAPH_CONNECT_TIMEOUT", "200ms"), ("GRAPH_FIRST_BYTE_TIMEOUT", "300ms")];
+    let builder = times.into_iter().fold(World::builder(), |builder, (name, value)| builder.set(name, value));
+    let world = builder.start().await;
     let tenant = world.api.register("Acme", "106540352242922", "token").await;
     world.sim.fail_next(Fault::AcceptThenHang(LONG), 1);
     world.sim.configure(|options| options.webhook_url = Some("http://127.0.0.1:1/".to_owned()));

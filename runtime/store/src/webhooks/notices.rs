@@ -84,6 +84,9 @@ impl Notices {
             self.others.sort_unstable_by(|a, b| (a.tenant_id, &a.id).cmp(&(b.tenant_id, &b.id)));
             write_others(&mut *db, &self.others, now).await?;
         }
+        let messages = self.messages.iter().map(|it| (it.tenant_id, it.id()));
+        let others = self.others.iter().map(|it| (it.tenant_id, it.id.clone()));
+        take_back_settled(db, messages.chain(others).unzip()).await?;
         Ok(!self.messages.is_empty() || !self.others.is_empty())
     }
 }
@@ -185,6 +188,30 @@ async fn write_others(db: &mut PgConnection, told: &[Other], now: DateTime<Utc>)
         &told.iter().map(|it| it.id.clone()).collect::<Vec<_>>(),
         &told.iter().map(body).collect::<Vec<_>>(),
         now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Takes notices back that were settled while they were written: the insert looked into the history before, and found the
+/// queue empty after.
+async fn take_back_settled(
+    db: &mut PgConnection,
+    (tenants, notices): (Vec<Uuid>, Vec<String>),
+) -> Result<(), sqlx::Error> {
+    if tenants.is_empty() {
+        return Ok(());
+    }
+    // Primary keys.
+    sqlx::query!(
+        "delete from webhook_queue q
+         using unnest($1::uuid[], $2::text[]) as k (tenant_id, notice_id)
+         join webhooks w on w.tenant_id = k.tenant_id
+         join webhook_deliveries d on d.tenant_id = k.tenant_id and d.webhook_id = w.id and d.notice_id = k.notice_id
+         where q.tenant_id = k.tenant_id and q.webhook_id = w.id and q.notice_id = k.notice_id",
+        &tenants,
+        &notices
     )
     .execute(db)
     .await?;
