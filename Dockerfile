@@ -17,10 +17,12 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin hoopoe
+    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin hoopoe \
+    && install --directory --owner=hoopoe /var/lib/hoopoe/media
 COPY --from=build /usr/local/bin/hoopoe /usr/local/bin/hoopoe
 USER hoopoe
-ENV APP_ENV=production HOST=0.0.0.0 PORT=3000
+ENV APP_ENV=production HOST=0.0.0.0 PORT=3000 MEDIA_STORE=/var/lib/hoopoe/media
+VOLUME /var/lib/hoopoe/media
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["hoopoe", "health"]
 ENTRYPOINT ["hoopoe"]

@@ -7,6 +7,7 @@
 //! | `GET /_sim/accepted?to=&text=&limit=` | how many, and the last of them (100 unless said) |
 //! | `POST /_sim/inbound` | posts messages from a user: see [`InboundOrder`] |
 //! | `POST /_sim/faults`, `DELETE /_sim/faults` | scripts a fault: see [`FaultOrder`]; clears them |
+//! | `POST /_sim/templates` | decides about a template: see [`Judgement`] |
 //! | `POST /_sim/config` | changes settings: see [`Config`] |
 //! | `POST /_sim/reset` | forgets records, counts and faults |
 
@@ -24,6 +25,7 @@ use serde_json::{Value, json};
 use crate::{
     Accepted, Fault, Inbound, InboundKind, Stats, sim,
     state::{State, now_ms},
+    templates,
 };
 
 type Refused = (StatusCode, Json<Value>);
@@ -39,6 +41,7 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/_sim/accepted", get(accepted))
         .route("/_sim/inbound", post(inbound))
         .route("/_sim/faults", post(add_fault).delete(clear_faults))
+        .route("/_sim/templates", post(judge_template))
         .route("/_sim/config", post(configure))
         .route("/_sim/reset", post(reset))
 }
@@ -214,6 +217,24 @@ async fn add_fault(Shared(state): Shared<Arc<State>>, Json(order): Json<FaultOrd
 async fn clear_faults(Shared(state): Shared<Arc<State>>) -> Json<Value> {
     state.script().clear();
     Json(json!({ "ok": true }))
+}
+
+/// `event` becomes the status of a template, and a webhook tells so: `APPROVED`, `REJECTED`, `PAUSED`, ...
+#[derive(Deserialize)]
+struct Judgement {
+    /// The account; that of the settings when absent.
+    waba_id: Option<String>,
+    name: String,
+    language: String,
+    event: String,
+    reason: Option<String>,
+}
+
+async fn judge_template(Shared(state): Shared<Arc<State>>, Json(it): Json<Judgement>) -> Json<Value> {
+    let account = it.waba_id.unwrap_or_else(|| state.option(|options| options.waba_id.clone()));
+    let reason = it.reason.as_deref().unwrap_or("NONE");
+    let delivery = templates::judge(&state, &account, (&it.name, &it.language), &it.event, reason).await;
+    Json(json!({ "delivery": delivery }))
 }
 
 /// Settings to change; what is absent stays.

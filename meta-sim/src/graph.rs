@@ -36,7 +36,7 @@ pub(crate) async fn messages(
     }
     let Some(token) = token(&state, &headers) else {
         state.count(|stats| stats.refused += 1);
-        return error(401, 190, "Invalid OAuth access token - Cannot parse access token", None);
+        return no_token();
     };
     let body: Value = match serde_json::from_slice(&body) {
         Ok(body) => body,
@@ -49,6 +49,10 @@ pub(crate) async fn messages(
             Json(json!({ "success": true })).into_response()
         }
         Ok(Request::Send(send)) => {
+            let refers = state.files().check(&phone_number_id, &body);
+            if let Err(refusal) = refers.and_then(|()| state.templates().check(&body["template"])) {
+                return refuse(&state, &refusal);
+            }
             let fault = state.script().take(&send.to);
             let sender = Sender { state, phone_number_id, token, body };
             match fault {
@@ -60,12 +64,17 @@ pub(crate) async fn messages(
 }
 
 /// The bearer token, when it is one that is taken.
-fn token(state: &State, headers: &HeaderMap) -> Option<String> {
+pub(crate) fn token(state: &State, headers: &HeaderMap) -> Option<String> {
     let token = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?.trim();
     let taken = state.option(|options| {
         options.access_tokens.as_ref().is_none_or(|tokens| tokens.iter().any(|known| known == token))
     });
     (taken && !token.is_empty()).then(|| token.to_owned())
+}
+
+/// Meta's answer to a token that is not taken.
+pub(crate) fn no_token() -> Response {
+    error(401, 190, "Invalid OAuth access token - Cannot parse access token", None)
 }
 
 struct Sender {

@@ -1,6 +1,7 @@
 //! Every kind of message that users send.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// The content of an inbound message.
 #[derive(Debug, Clone, PartialEq)]
@@ -180,8 +181,8 @@ fn interactive(kind: &str, reply: Value) -> (&'static str, Value) {
 
 /// What Meta says of every file, and what is special to this kind; null is left out.
 fn media(mime_type: &str, special: Value) -> Value {
-    let mut media = json!({ "id": "1003383421387256", "mime_type": mime_type,
-        "sha256": "SfInY0gGKTsJlUWbwxC1k+FAD0FZHvzwfpvO0zX0GUI=" });
+    let digest = Sha256::digest(crate::media::SAMPLE_BYTES);
+    let mut media = json!({ "id": crate::media::SAMPLE, "mime_type": mime_type, "sha256": hex::encode(digest) });
     for (name, value) in special.as_object().into_iter().flatten() {
         if !value.is_null() {
             media[name] = value.clone();

@@ -32,6 +32,10 @@ pub struct Options {
     pub waba_id: String,
     /// How many accepted messages are kept in full; later ones are counted only.
     pub keep: usize,
+    /// How long the address of a file is good.
+    pub media_url_life: Duration,
+    /// Templates on a page at the most.
+    pub template_page: usize,
 }
 
 impl Default for Options {
@@ -50,6 +54,8 @@ impl Default for Options {
             webhook_retries: 30,
             waba_id: "102290129340398".to_owned(),
             keep: 200_000,
+            media_url_life: Duration::from_secs(300),
+            template_page: 100,
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, routing};
+use axum::{Router, extract::DefaultBodyLimit, routing};
+use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 use crate::{
     Accepted, Delivery, Fault, Inbound, MarkedRead, Options, Stats, control, envelope, graph,
     line::{Line, Lines},
+    media::{self, File},
     state::State,
-    statuses,
+    statuses, templates,
     webhook::{Poster, sign},
 };
 
@@ -44,6 +46,16 @@ impl Sim {
         let state = Arc::new(State::new(options, poster, progress));
         let routes = Router::new()
             .route("/{version}/{phone_number_id}/messages", routing::post(graph::messages))
+            .route(
+                "/{version}/{phone_number_id}/media",
+                routing::post(media::upload).layer(DefaultBodyLimit::max(media::LARGEST)),
+            )
+            .route(
+                "/{version}/{waba_id}/message_templates",
+                routing::get(templates::list).post(templates::create).delete(templates::delete),
+            )
+            .route("/{version}/{media_id}", routing::get(media::place).delete(media::delete))
+            .route("/_media/{key}", routing::get(media::bytes))
             .merge(control::routes())
             .fallback(async || graph::error(404, 2500, "Unknown path components", None))
             .with_state(state.clone());
@@ -218,11 +230,82 @@ impl Sim {
         body_of(&self.state, messages)
     }
 
+    /// Puts a file there under this id.
+    pub fn put_file(&self, id: &str, file: File) {
+        self.state.files().put(id, file);
+    }
+
+    /// The file of this id.
+    pub fn file(&self, id: &str) -> Option<File> {
+        self.state.files().get(id)
+    }
+
+    /// Meta does not know the file any more; messages that name it are refused.
+    pub fn forget_file(&self, id: &str) {
+        self.state.files().forget(id);
+    }
+
+    /// The ids of files that were uploaded, in order.
+    pub fn uploads(&self) -> Vec<String> {
+        self.state.files().uploads()
+    }
+
+    /// How many times the bytes of a file were asked for.
+    pub fn downloads(&self) -> u64 {
+        self.state.files().downloads()
+    }
+
+    /// The next `times` downloads are answered with this status.
+    pub fn fail_downloads(&self, status: u16, times: usize) {
+        self.state.files().fail(status, times);
+    }
+
+    /// Puts a template of this account there, in this status. Gives its id.
+    pub fn put_template(&self, account: &str, template: Value, status: &str) -> String {
+        self.state.templates().put(account, template, status)
+    }
+
+    /// The account's templates, by name and language.
+    pub fn templates(&self, account: &str) -> Vec<Value> {
+        self.state.templates().of(account)
+    }
+
+    /// Takes a template away without telling anybody.
+    pub fn remove_template(&self, account: &str, name: &str) {
+        self.state.templates().remove(account, name, None);
+    }
+
+    /// Meta decides about a template of this account: its status is another one, and a webhook tells so.
+    pub async fn judge_template(
+        &self,
+        account: &str,
+        name: &str,
+        language: &str,
+        event: &str,
+        reason: &str,
+    ) -> Delivery {
+        templates::judge(&self.state, account, (name, language), event, reason).await
+    }
+
+    /// Posts a change of this account's, signed, as of this second.
+    pub async fn tell_account(&self, account: &str, field: &str, value: Value, time: u64) -> Delivery {
+        tell(&self.state, account, field, value, time).await
+    }
+
     /// Posts these bytes with the right signature, once.
     pub async fn post_signed(&self, body: Vec<u8>) -> Delivery {
         let signature = self.state.option(|options| sign(&options.app_secret, &body));
         self.post_raw(body, Some(signature)).await
     }
+}
+
+/// Posts a change of an account's, signed, as of this second, once.
+pub(crate) async fn tell(state: &State, account: &str, field: &str, value: Value, time: u64) -> Delivery {
+    let change = json!({ "field": field, "value": value });
+    let entry = json!({ "id": account, "time": time, "changes": [change] });
+    let body = json!({ "object": "whatsapp_business_account", "entry": [entry] }).to_string().into_bytes();
+    let (url, signature) = state.option(|options| (options.webhook_url.clone(), sign(&options.app_secret, &body)));
+    state.poster.post(url.as_deref(), body, Some(&signature)).await
 }
 
 impl Drop for Sim {

@@ -15,7 +15,9 @@ use crate::{
     Options,
     fault::Script,
     ledger::{Accepted, Ledger, MarkedRead, Stats},
+    media::Files,
     statuses::Progress,
+    templates::Templates,
     webhook::Poster,
 };
 
@@ -23,6 +25,8 @@ pub(crate) struct State {
     options: Mutex<Options>,
     script: Mutex<Script>,
     ledger: Mutex<Ledger>,
+    files: Mutex<Files>,
+    templates: Mutex<Templates>,
     stats: watch::Sender<Stats>,
     pub(crate) poster: Poster,
     progress: mpsc::UnboundedSender<Progress>,
@@ -37,6 +41,8 @@ impl State {
             ledger: Mutex::new(Ledger::new(options.keep)),
             options: Mutex::new(options),
             script: Mutex::default(),
+            files: Mutex::default(),
+            templates: Mutex::default(),
             stats: watch::Sender::new(Stats::default()),
             poster,
             progress,
@@ -56,6 +62,14 @@ impl State {
 
     pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
         lock(&self.script)
+    }
+
+    pub(crate) fn files(&self) -> MutexGuard<'_, Files> {
+        lock(&self.files)
+    }
+
+    pub(crate) fn templates(&self) -> MutexGuard<'_, Templates> {
+        lock(&self.templates)
     }
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {

@@ -112,6 +112,26 @@ pub fn unavailable(message: impl Into<String>) -> ApiError {
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message)
 }
 
+/// 410: it was here.
+pub fn gone(message: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::GONE, message)
+}
+
+/// 413, with the reason.
+pub fn too_long(message: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+}
+
+/// 415, saying what is taken.
+pub fn unsupported_type(message: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+}
+
+/// 416.
+pub fn no_such_range(size: u64) -> ApiError {
+    ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("Range: the file has {size} bytes; ask for some of them"))
+}
+
 /// 413.
 pub fn too_large(limit: usize) -> ApiError {
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes; send less"))

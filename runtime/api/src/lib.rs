@@ -13,10 +13,13 @@ mod error;
 mod flows;
 mod health;
 mod json;
+mod media;
 mod messages;
+mod meta_templates;
 mod metrics;
 mod page;
 mod plugins;
+mod references;
 mod runs;
 mod send;
 mod send_at;
@@ -64,6 +67,8 @@ pub struct Api {
     master_key: MasterKey,
     verify_token: Arc<SecretString>,
     webhook_rules: Arc<hoopoe_webhooks::Rules>,
+    graph: hoopoe_meta::Graph,
+    media: hoopoe_media::Media,
 }
 
 /// What the API stands on.
@@ -88,6 +93,10 @@ pub struct Ground {
     pub validity: TimeDelta,
     /// Where tenants' webhooks may be.
     pub webhook_rules: Arc<hoopoe_webhooks::Rules>,
+    /// Calls Meta where an answer cannot wait.
+    pub graph: hoopoe_meta::Graph,
+    /// Files of messages.
+    pub media: hoopoe_media::Media,
 }
 
 impl Api {
@@ -104,6 +113,8 @@ impl Api {
             lease,
             validity,
             webhook_rules,
+            graph,
+            media,
         } = ground;
         let sizes = Sizes { batch: 256, queue: 10_000, writers: 1 };
         let writer = store.clone();
@@ -121,6 +132,8 @@ impl Api {
             master_key,
             verify_token: verify_token.into(),
             webhook_rules,
+            graph,
+            media,
         }
     }
 
@@ -218,6 +231,12 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(webhooks::deliveries::test))
         .routes(routes!(webhooks::deliveries::list))
         .routes(routes!(webhooks::deliveries::redrive))
+        // The handler reads up to Meta's limit by itself.
+        .routes(routes!(media::upload))
+        .routes(routes!(media::show, media::delete))
+        .routes(routes!(media::file))
+        .routes(routes!(meta_templates::list, meta_templates::create, meta_templates::delete))
+        .routes(routes!(meta_templates::sync))
         .routes(routes!(webhook::verify, webhook::receive))
         .routes(routes!(webhook::verify_short, webhook::receive_short))
 }

@@ -17,6 +17,7 @@ use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, conflict, invalid_field};
 use crate::json::Json;
+use crate::references::References;
 use crate::send_body::SendBody;
 use crate::trace::Sending;
 
@@ -54,8 +55,8 @@ pub struct Accepted {
     params(("id" = Uuid, Path, description = "The tenant")), security(("bearer" = [])),
     responses((status = 202, body = Accepted), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 404, body = ErrorBody),
-        (status = 409, description = "The idempotency key was used before; details.messageId names the message",
-            body = ErrorBody),
+        (status = 409, description = "The idempotency key was used before (details.messageId names the message), or Meta \
+            sends nothing with the template (template_stopped)", body = ErrorBody),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn send(
     ForTenant(tenant_id): ForTenant,
@@ -67,6 +68,7 @@ pub async fn send(
     let (mut address, payload) = body.checked(api.store.ambient.now())?;
     address.trace = span.context();
     let channel_id = channel(&api, tenant_id, address.from.as_deref()).await?;
+    References::default().check(&api, (tenant_id, channel_id), &payload).await?;
     let accepted = submit(&api, (tenant_id, channel_id), address, payload, SINGLE)?.committed().await?;
     span.set("hoopoe.message.id", accepted.id);
     Ok((StatusCode::ACCEPTED, axum::Json(accepted)))

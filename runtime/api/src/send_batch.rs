@@ -12,6 +12,7 @@ use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, invalid_field};
 use crate::json::Json;
+use crate::references::References;
 use crate::send::{Accepted, Submitted, channel, submit};
 use crate::send_body::SendBody;
 use crate::trace::Sending;
@@ -70,9 +71,10 @@ pub async fn send_batch(
     span.set("hoopoe.tenant.id", tenant_id);
     span.set_number("hoopoe.messages", count as i64);
     let mut channels: HashMap<Option<String>, Uuid> = HashMap::new();
+    let mut references = References::default();
     let mut submitted = Vec::with_capacity(count);
     for message in body.messages {
-        submitted.push(begin(&api, tenant_id, message, &mut channels, span.context()).await);
+        submitted.push(begin(&api, tenant_id, message, (&mut channels, &mut references), span.context()).await);
     }
     let mut results = Vec::with_capacity(count);
     for one in submitted {
@@ -92,12 +94,12 @@ pub async fn send_batch(
     Ok(axum::Json(BatchResult { queued, results }))
 }
 
-/// Looks each number up once.
+/// Looks each number, file and template up once.
 async fn begin(
     api: &Api,
     tenant_id: Uuid,
     message: SendBody,
-    channels: &mut HashMap<Option<String>, Uuid>,
+    (channels, references): (&mut HashMap<Option<String>, Uuid>, &mut References),
     trace: Option<TraceContext>,
 ) -> Result<Submitted, ApiError> {
     let (mut address, payload) = message.checked(api.store.ambient.now())?;
@@ -110,5 +112,6 @@ async fn begin(
             found
         }
     };
+    references.check(api, (tenant_id, channel_id), &payload).await?;
     submit(api, (tenant_id, channel_id), address, payload, BULK)
 }

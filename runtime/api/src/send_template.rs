@@ -11,6 +11,7 @@ use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, bad_request, busy, invalid_field, tenant_not_found, unprocessable};
 use crate::json::Json;
+use crate::references::References;
 use crate::send::{Accepted, Addressed, SINGLE, channel, submit};
 use crate::send_at::{SendAt, checked_time};
 use crate::templates::no_template;
@@ -81,6 +82,7 @@ pub async fn send_template(
     // Rendering has checked it already.
     let payload = content.payload(None).map_err(|invalid| bad_request(invalid.to_string()))?;
     let channel_id = channel(&api, tenant_id, address.from.as_deref()).await?;
+    References::default().check(&api, (tenant_id, channel_id), &payload).await?;
     let accepted = submit(&api, (tenant_id, channel_id), address, payload, SINGLE)?.committed().await?;
     span.set("hoopoe.message.id", accepted.id);
     Ok((StatusCode::ACCEPTED, axum::Json(accepted)))

@@ -47,6 +47,9 @@ impl Deliveries {
             return Err(Verdict::Postponed { at, error: None });
         }
         if let Some((name, language)) = template_of(&delivery.payload)
+            && sender.refuses(&name, &language, now).is_some()
+            // Meta may have let it go since that was remembered.
+            && let Ok(sender) = self.senders.get_anew(tenant_id, delivery.channel_id).await
             && let Some(suspended) = sender.refuses(&name, &language, now)
         {
             let TemplateSuspension { reason, until, .. } = suspended;

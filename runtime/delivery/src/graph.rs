@@ -66,14 +66,14 @@ impl Graph {
         Ok(Self { connections, base_url: settings.base_url.clone(), version: settings.version.clone() })
     }
 
-    /// Posts the message. Gives Meta's id of it; of a read mark, which has none, one that is made from ours.
-    pub(crate) async fn send(&self, delivery: &Delivery, sender: &Sender) -> Result<String, Failure> {
+    /// Posts the message, with this payload in place of its own. Gives Meta's id of it; of a read mark, which has none, one that is made from ours.
+    pub(crate) async fn send(&self, delivery: &Delivery, payload: &str, sender: &Sender) -> Result<String, Failure> {
         let recipient = match (&delivery.wa_id, &delivery.user_id) {
             (Some(wa_id), _) => Recipient::WaId(wa_id.clone()),
             (None, Some(user_id)) => Recipient::UserId(user_id.clone()),
             (None, None) => return Err(broken("the contact has neither a WhatsApp id nor a user id")),
         };
-        let payload: serde_json::Value = serde_json::from_str(&delivery.payload)
+        let payload: serde_json::Value = serde_json::from_str(payload)
             .map_err(|error| broken(&format!("the stored payload is not JSON: {error}")))?;
         let url = graph::messages_url(&self.base_url, &self.version, &sender.phone_number_id);
         let place = self.connections.place();

@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_lanes::{Ask, Gate, Options, Stage};
-use hoopoe_protocol::graph::Class;
+use hoopoe_media::{AtMeta, Media, Number};
+use hoopoe_protocol::graph::{Class, Failure};
 use hoopoe_secrets::MasterKey;
 use hoopoe_shared::Shared;
 use hoopoe_shared::forget::Cache;
@@ -66,12 +67,12 @@ pub struct Settings {
 }
 
 /// Runs the delivery stage until `stop`, then until what is under way has ended. Messages that belong to this process
-/// from birth enter through `gate`.
+/// from birth enter through `gate`; files that they name by our handles are given to Meta by `media`.
 pub async fn run(
     store: Store,
     master_key: MasterKey,
     settings: Settings,
-    shared: Shared,
+    (shared, media): (Shared, Media),
     gate: Gate<Delivery>,
     stop: CancellationToken,
 ) -> Result<(), graph::Error> {
@@ -94,10 +95,20 @@ pub async fn run(
     });
     let pace = Pace::start(shared, settings.rates);
     let (poll, moved) = (settings.poll, store.clone());
-    let stage = Deliveries { store, senders, pace, settings, graph, settlements };
+    let stage = Deliveries { store, senders, pace, settings, graph, media, settlements };
     let moving = scheduled::run(moved, poll, stop.clone());
     tokio::join!(hoopoe_lanes::drive(Arc::new(stage), gate, options, ambient, stop), moving);
     Ok(())
+}
+
+/// The number that a message is sent from.
+fn number<'a>(delivery: &Delivery, sender: &'a Sender) -> Number<'a> {
+    Number {
+        tenant_id: delivery.lease.lane.tenant_id,
+        channel_id: delivery.channel_id,
+        phone_number_id: &sender.phone_number_id,
+        token: &sender.token,
+    }
 }
 
 struct Deliveries {
@@ -106,6 +117,7 @@ struct Deliveries {
     pace: Pace,
     settings: Settings,
     graph: Graph,
+    media: Media,
     settlements: GroupCommit<Settlement, bool>,
 }
 
@@ -159,7 +171,14 @@ impl Stage for Deliveries {
                 metrics().lanes_lost.of(labels::Stage::Delivery).inc();
                 return;
             }
-            Ok(sender) => self.attempt(&delivery, &sender, &span).await,
+            Ok(sender) => match self.at_meta(&delivery, &sender).await {
+                // To give Meta its files took so long that somebody else may be sending it by now: it is begun anew.
+                Ok(Some(_)) if self.store.ambient.now() >= delivery.until => {
+                    Verdict::Postponed { at: self.store.ambient.now(), error: None }
+                }
+                Ok(at_meta) => self.attempt(&delivery, &sender, at_meta, &span).await,
+                Err(failure) => self.judge(&delivery, &sender, failure).await,
+            },
             Err(verdict) => verdict,
         };
         if let Verdict::Dead { error, .. } = &verdict {
@@ -174,17 +193,17 @@ impl Stage for Deliveries {
 
 impl Deliveries {
     /// Makes one request and judges its outcome.
-    async fn attempt(&self, delivery: &Delivery, sender: &Sender, span: &Span) -> Verdict {
+    async fn attempt(&self, delivery: &Delivery, sender: &Sender, at_meta: Option<AtMeta>, span: &Span) -> Verdict {
         let answer = if sender.is_mock() {
             Ok(format!("wamid.mock.{}", delivery.message_id))
         } else {
             let request = observe::Request::begin(span);
-            let answer = self.graph.send(delivery, sender).await;
+            let payload = at_meta.as_ref().map_or(delivery.payload.as_str(), |it| it.payload.as_str());
+            let answer = self.graph.send(delivery, payload, sender).await;
             request.end(&answer);
             answer
         };
         crash_point("delivery.called");
-        let now = self.store.ambient.now();
         let failure = match answer {
             Ok(wa_message_id) => {
                 if sender.suspended.is_some() {
@@ -194,6 +213,26 @@ impl Deliveries {
             }
             Err(failure) => failure,
         };
+        let used = at_meta.map(|it| it.used).unwrap_or_default();
+        if self.media.were_gone(&number(delivery, sender), &used, &failure).await {
+            // Meta has forgotten a file of the message, not refused the message.
+            let failure = Failure { class: Class::Transient, ..failure };
+            return self.judge(delivery, sender, failure).await;
+        }
+        self.judge(delivery, sender, failure).await
+    }
+
+    /// The message with Meta's ids of its files, when it names any by our handles.
+    async fn at_meta(&self, delivery: &Delivery, sender: &Sender) -> Result<Option<AtMeta>, Failure> {
+        if sender.is_mock() {
+            return Ok(None);
+        }
+        self.media.at_meta(&number(delivery, sender), &delivery.payload).await
+    }
+
+    /// What becomes of a message that Meta does not have.
+    async fn judge(&self, delivery: &Delivery, sender: &Sender, failure: Failure) -> Verdict {
+        let now = self.store.ambient.now();
         let (tenant, message, attempt) = (delivery.lease.lane.tenant_id, delivery.message_id, delivery.attempt);
         tracing::warn!(%tenant, %message, attempt, class = failure.class.as_str(), code = failure.code,
             reason = failure.message, "Meta did not take a message");

@@ -17,7 +17,7 @@ use secrecy::SecretString;
 mod groups;
 mod values;
 
-use self::groups::{rates, traces};
+use self::groups::{media, rates, traces};
 use self::values::{Values, wrong};
 
 /// What is wrong with the configuration.
@@ -120,6 +120,10 @@ pub struct Config {
     pub webhook_concurrency: usize,
     /// `WEBHOOK_CONCURRENCY_EACH`.
     pub webhook_concurrency_each: usize,
+    /// `MEDIA_STORE` and what begins with `MEDIA_`.
+    pub media: hoopoe_media::Settings,
+    /// `MEDIA_CONCURRENCY`.
+    pub media_concurrency: usize,
     /// `LEASE`.
     pub lease: TimeDelta,
     /// `LEASE_DEADLINE`.
@@ -207,6 +211,8 @@ impl Config {
             http_allow_private: values.flag("HTTP_ALLOW_PRIVATE")?,
             webhook_concurrency: values.at_least_one("WEBHOOK_CONCURRENCY", "512")?,
             webhook_concurrency_each: values.at_least_one("WEBHOOK_CONCURRENCY_EACH", "32")?,
+            media: media(&values)?,
+            media_concurrency: values.at_least_one("MEDIA_CONCURRENCY", "8")?,
             lease: values.span("LEASE", "10s")?,
             lease_deadline: values.duration("LEASE_DEADLINE", "2m")?,
             poll: values.duration("POLL_INTERVAL", "250ms")?,
@@ -302,6 +308,12 @@ mod tests {
             ("RUN_RETENTION", "7w", "up to 3650 days"),
             ("HTTP_ALLOW_PRIVATE", "maybe", "true or false"),
             ("METRICS_ADDRESS", "9464", "127.0.0.1:9464"),
+            ("MEDIA_STORE", "s3://", "s3://bucket/prefix"),
+            ("MEDIA_STORE", "ftp://short/x", "s3://bucket/prefix"),
+            ("MEDIA_TYPES", "pictures", "image/*"),
+            ("MEDIA_MAX_SIZE", "much", "104857600"),
+            ("MEDIA_LINK_BASE", "hoopoe.example.com", "https"),
+            ("MEDIA_S3_ACCESS_KEY_ID", "id", "MEDIA_S3_SECRET_ACCESS_KEY"),
         ];
         for (name, value, expected) in cases {
             let error = with(&[(name, value)]).err().map(|error| error.to_string()).unwrap_or_default();

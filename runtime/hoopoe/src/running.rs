@@ -7,6 +7,7 @@ use std::time::Duration;
 use hoopoe_api::{Api, Scrape, metrics_router};
 use hoopoe_ingest::Ingest;
 use hoopoe_lanes::Gate;
+use hoopoe_media::Media;
 use hoopoe_plugins::Library;
 use hoopoe_sandbox::{Cache, Compiler, Sandbox};
 use hoopoe_shared::Shared;
@@ -50,6 +51,12 @@ pub enum StartError {
     /// The tenants' webhooks cannot be read.
     #[error("the database cannot be read: {0}")]
     Store(#[from] hoopoe_store::Error),
+    /// The Graph API's address or proxy cannot be used.
+    #[error("the Graph API cannot be called: {0}")]
+    Graph(#[from] hoopoe_meta::Error),
+    /// The place of files cannot be used.
+    #[error(transparent)]
+    Media(#[from] hoopoe_media::Error),
     /// A role ended with an error.
     #[error("a role ended: {0}")]
     Role(String),
@@ -107,6 +114,8 @@ impl Running {
         running.spawn(ending_well(hoopoe_webhooks::listen(store.clone(), shared.clone(), stop.clone())));
         let sandbox = Sandbox::new(sandbox_settings(&config, options.compiler))?;
         let library = Library::open(store.clone(), sandbox, &options.plugins).await?;
+        let graph = hoopoe_meta::Graph::new(&graph_settings(&config))?;
+        let media = Media::open(store.clone(), graph.clone(), config.master_key.clone(), config.media.clone())?;
         let (events, messages) = (Gate::new(config.flow_concurrency), Gate::new(config.delivery_concurrency));
         if roles.has(Role::Flows) {
             let (events, messages) = (events.clone(), messages.clone());
@@ -135,8 +144,10 @@ impl Running {
             );
             running.spawn(async move { run.await.map_err(|error| error.to_string()) });
             running.spawn(ending_well(hoopoe_webhooks::watch(store.clone(), stop.clone())));
+            let fetching = hoopoe_media::run(media.clone(), fetch_settings(&config), stop.clone());
+            running.spawn(ending_well(fetching));
             let settings = delivery_settings(&config);
-            let (messages, shared) = (messages.clone(), shared.clone());
+            let (messages, shared) = (messages.clone(), (shared.clone(), media.clone()));
             let (store, key, stop) = (store.clone(), config.master_key.clone(), stop.clone());
             running.spawn(async move {
                 let run = hoopoe_delivery::run(store, key, settings, shared, messages, stop);
@@ -163,6 +174,8 @@ impl Running {
                 lease: config.lease,
                 validity: config.message_validity,
                 webhook_rules,
+                graph,
+                media,
             }))
         } else {
             hoopoe_api::health_only(store.clone(), shared.clone())
@@ -280,6 +293,21 @@ fn webhook_settings(config: &Config) -> hoopoe_webhooks::Settings {
 async fn ending_well(role: impl Future<Output = ()>) -> Result<(), String> {
     role.await;
     Ok(())
+}
+
+fn graph_settings(config: &Config) -> hoopoe_meta::Settings {
+    hoopoe_meta::Settings {
+        base_url: config.graph_base_url.clone(),
+        version: config.graph_version.clone(),
+        connect_timeout: config.graph_connect_timeout,
+        timeout: config.graph_timeout,
+        proxy: config.graph_proxy.clone(),
+        allow_private: config.http_allow_private,
+    }
+}
+
+fn fetch_settings(config: &Config) -> hoopoe_media::FetchSettings {
+    hoopoe_media::FetchSettings { concurrency: config.media_concurrency, lease: config.lease, poll: config.poll }
 }
 
 fn delivery_settings(config: &Config) -> hoopoe_delivery::Settings {

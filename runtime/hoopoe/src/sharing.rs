@@ -48,5 +48,6 @@ fn wake(wakes: &Wakes, stage: Stage) -> &Wake {
         Stage::Timers => &wakes.timers,
         Stage::Calls => &wakes.calls,
         Stage::Webhooks => &wakes.webhooks,
+        Stage::Media => &wakes.media,
     }
 }

@@ -4,13 +4,17 @@ use chrono::{DateTime, Utc};
 use hoopoe_protocol::envelope::{
     Identity, InboundHead, Item as WireItem, ItemKind, Profile as WireProfile, Route as WireRoute, StatusHead,
 };
+use hoopoe_protocol::{media, message};
 use hoopoe_store::contacts::{Party, Profile};
 use hoopoe_store::journal::{Arrival, Inbound, Item, Progress};
+use hoopoe_store::media::InboundFile;
 use hoopoe_store::routes::Route;
 use hoopoe_store::unrouted::Unrouted;
 use hoopoe_telemetry::trace::TraceContext;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+use crate::templates;
 
 pub(crate) fn arrival(
     item: WireItem,
@@ -48,6 +52,11 @@ pub(crate) fn arrival(
     match item.kind {
         ItemKind::Message(head) => message(head, stored("message", String::new(), item.raw), route),
         ItemKind::Status(head) => status(head, stored("status", String::new(), item.raw), route),
+        ItemKind::Other { kind } if templates::is_about_one(&kind) => {
+            // The same words can come again and mean it: a template is paused more than once.
+            let external_id = digest(&format!("{} {}", item.time.unwrap_or_default(), item.raw));
+            Arrival::Other(stored(&kind, external_id, item.raw))
+        }
         ItemKind::Other { kind } => Arrival::Other(stored(&kind, digest(&item.raw), item.raw)),
         ItemKind::Invalid { reason } => {
             let stored = stored("invalid", digest(&item.raw), item.raw);
@@ -79,7 +88,19 @@ fn message(head: InboundHead, item: Item, route: &Route) -> Arrival {
     let WireProfile { name, username } = head.profile;
     let party = Party { tenant_id: route.tenant_id, channel_id: route.channel_id, wa_id, user_id };
     let profile = Profile { name, username };
-    Arrival::Message(Inbound { item, party, profile, kind: head.kind, body: head.preview })
+    let file = file(&head.kind, &item.raw);
+    Arrival::Message(Inbound { item, party, profile, kind: head.kind, body: head.preview, file })
+}
+
+/// Longest id of a file that is fetched, in bytes: Meta's have some twenty, and it stands in an index.
+const LONGEST_FILE_ID: usize = 256;
+
+/// The file of a message of a kind that has one; others are not read for it.
+fn file(kind: &str, raw: &str) -> Option<InboundFile> {
+    media::Kind::of(kind)?;
+    let media::Named { id, mime_type, filename, sha256 } =
+        media::named(&message::parse(raw).content).filter(|it| it.id.len() <= LONGEST_FILE_ID)?;
+    Some(InboundFile { id, mime_type, filename, sha256 })
 }
 
 fn status(head: StatusHead, item: Item, route: &Route) -> Arrival {

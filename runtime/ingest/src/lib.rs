@@ -7,6 +7,7 @@
 
 mod arrivals;
 mod routes;
+mod templates;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -166,6 +167,9 @@ impl Ingest {
             {
                 self.store.learn_number(route, number).await?;
                 self.routes.forget();
+            }
+            if let Some(route) = &route {
+                templates::follow(&self.store, &item, route, now).await?;
             }
             let arrival = Arc::new(arrivals::arrival(item, route.as_deref(), now, trace));
             answers.push((self.journal.submit(arrival.clone())?, arrival));

@@ -107,6 +107,11 @@ impl Lookup for System {
     }
 }
 
+/// A resolver for the connector of an HTTP client: addresses that the rules refuse are not connected to.
+pub fn resolver(rules: Arc<Rules>, lookup: Arc<dyn Lookup>) -> impl Resolve + 'static {
+    Guarded { rules, lookup }
+}
+
 /// The resolver inside the connector.
 pub(crate) struct Guarded {
     pub(crate) rules: Arc<Rules>,

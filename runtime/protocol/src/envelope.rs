@@ -41,6 +41,8 @@ pub struct Item {
     /// JSON text of the item exactly as in the body: an element of the list that the change holds, for example of
     /// `messages`, `user_preferences` or `groups`, or the change's whole value when it has no such list.
     pub raw: String,
+    /// When Meta noticed it (`entry.time`), in milliseconds; absent when it is not said.
+    pub time: Option<i64>,
 }
 
 /// Whose an item is. Always the item's own: neighbours in the same POST may belong to other tenants.

@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-pub use answer::{answer, read_answer};
+pub use answer::{answer, json_answer, read_answer};
 
 use crate::outbound::typed::READ;
 

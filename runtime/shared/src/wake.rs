@@ -24,11 +24,14 @@ pub enum Stage {
     Calls,
     /// Notices wait for tenants' webhooks.
     Webhooks,
+    /// Files wait to be fetched.
+    Media,
 }
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Flow, Self::Delivery, Self::Scheduled, Self::Timers, Self::Calls, Self::Webhooks];
+    pub const ALL: [Self; 7] =
+        [Self::Flow, Self::Delivery, Self::Scheduled, Self::Timers, Self::Calls, Self::Webhooks, Self::Media];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -38,6 +41,7 @@ impl Stage {
             Self::Timers => "timers",
             Self::Calls => "calls",
             Self::Webhooks => "webhooks",
+            Self::Media => "media",
         }
     }
 

@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 use hoopoe_secrets::Sealed;
 use serde_json::json;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::lanes::Stage;
+use crate::webhooks::notices::Notices;
 use crate::webhooks::types;
 use crate::{Error, Store};
 
@@ -176,42 +178,10 @@ impl Store {
 
     /// Keeps a template from being tried before `until`.
     pub async fn suspend_template(&self, tenant_id: Uuid, suspension: &TemplateSuspension) -> Result<(), Error> {
-        let TemplateSuspension { name, language, reason, until } = suspension;
         let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;
-        // Primary key.
-        let before = sqlx::query_scalar!(
-            "select until from template_suspensions where tenant_id = $1 and name = $2 and language = $3 for update",
-            tenant_id,
-            name,
-            language
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
-        sqlx::query!(
-            "insert into template_suspensions (tenant_id, name, language, reason, at, until)
-             values ($1, $2, $3, $4, $5, $6)
-             on conflict (tenant_id, name, language) do update set reason = $4, at = $5, until = $6",
-            tenant_id,
-            name,
-            language,
-            reason,
-            now,
-            until
-        )
-        .execute(&mut *tx)
-        .await?;
         let mut notices = self.notices();
-        if before.is_none_or(|until| until <= now) {
-            let cause = format!("{name}/{language}/{}", now.timestamp_micros());
-            notices.other(
-                tenant_id,
-                types::TEMPLATE_SUSPENDED,
-                &cause,
-                now,
-                || json!({ "name": name, "language": language, "reason": reason, "until": until }),
-            );
-        }
+        suspend_template(&mut tx, &mut notices, tenant_id, suspension, now).await?;
         let told = notices.write(&mut tx, now).await?;
         tx.commit().await?;
         if told {
@@ -234,4 +204,48 @@ impl Store {
         .await?;
         Ok(suspended)
     }
+}
+
+/// The same within a transaction, which tells of it at its end.
+pub(crate) async fn suspend_template(
+    db: &mut PgConnection,
+    notices: &mut Notices,
+    tenant_id: Uuid,
+    suspension: &TemplateSuspension,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let TemplateSuspension { name, language, reason, until } = suspension;
+    // Primary key.
+    let before = sqlx::query_scalar!(
+        "select until from template_suspensions where tenant_id = $1 and name = $2 and language = $3 for update",
+        tenant_id,
+        name,
+        language
+    )
+    .fetch_optional(&mut *db)
+    .await?;
+    sqlx::query!(
+        "insert into template_suspensions (tenant_id, name, language, reason, at, until)
+             values ($1, $2, $3, $4, $5, $6)
+             on conflict (tenant_id, name, language) do update set reason = $4, at = $5, until = $6",
+        tenant_id,
+        name,
+        language,
+        reason,
+        now,
+        until
+    )
+    .execute(db)
+    .await?;
+    if before.is_none_or(|until| until <= now) {
+        let cause = format!("{name}/{language}/{}", now.timestamp_micros());
+        notices.other(
+            tenant_id,
+            types::TEMPLATE_SUSPENDED,
+            &cause,
+            now,
+            || json!({ "name": name, "language": language, "reason": reason, "until": until }),
+        );
+    }
+    Ok(())
 }

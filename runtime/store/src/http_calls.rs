@@ -76,12 +76,12 @@ pub struct Share {
 
 impl Share {
     /// The tenants that have their share already.
-    fn full(&self) -> Vec<Uuid> {
+    pub(crate) fn full(&self) -> Vec<Uuid> {
         self.under_way.iter().filter(|(_, calls)| **calls >= self.most).map(|(tenant, _)| *tenant).collect()
     }
 
     /// Takes room for one more call of the tenant, if there is any.
-    fn take(&mut self, tenant_id: Uuid) -> bool {
+    pub(crate) fn take(&mut self, tenant_id: Uuid) -> bool {
         let calls = self.under_way.entry(tenant_id).or_default();
         let free = *calls < self.most;
         *calls += usize::from(free);

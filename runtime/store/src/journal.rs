@@ -17,6 +17,7 @@ use crate::Store;
 use crate::contacts::{self, Party, Profile, Sighting};
 use crate::flow_work::Born;
 use crate::lanes::{self, Births, Stage};
+use crate::media::{self, InboundFile};
 use crate::statuses;
 use crate::unrouted::{self, Unrouted};
 use crate::webhooks::types;
@@ -70,6 +71,8 @@ pub struct Inbound {
     pub kind: String,
     /// What people read in a list.
     pub body: Option<String>,
+    /// The file that it carries, to be fetched.
+    pub file: Option<InboundFile>,
 }
 
 /// A status of an outbound message.
@@ -144,6 +147,8 @@ impl Store {
         for ((_, message, _), id) in fresh.iter().zip(inserted) {
             notices.message(message.item.tenant_id, id, types::MESSAGE_RECEIVED, message.item.received_at);
         }
+        let files = fresh.iter().filter_map(|(_, message, _)| Some((&message.item, message.file.as_ref()?)));
+        let files = media::await_files(&mut tx, files.collect()).await?;
         let (steps, hastened) = statuses::advance(&mut tx, &progress, &targets, now).await?;
         for arrival in steps {
             kept[arrival] = Kept::New;
@@ -161,6 +166,9 @@ impl Store {
         self.contacts.learn(learned);
         if told {
             self.wakes.webhooks.notify_one();
+        }
+        if files {
+            self.wakes.media.notify_one();
         }
         if opened.waits {
             self.wakes.flow.notify_one();

@@ -52,4 +52,6 @@ pub struct Wakes {
     pub calls: Wake,
     /// A notice waits for a webhook.
     pub webhooks: Wake,
+    /// A file waits to be fetched.
+    pub media: Wake,
 }

@@ -25,6 +25,7 @@ pub fn settings(database: &Database, sim: &Sim) -> HashMap<String, String> {
         ("HOST", "127.0.0.1"),
         ("LOG", "info"),
         ("MASTER_KEY", MASTER_KEY),
+        ("MEDIA_STORE", &media_folder(database)),
         // Meta's limits are for the tests about them.
         ("NUMBER_RATE", "1000000"),
         ("PAIR_BURST", "1000000"),
@@ -34,6 +35,13 @@ pub fn settings(database: &Database, sim: &Sim) -> HashMap<String, String> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
+}
+
+/// Where the runtime keeps files: a folder of the test's own, made when the first one comes.
+fn media_folder(database: &Database) -> String {
+    let name = database.url.rsplit('/').next().unwrap_or_default();
+    let name: String = name.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    std::env::temp_dir().join("hoopoe-media-of-tests").join(name).to_string_lossy().into_owned()
 }
 
 /// A simulator that signs with [`APP_SECRET`].

@@ -155,6 +155,7 @@ impl World {
             running.store.wakes.timers.notify_one();
             running.store.wakes.calls.notify_one();
             running.store.wakes.webhooks.notify_one();
+            running.store.wakes.media.notify_one();
         }
     }
 

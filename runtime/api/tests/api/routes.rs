@@ -9,9 +9,10 @@ use crate::answers::answer;
 use crate::webhook::signed;
 
 /// The contract: every route, with the status of a request that has its key and nothing else.
-pub const ROUTES: [(&str, &str, u16); 60] = [
+pub const ROUTES: [(&str, &str, u16); 68] = [
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
+    ("GET", "/media/{tenant}/{media}", 403),
     ("POST", "/tenants/register", 415),
     ("GET", "/tenants/{id}", 200),
     ("GET", "/tenants/{id}/alerts", 200),
@@ -28,9 +29,16 @@ pub const ROUTES: [(&str, &str, u16); 60] = [
     ("POST", "/tenants/{id}/flows", 415),
     ("GET", "/tenants/{id}/flows/history", 200),
     ("POST", "/tenants/{id}/flows/rollback", 415),
+    ("POST", "/tenants/{id}/media", 415),
+    ("DELETE", "/tenants/{id}/media/{mediaId}", 404),
+    ("GET", "/tenants/{id}/media/{mediaId}", 404),
     ("GET", "/tenants/{id}/messages", 200),
     ("GET", "/tenants/{id}/messages/{message}", 200),
     ("POST", "/tenants/{id}/messages/{message}/cancel", 409),
+    ("DELETE", "/tenants/{id}/meta-templates", 400),
+    ("GET", "/tenants/{id}/meta-templates", 200),
+    ("POST", "/tenants/{id}/meta-templates", 415),
+    ("POST", "/tenants/{id}/meta-templates/sync", 409),
     ("GET", "/tenants/{id}/plugins", 200),
     ("DELETE", "/tenants/{id}/plugins/{name}", 404),
     ("GET", "/tenants/{id}/plugins/{name}", 404),
@@ -77,6 +85,7 @@ fn filled(route: &str, tenant: &str, other: &str) -> String {
     let path = route.replace("{id}", tenant).replace("{message}", other).replace("{conversation}", other);
     let path = path.replace("{name}", "bot").replace("{key}", "welcome").replace("{secret}", "KEY");
     let path = path.replace("{phoneNumberId}", "106540352242922").replace("{webhook}", other);
+    let path = path.replace("{tenant}", tenant).replace("{media}", other).replace("{mediaId}", other);
     path.replace("{digest}", &"0".repeat(64)).replace("{eventId}", "1")
 }
 

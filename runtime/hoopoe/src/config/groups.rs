@@ -1,8 +1,10 @@
 //! Settings that are read from several values.
 
 use hoopoe_delivery::Rates;
+use hoopoe_media::files::{Bucket, Place};
 use hoopoe_shared::limits::Limit;
 use hoopoe_telemetry::trace;
+use secrecy::SecretString;
 
 use super::Error;
 use super::values::{Values, wrong};
@@ -36,4 +38,58 @@ pub(super) fn rates(values: &Values<'_>) -> Result<Rates, Error> {
         pair: Limit::new(1.0 / period.as_secs_f64(), burst.into()),
         tenant: (tenant > 0).then(|| Limit::per_second(tenant.into())),
     })
+}
+
+/// Where files are kept, and which.
+pub(super) fn media(values: &Values<'_>) -> Result<hoopoe_media::Settings, Error> {
+    const BASE: &str = "MEDIA_LINK_BASE";
+    let link_base = match values.get(BASE) {
+        Some(_) => values.url(BASE, "https://hoopoe.example.com")?,
+        None => String::new(),
+    };
+    let types = values.get("MEDIA_TYPES").unwrap_or("*");
+    Ok(hoopoe_media::Settings {
+        place: place(values)?,
+        largest: values.at_least_one("MEDIA_MAX_SIZE", "104857600")?,
+        types: types.parse().map_err(|error| wrong("MEDIA_TYPES", types, error))?,
+        retention: values.days("MEDIA_RETENTION", "30d")?,
+        link_life: values.days("MEDIA_LINK_LIFE", "10m")?,
+        link_base,
+    })
+}
+
+fn place(values: &Values<'_>) -> Result<Place, Error> {
+    const STORE: &str = "MEDIA_STORE";
+    const SECRET: &str = "MEDIA_S3_SECRET_ACCESS_KEY";
+    const ENDPOINT: &str = "MEDIA_S3_ENDPOINT";
+    let keys = keys(values, SECRET)?;
+    let place = values.get(STORE).unwrap_or("media");
+    let advice = "set it to a folder, /var/lib/hoopoe/media for example, or to s3://bucket/prefix";
+    let Some(bucket) = place.strip_prefix("s3://") else {
+        // Nobody means a folder of such a name, and what stands there may be a secret.
+        return if place.contains("://") {
+            Err(wrong(STORE, "<hidden>", advice))
+        } else {
+            Ok(Place::Folder(place.into()))
+        };
+    };
+    let (name, prefix) = bucket.split_once('/').unwrap_or((bucket, ""));
+    if name.is_empty() {
+        return Err(wrong(STORE, place, advice));
+    }
+    Ok(Place::Bucket(Bucket {
+        name: name.to_owned(),
+        prefix: prefix.trim_matches('/').to_owned(),
+        endpoint: values.get(ENDPOINT).map(|_| values.url(ENDPOINT, "https://minio.internal:9000")).transpose()?,
+        region: values.get("MEDIA_S3_REGION").unwrap_or("us-east-1").to_owned(),
+        keys,
+    }))
+}
+
+/// Both or none: half of them is a mistake.
+fn keys(values: &Values<'_>, secret: &'static str) -> Result<Option<(String, SecretString)>, Error> {
+    match values.get("MEDIA_S3_ACCESS_KEY_ID") {
+        Some(id) => Ok(Some((id.to_owned(), values.secret(secret, "set it to the secret of MEDIA_S3_ACCESS_KEY_ID")?))),
+        None => Ok(None),
+    }
 }

@@ -70,6 +70,14 @@ pub fn read_answer(http_status: u16, body: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// The JSON object of an answer to any other request, or what Meta says is wrong.
+pub fn json_answer(http_status: u16, body: &[u8]) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
+    let text = String::from_utf8_lossy(body);
+    read(http_status, &text)?
+        .and_then(|_| serde_json::from_str(&text).ok())
+        .ok_or_else(|| unreadable(http_status, &text, "an answer of success that is no JSON object"))
+}
+
 /// An answer of success, as far as it can be read; or what Meta says is wrong.
 fn read(http_status: u16, text: &str) -> Result<Option<Answer<'_>>, Failure> {
     let answer = wire::object::<Answer>(text).ok();

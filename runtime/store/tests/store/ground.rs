@@ -77,7 +77,8 @@ impl Ground {
         };
         let profile = Profile { name: Some("Sam".to_owned()), username: None };
         let body = Some("hello".to_owned());
-        Arc::new(Arrival::Message(Inbound { item, party: self.party(wa_id), profile, kind: "text".to_owned(), body }))
+        let kind = "text".to_owned();
+        Arc::new(Arrival::Message(Inbound { item, party: self.party(wa_id), profile, kind, body, file: None }))
     }
 
     /// What a flow that answers each event with one message decides on a claimed lane.

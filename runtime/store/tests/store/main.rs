@@ -8,6 +8,7 @@ mod ground;
 mod http_calls;
 mod journal;
 mod lanes;
+mod media;
 mod migrations;
 mod queries;
 mod scheduled;

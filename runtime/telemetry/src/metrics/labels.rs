@@ -92,6 +92,7 @@ label!(
     Timers = "timers",
     Calls = "calls",
     Webhooks = "webhooks",
+    Media = "media",
 );
 
 label!(

@@ -1,0 +1,82 @@
+//! What a message to send refers to: uploaded files, and templates of Meta.
+
+use std::collections::HashSet;
+
+use hoopoe_protocol::media::Kind;
+use hoopoe_store::meta_templates::is_sent;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::Api;
+use crate::error::{ApiError, conflict, invalid_field};
+
+/// What was found to be good already, so that many messages with the same file or template look once.
+#[derive(Default)]
+pub struct References {
+    files: HashSet<(String, String)>,
+    templates: HashSet<(Uuid, String, String)>,
+}
+
+impl References {
+    /// Checks a payload that is to be sent from this tenant's channel: its uploads exist and fit, and Meta sends with its
+    /// template as far as is known. 400 or 409.
+    pub async fn check(
+        &mut self,
+        api: &Api,
+        (tenant_id, channel_id): (Uuid, Uuid),
+        payload: &Value,
+    ) -> Result<(), ApiError> {
+        for (kind, handle) in hoopoe_media::handles(payload) {
+            self.file(api, tenant_id, kind, handle).await?;
+        }
+        let template = &payload["template"];
+        match (&template["name"], &template["language"]["code"]) {
+            (Value::String(name), Value::String(language)) => {
+                self.template(api, (tenant_id, channel_id), name, language).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn file(&mut self, api: &Api, tenant_id: Uuid, kind: Kind, handle: &str) -> Result<(), ApiError> {
+        let name = format!("{kind:?}").to_lowercase();
+        let key = (name, handle.to_owned());
+        if self.files.contains(&key) {
+            return Ok(());
+        }
+        let field = format!("{}.id", key.0);
+        let missing =
+            || invalid_field(&field, format!("there is no file {handle}; upload it with POST /tenants/{{id}}/media"));
+        let file =
+            api.store.media(tenant_id, handle).await?.filter(|file| file.state == "stored").ok_or_else(missing)?;
+        let size = file.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+        kind.check(file.mime_type.as_deref().unwrap_or_default(), size).map_err(|why| invalid_field(&field, why))?;
+        self.files.insert(key);
+        Ok(())
+    }
+
+    async fn template(
+        &mut self,
+        api: &Api,
+        (tenant_id, channel_id): (Uuid, Uuid),
+        name: &str,
+        language: &str,
+    ) -> Result<(), ApiError> {
+        let key = (channel_id, name.to_owned(), language.to_owned());
+        if self.templates.contains(&key) {
+            return Ok(());
+        }
+        let known = api.store.template_status(tenant_id, channel_id, name, language).await?;
+        if let Some((status, reason)) = known.filter(|(status, _)| !is_sent(status)) {
+            let why = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let message = format!(
+                "Meta sends no messages with the template {name} ({language}): it is {status}{why}; send another one, or, \
+                 when that has changed at Meta, POST /tenants/{{id}}/meta-templates/sync"
+            );
+            let details = json!({ "name": name, "language": language, "status": status, "reason": reason });
+            return Err(conflict(message).with("template_stopped", details));
+        }
+        self.templates.insert(key);
+        Ok(())
+    }
+}
