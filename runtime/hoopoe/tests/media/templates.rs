@@ -1,0 +1,229 @@
+//! Templates at Meta.
+
+use chrono::TimeDelta;
+use hoopoe_testing::{Tenant, World};
+use serde_json::{Value, json};
+
+use crate::{ACCOUNT, CONTACT, NUMBER, send, with_account};
+
+fn template(name: &str, language: &str) -> Value {
+    json!({ "name": name, "language": language, "category": "UTILITY", "components": [
+        { "type": "BODY", "text": "Hi {{1}}", "example": { "body_text": [["Sam"]] } }] })
+}
+
+fn message(name: &str) -> Value {
+    let value = json!({ "type": "text", "text": "Sam" });
+    let components = json!([{ "type": "body", "parameters": [value] }]);
+    json!({ "to": CONTACT, "template": { "name": name, "language": { "code": "en_US" }, "components": components } })
+}
+
+async fn known(world: &World, tenant: &Tenant, query: &str) -> Vec<Value> {
+    let path = format!("/tenants/{}/meta-templates{query}", tenant.id);
+    let (status, answer) = world.api.get(&path, &tenant.key).await;
+    assert_eq!(status, 200, "{answer}");
+    answer["templates"].as_array().unwrap().clone()
+}
+
+async fn post(world: &World, tenant: &Tenant, path: &str, body: &Value) -> (u16, Value) {
+    world.api.post(&format!("/tenants/{}/meta-templates{path}", tenant.id), &tenant.key, body).await
+}
+
+async fn judged(world: &World, event: &str, reason: &str) {
+    let delivery = world.sim.judge_template(ACCOUNT, "offer", "en_US", event, reason).await;
+    assert!(delivery.is_acknowledged(), "{delivery:?}");
+}
+
+#[tokio::test]
+async fn a_template_is_sent_while_meta_approves_of_it() {
+    let mut world = World::start().await;
+    let tenant = with_account(&world).await;
+    let (status, created) = post(&world, &tenant, "", &template("offer", "en_US")).await;
+    assert_eq!((status, &created["status"], &created["isSent"]), (201, &"PENDING".into(), &false.into()), "{created}");
+    assert_eq!(created["components"][0]["type"], "BODY");
+    let at_meta = world.sim.templates(ACCOUNT);
+    assert_eq!((at_meta.len(), &at_meta[0]["id"]), (1, &created["metaId"]));
+
+    for (event, reason, words, stops) in [
+        ("", "", "PENDING", 0),
+        ("REJECTED", "INVALID_FORMAT", "REJECTED (INVALID_FORMAT)", 1),
+        ("APPROVED", "NONE", "", 0),
+        ("PAUSED", "NONE", "PAUSED", 1),
+        ("DISABLED", "NONE", "DISABLED", 1),
+        ("APPROVED", "NONE", "", 0),
+    ] {
+        if !event.is_empty() {
+            judged(&world, event, reason).await;
+        }
+        // The same for single sends and for many.
+        let (status, answer) = send(&world, &tenant, &message("offer")).await;
+        let path = format!("/tenants/{}/send/batch", tenant.id);
+        let (_, batch) = world.api.post(&path, &tenant.key, &json!({ "messages": [message("offer")] })).await;
+        let (_, shown) = world.api.get(&format!("/tenants/{}", tenant.id), &tenant.key).await;
+        assert_eq!(shown["suspendedTemplates"].as_array().unwrap().len(), stops, "{event}: {shown}");
+        if words.is_empty() {
+            assert_eq!((status, &batch["results"][0]["status"]), (202, &202.into()), "{event}: {answer}");
+            // What this process remembers of a stop is some seconds old at the most.
+            world.restart().await;
+            world.idle().await;
+        } else {
+            assert_eq!((status, &answer["code"]), (409, &"template_stopped".into()), "{event}: {answer}");
+            assert!(answer["message"].as_str().unwrap().contains(words), "{answer}");
+            assert_eq!(batch["results"][0]["status"], 409, "{event}: {batch}");
+        }
+    }
+    assert_eq!(world.sim.refused_count(), 0, "nothing was sent that Meta refuses");
+    assert_eq!(world.sim.accepted_count(), 4);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_waits_is_given_up_when_its_template_is_stopped() {
+    let mut world = World::start().await;
+    let tenant = with_account(&world).await;
+    world.sim.put_template(ACCOUNT, template("offer", "en_US"), "APPROVED");
+    let mut body = message("offer");
+    body["send_at"] = json!((world.now() + TimeDelta::hours(1)).timestamp());
+    let (status, answer) = send(&world, &tenant, &body).await;
+    assert_eq!(status, 202, "{answer}");
+    judged(&world, "PAUSED", "NONE").await;
+    world.restart().await;
+    world.advance(TimeDelta::hours(1));
+    world.idle().await;
+    let message = world.api.message(&tenant, answer["id"].as_str().unwrap().parse().unwrap()).await;
+    assert_eq!((&message["status"], &message["error"]["class"]), (&"failed".into(), &"suspend_template".into()));
+    assert_eq!(world.sim.requests(), 0, "Meta was not asked");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_sync_takes_meta_s_list_page_by_page() {
+    let world = World::builder().sim(|sim| sim.template_page = 2).start().await;
+    let tenant = with_account(&world).await;
+    for (name, language, status) in [
+        ("a", "en_US", "APPROVED"),
+        ("a", "de", "PENDING"),
+        ("b", "en_US", "PAUSED"),
+        ("c", "en_US", "APPROVED"),
+        ("d", "de", "APPROVED"),
+    ] {
+        world.sim.put_template(ACCOUNT, template(name, language), status);
+    }
+    let (status, answer) = post(&world, &tenant, "/sync", &json!({})).await;
+    assert_eq!((status, &answer["templates"], &answer["removed"]), (200, &5.into(), &0.into()), "{answer}");
+    let names = |found: Vec<Value>| -> Vec<String> {
+        let name = |it: &Value| format!("{} {}", it["name"].as_str().unwrap(), it["language"].as_str().unwrap());
+        found.iter().map(name).collect()
+    };
+    assert_eq!(names(known(&world, &tenant, "").await), ["a de", "a en_US", "b en_US", "c en_US", "d de"]);
+    assert_eq!(names(known(&world, &tenant, "?status=PAUSED").await), ["b en_US"]);
+    assert_eq!(send(&world, &tenant, &message("b")).await.0, 409);
+    let (_, first) = world.api.get(&format!("/tenants/{}/meta-templates?limit=3", tenant.id), &tenant.key).await;
+    let next = first["next"].as_str().unwrap().replace(' ', "%20");
+    assert_eq!(names(known(&world, &tenant, &format!("?limit=3&after={next}")).await), ["c en_US", "d de"]);
+
+    // One is gone at Meta, another one goes on.
+    world.advance(TimeDelta::minutes(1));
+    world.sim.remove_template(ACCOUNT, "c");
+    world.sim.judge_template(ACCOUNT, "b", "en_US", "APPROVED", "NONE").await;
+    let (_, answer) = post(&world, &tenant, "/sync", &json!({})).await;
+    assert_eq!((&answer["templates"], &answer["removed"]), (&4.into(), &1.into()), "{answer}");
+    assert_eq!(send(&world, &tenant, &message("b")).await.0, 202);
+
+    let path = format!("/tenants/{}/meta-templates", tenant.id);
+    assert_eq!(world.api.delete(&format!("{path}?name=a&language=de"), &tenant.key).await.0, 204);
+    assert_eq!(names(known(&world, &tenant, "?name=a").await), ["a en_US"]);
+    assert_eq!(world.api.delete(&format!("{path}?name=b"), &tenant.key).await.0, 204);
+    let (status, answer) = world.api.delete(&format!("{path}?name=b"), &tenant.key).await;
+    assert_eq!((status, &answer["code"]), (422, &"meta_refused".into()), "{answer}");
+    assert_eq!(world.sim.templates(ACCOUNT).len(), 2);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn webhooks_may_come_in_any_order_and_again() {
+    let world = World::start().await;
+    let tenant = with_account(&world).await;
+    let about = |more: Value| {
+        let mut value = json!({ "message_template_id": 594425479261596_i64, "message_template_name": "offer",
+            "message_template_language": "en-US" });
+        value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        value
+    };
+    let status = |event: &str| about(json!({ "event": event, "reason": "NONE" }));
+    let quality = |new: &str| about(json!({ "previous_quality_score": "GREEN", "new_quality_score": new }));
+    let category = about(json!({ "new_category": "UTILITY", "correct_category": "MARKETING" }));
+    let tell = async |field: &str, value: Value, time: u64| {
+        let delivery = world.sim.tell_account(ACCOUNT, field, value, time).await;
+        assert!(delivery.is_acknowledged(), "{delivery:?}");
+    };
+    const STATUS: &str = "message_template_status_update";
+    for _ in 0..2 {
+        tell(STATUS, status("PAUSED"), 300).await;
+        tell(STATUS, status("APPROVED"), 200).await;
+        tell("message_template_quality_update", quality("RED"), 100).await;
+        tell("message_template_quality_update", quality("YELLOW"), 90).await;
+        tell("template_category_update", category.clone(), 100).await;
+        tell("message_template_components_update", about(json!({ "message_template_element": "Hi" })), 100).await;
+        let found = known(&world, &tenant, "").await;
+        let [it] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((&it["language"], &it["metaId"]), (&"en_US".into(), &"594425479261596".into()), "{it}");
+        assert_eq!((&it["status"], &it["quality"]), (&"PAUSED".into(), &"RED".into()), "{it}");
+        assert_eq!((&it["category"], &it["nextCategory"]), (&"UTILITY".into(), &"MARKETING".into()), "{it}");
+        assert_eq!((&it["components"], &it["componentsStale"]), (&Value::Null, &true.into()), "{it}");
+    }
+    // What is paused twice is paused: the second webhook says the same with another time.
+    tell(STATUS, status("APPROVED"), 400).await;
+    assert_eq!(send(&world, &tenant, &message("offer")).await.0, 202);
+    tell(STATUS, status("PAUSED"), 500).await;
+    assert_eq!(send(&world, &tenant, &message("offer")).await.0, 409);
+    let journaled: i64 = sqlx::query_scalar("select count(*) from events where kind = $1")
+        .bind(STATUS)
+        .fetch_one(&world.db.pool)
+        .await
+        .unwrap();
+    assert_eq!(journaled, 4);
+
+    // Nobody else's account.
+    world.sim.tell_account("999999999999999", STATUS, status("APPROVED"), 600).await;
+    assert_eq!(known(&world, &tenant, "").await[0]["status"], "PAUSED");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_meta_refuses_is_told() {
+    let world =
+        World::builder().roles("api").sim(|sim| sim.access_tokens = Some(vec!["token".to_owned()])).start().await;
+    let tenant = with_account(&world).await;
+    let without = world.api.register("Other", "106540352242999", "token").await;
+    let mut wrong = template("offer", "en_US");
+    wrong["components"][0].as_object_mut().unwrap().remove("example");
+    let renamed = |name: &str, value: &str| {
+        let mut body = template("offer", "en_US");
+        body[name] = json!(value);
+        body
+    };
+    for (label, of, body, status, code, words) in [
+        ("no example", &tenant, wrong, 422, "meta_refused", "example"),
+        ("a name", &tenant, renamed("name", "Offer"), 400, "invalid_field", "a-z"),
+        ("a language", &tenant, renamed("language", "english"), 400, "invalid_field", "pt_BR"),
+        ("a category", &tenant, renamed("category", "NEWS"), 400, "invalid_field", "MARKETING"),
+        ("no account", &without, template("offer", "en_US"), 409, "no_account", "wabaId"),
+    ] {
+        let (found, answer) = post(&world, of, "", &body).await;
+        assert_eq!((found, &answer["code"]), (status, &code.into()), "{label}: {answer}");
+        assert!(answer["message"].as_str().unwrap().contains(words), "{label}: {answer}");
+    }
+    assert_eq!(post(&world, &tenant, "", &template("offer", "en_US")).await.0, 201);
+    assert_eq!(post(&world, &tenant, "", &template("offer", "en_US")).await.0, 422, "there is one");
+    let (status, answer) = post(&world, &tenant, "/sync?wabaId=1234567", &json!({})).await;
+    assert_eq!((status, &answer["code"]), (400, &"invalid_field".into()), "{answer}");
+    let path = format!("/tenants/{}/channels/{NUMBER}", tenant.id);
+    assert_eq!(world.api.put(&path, &tenant.key, &json!({ "accessToken": "revoked" })).await.0, 200);
+    let (status, answer) = post(&world, &tenant, "/sync", &json!({})).await;
+    assert_eq!(
+        (status, &answer["code"], &answer["details"]["code"]),
+        (409, &"meta_token".into(), &190.into()),
+        "{answer}"
+    );
+    world.end().await;
+}
