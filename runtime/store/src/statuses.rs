@@ -181,8 +181,8 @@ async fn hasten(
     if found.is_empty() {
         return Ok(false);
     }
+    // Primary keys, row by row.
     let hastened = sqlx::query!(
-        // Primary keys, each row by itself.
         "update lanes l set ready_at = $4
          from (select k.tenant_id, k.contact_id
                from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k (tenant_id, contact_id, message_id)
