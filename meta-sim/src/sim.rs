@@ -3,12 +3,13 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, routing};
+use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 use crate::{
     Accepted, Delivery, Fault, Inbound, MarkedRead, Options, Stats, control, envelope, graph,
     line::{Line, Lines},
-    state::State,
+    state::{State, now_ms},
     statuses,
     webhook::{Poster, sign},
 };
@@ -216,6 +217,17 @@ impl Sim {
     /// The body that [`Sim::receive_batch`] would post, for tests that change it.
     pub fn body_of(&self, messages: Vec<Inbound>) -> Vec<u8> {
         body_of(&self.state, messages)
+    }
+
+    /// Posts a change of any other field of this business account, signed, once: `account_update` for example.
+    pub async fn change(&self, account: &str, field: &str, value: Value) -> Delivery {
+        self.change_at(account, field, value, None).await
+    }
+
+    /// The same, made by Meta at this second since 1970.
+    pub async fn change_at(&self, account: &str, field: &str, value: Value, time: Option<i64>) -> Delivery {
+        let time = time.unwrap_or((now_ms() / 1000) as i64);
+        self.post_signed(envelope::change(account, field, value, time)).await
     }
 
     /// Posts these bytes with the right signature, once.

@@ -26,6 +26,7 @@ struct Envelope<'a, E> {
 struct Entry<'a, C> {
     #[serde(borrow)]
     id: Option<&'a RawValue>,
+    time: Option<&'a RawValue>,
     changes: Option<Vec<C>>,
     messaging: Option<Vec<&'a RawValue>>,
     standby: Option<Vec<&'a RawValue>>,
@@ -93,12 +94,13 @@ pub(super) fn envelope(text: &str) -> Result<Vec<Item>, Error> {
     if let Ok(strict) = serde_json::from_str::<Envelope<Entry<Change>>>(text) {
         let home = home(strict.object);
         for entry in strict.entry.into_iter().flatten() {
-            let account = account(entry.id, home);
+            let (account, before) = (account(entry.id, home), items.len());
             for change in entry.changes.into_iter().flatten() {
                 self::change(&mut items, &account, &change);
             }
             messaging(&mut items, &account, "messaging", entry.messaging);
             messaging(&mut items, &account, "standby", entry.standby);
+            timed(&mut items[before..], entry.time);
         }
         return Ok(items);
     }
@@ -118,7 +120,7 @@ fn piecewise(items: &mut Vec<Item>, home: Home, raw: &RawValue) {
         Ok(entry) => entry,
         Err(reason) => return items.push(invalid(Route::None, "", raw, format!("entry: {reason}"))),
     };
-    let account = account(entry.id, home);
+    let (account, before) = (account(entry.id, home), items.len());
     for raw in entry.changes.into_iter().flatten() {
         match wire::object::<Change>(raw.get()) {
             Ok(change) => self::change(items, &account, &change),
@@ -127,6 +129,13 @@ fn piecewise(items: &mut Vec<Item>, home: Home, raw: &RawValue) {
     }
     messaging(items, &account, "messaging", entry.messaging);
     messaging(items, &account, "standby", entry.standby);
+    timed(&mut items[before..], entry.time);
+}
+
+/// The time of an entry is that of its items.
+fn timed(items: &mut [Item], time: Option<&RawValue>) {
+    let time = time.and_then(wire::millis);
+    items.iter_mut().for_each(|item| item.time = time);
 }
 
 fn account(id: Option<&RawValue>, home: Home) -> Route {
@@ -151,6 +160,7 @@ fn change(items: &mut Vec<Item>, account: &Route, change: &Change<'_>) {
             route: account.clone(),
             field: field.to_owned(),
             kind: ItemKind::Invalid { reason: "the change has no value".to_owned() },
+            time: None,
             raw: "null".to_owned(),
         });
     };
@@ -256,5 +266,5 @@ fn other(route: Route, field: &str, kind: &str, raw: &RawValue) -> Item {
 }
 
 fn item(route: Route, field: &str, kind: ItemKind, raw: &RawValue) -> Item {
-    Item { route, field: wire::without_nul(wire::clip(field, 100)), kind, raw: raw.get().to_owned() }
+    Item { route, field: wire::without_nul(wire::clip(field, 100)), kind, time: None, raw: raw.get().to_owned() }
 }
