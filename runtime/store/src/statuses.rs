@@ -86,7 +86,8 @@ async fn by_our_id(
     // Primary keys.
     let rows = sqlx::query_as!(
         Row,
-        r#"select k.place as "place!", m.tenant_id, m.id, m.conversation_id, m.status < 'sent' as "waits!", c.contact_id,
+        r#"select k.place as "place!", m.tenant_id, m.id, coalesce(c.merged_into, c.id) as "conversation_id!",
+                  m.status < 'sent' as "waits!", coalesce(c.merged_contact_id, c.contact_id) as "contact_id!",
                   m.traceparent
            from unnest($1::uuid[], $2::uuid[]) with ordinality as k (tenant_id, id, place)
            join messages m on m.tenant_id = k.tenant_id and m.id = k.id
@@ -111,7 +112,8 @@ async fn by_metas_id(
     let rows = sqlx::query_as!(
         Row,
         r#"select k.place as "place!", m.tenant_id as "tenant_id!", m.id as "id!",
-                  m.conversation_id as "conversation_id!", m.waits as "waits!", c.contact_id, m.traceparent
+                  coalesce(c.merged_into, c.id) as "conversation_id!", m.waits as "waits!",
+                  coalesce(c.merged_contact_id, c.contact_id) as "contact_id!", m.traceparent
            from unnest($1::uuid[], $2::text[]) with ordinality as k (tenant_id, wa_message_id, place)
            cross join lateral (
                select tenant_id, id, conversation_id, status < 'sent' as waits, traceparent from messages
