@@ -52,6 +52,7 @@ async fn outside_of_the_window_free_form_messages_are_refused_passed_or_replaced
 
     world.advance(TimeDelta::hours(23));
     assert_eq!(send(&world, &tenant, text()).await.0, 202);
+    world.idle().await;
     world.advance(TimeDelta::hours(2));
     let (status, refused) = send(&world, &tenant, text()).await;
     assert_eq!((status, refused["code"].as_str()), (409, Some("outside_window")), "{refused}");
@@ -173,6 +174,7 @@ async fn who_says_stop_is_answered_once_and_gets_no_marketing_until_it_says_star
     assert_eq!((status, refused["code"].as_str()), (409, Some("opted_out")), "{refused}");
     assert_eq!(send(&world, &tenant, template(false)).await.0, 202, "what is no marketing goes out");
     assert_eq!(send(&world, &tenant, text()).await.0, 202);
+    world.idle().await;
     world.advance(TimeDelta::hours(1));
     let id = scheduled["id"].as_str().unwrap().parse().unwrap();
     eventually("the scheduled one is given up", async || {

@@ -2,7 +2,7 @@
 //!
 //! A contact is known by WhatsApp id, by Meta's business-scoped user id, or by both.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -334,6 +334,13 @@ async fn converse(
     Ok(places.collect())
 }
 
+/// What is news of a contact.
+#[derive(Default)]
+struct Seen {
+    profile: Profile,
+    at: Option<DateTime<Utc>>,
+}
+
 /// Writes profiles that changed and sightings that are news, and tells whose.
 async fn touch(
     db: &mut PgConnection,
@@ -358,20 +365,27 @@ async fn touch(
     if touched.is_empty() {
         return Ok(touched);
     }
-    touched.sort_unstable_by_key(|party| (party.tenant_id, known.get(party).map(|known| known.place.contact_id)));
-    let rows: Vec<(&Party, &Remembered)> =
-        touched.iter().filter_map(|party| known.get(party).map(|known| (party, known))).collect();
+    // A contact may have been named by several parties: of names that of the latest counts.
+    let mut rows: BTreeMap<(Uuid, Uuid), Seen> = BTreeMap::new();
+    for party in &touched {
+        let Some(Remembered { place, profile, seen_at, .. }) = known.get(party) else { continue };
+        let row = rows.entry((party.tenant_id, place.contact_id)).or_default();
+        let (newer, older) = if *seen_at >= row.at { (profile, &row.profile) } else { (&row.profile, profile) };
+        let name = newer.name.clone().or_else(|| older.name.clone());
+        let username = newer.username.clone().or_else(|| older.username.clone());
+        *row = Seen { profile: Profile { name, username }, at: row.at.max(*seen_at) };
+    }
     sqlx::query!(
         "update contacts c set name = coalesce(k.name, c.name), username = coalesce(k.username, c.username),
                                last_seen_at = greatest(c.last_seen_at, k.seen_at)
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])
              as k (tenant_id, id, name, username, seen_at)
          where c.tenant_id = k.tenant_id and c.id = k.id",
-        &rows.iter().map(|(party, _)| party.tenant_id).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, known)| known.place.contact_id).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, known)| known.profile.name.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &rows.iter().map(|(_, known)| known.profile.username.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &rows.iter().map(|(_, known)| known.seen_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>]
+        &rows.keys().map(|key| key.0).collect::<Vec<_>>(),
+        &rows.keys().map(|key| key.1).collect::<Vec<_>>(),
+        &rows.values().map(|row| row.profile.name.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &rows.values().map(|row| row.profile.username.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &rows.values().map(|row| row.at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>]
     )
     .execute(db)
     .await?;
