@@ -105,7 +105,16 @@ impl Ground {
     pub fn text(&self, party: Party) -> Inbound {
         let profile = Profile { name: Some("Sam".to_owned()), username: None };
         let (kind, body) = ("text".to_owned(), Some("hello".to_owned()));
-        Inbound { item: self.item("message", ""), party, profile, kind, body, wish: None, renamed: None, debounce_seconds: 0 }
+        Inbound {
+            item: self.item("message", ""),
+            party,
+            profile,
+            kind,
+            body,
+            wish: None,
+            renamed: None,
+            debounce_seconds: 0,
+        }
     }
 
     fn inbound(&self, inbound: Inbound) -> Arc<Arrival> {

@@ -250,7 +250,8 @@ async fn whoever_works_meanwhile_everything_is_done_once_and_in_order() {
     .fetch_all(&ground.db.pool)
     .await
     .unwrap();
-    let united: Uuid = sqlx::query_scalar("select into_id from merged_contacts").fetch_one(&ground.db.pool).await.unwrap();
+    let united: Uuid =
+        sqlx::query_scalar("select into_id from merged_contacts").fetch_one(&ground.db.pool).await.unwrap();
     let merge: Vec<i64> = answers.iter().filter(|(contact, _)| *contact == united).map(|(_, event)| *event).collect();
     let last: Vec<i64> = merge.iter().copied().skip(merge.len() - 15).collect();
     assert!(last.is_sorted(), "{merge:?}");

@@ -249,8 +249,7 @@ async fn any_order_repetition_and_batching_ends_the_same() {
         }
         let mixed = stage(&ground, &stores[0], 2 * set + 1).await;
         shuffle(&chance, &stores, &items(&plan, &mixed, start)).await;
-        let (expected, found) =
-            (result(&ground, by_itself.tenant_id).await, result(&ground, mixed.tenant_id).await);
+        let (expected, found) = (result(&ground, by_itself.tenant_id).await, result(&ground, mixed.tenant_id).await);
         assert_eq!(found, expected, "set {set}: {plan:#?}");
         assert!(expected.len() > ITEMS, "{expected:?}");
         compared += 1;
