@@ -52,6 +52,13 @@ pub(crate) fn body(parts: Vec<Part>) -> Vec<u8> {
     json!({ "object": "whatsapp_business_account", "entry": entries }).to_string().into_bytes()
 }
 
+/// One body with one change of a field that holds no messages.
+pub(crate) fn change(account: &str, field: &str, value: Value, time: i64) -> Vec<u8> {
+    let change = json!({ "field": field, "value": value });
+    let entry = json!({ "id": account, "time": time, "changes": [change] });
+    json!({ "object": "whatsapp_business_account", "entry": [entry] }).to_string().into_bytes()
+}
+
 fn value(change: Change) -> Value {
     let mut value = json!({
         "messaging_product": "whatsapp",

@@ -3,14 +3,14 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::DefaultBodyLimit, routing};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 use crate::{
     Accepted, Delivery, Fault, Inbound, MarkedRead, Options, Stats, control, envelope, graph,
     line::{Line, Lines},
     media::{self, File},
-    state::State,
+    state::{State, now_ms},
     statuses, templates,
     webhook::{Poster, sign},
 };
@@ -287,8 +287,14 @@ impl Sim {
         templates::judge(&self.state, account, (name, language), event, reason).await
     }
 
-    /// Posts a change of this account's, signed, as of this second.
-    pub async fn tell_account(&self, account: &str, field: &str, value: Value, time: u64) -> Delivery {
+    /// Posts a change of any other field of this business account, signed, once: `account_update` for example.
+    pub async fn change(&self, account: &str, field: &str, value: Value) -> Delivery {
+        self.change_at(account, field, value, None).await
+    }
+
+    /// The same, made by Meta at this second since 1970.
+    pub async fn change_at(&self, account: &str, field: &str, value: Value, time: Option<i64>) -> Delivery {
+        let time = time.unwrap_or((now_ms() / 1000) as i64);
         tell(&self.state, account, field, value, time).await
     }
 
@@ -300,10 +306,8 @@ impl Sim {
 }
 
 /// Posts a change of an account's, signed, as of this second, once.
-pub(crate) async fn tell(state: &State, account: &str, field: &str, value: Value, time: u64) -> Delivery {
-    let change = json!({ "field": field, "value": value });
-    let entry = json!({ "id": account, "time": time, "changes": [change] });
-    let body = json!({ "object": "whatsapp_business_account", "entry": [entry] }).to_string().into_bytes();
+pub(crate) async fn tell(state: &State, account: &str, field: &str, value: Value, time: i64) -> Delivery {
+    let body = envelope::change(account, field, value, time);
     let (url, signature) = state.option(|options| (options.webhook_url.clone(), sign(&options.app_secret, &body)));
     state.poster.post(url.as_deref(), body, Some(&signature)).await
 }

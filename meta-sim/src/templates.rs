@@ -91,7 +91,7 @@ pub(crate) async fn judge(
     let id = changed.map_or(json!(1), |template| template["id"].clone());
     let value = json!({ "event": event, "message_template_id": id, "message_template_name": name,
         "message_template_language": language, "reason": reason, "message_template_category": "UTILITY" });
-    sim::tell(state, account, "message_template_status_update", value, now_ms() / 1000).await
+    sim::tell(state, account, "message_template_status_update", value, (now_ms() / 1000) as i64).await
 }
 
 pub(crate) async fn list(

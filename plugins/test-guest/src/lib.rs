@@ -7,6 +7,7 @@
 //! | `count` | replies with the number of such messages in this conversation, kept as state |
 //! | `dirty` | replies with a number that is 1 in every fresh instance |
 //! | `context` | replies with what the flow knows, as JSON |
+//! | `burst` | replies with the messages of a burst before this one, as JSON |
 //! | `key <k>` | replies `keyed` with this idempotency key |
 //! | `http <url>` | calls an HTTP service with the secret `KEY` in a header; the answer is replied |
 //! | `timer <name> <ms> <payload>`, `cancel <name>` | sets and cancels timers; one that fires is replied |
@@ -70,6 +71,7 @@ fn obey(ctx: &Context, text: &str, state: Option<State>) -> FlowResult {
         }
         "dirty" => Outcome::reply(dirty().to_string()),
         "context" => Outcome::reply(known(ctx)?),
+        "burst" => Outcome::reply(ctx.attribute("burst").unwrap_or("[]")),
         "key" => Outcome::reply("keyed").idempotency_key(argument),
         "http" => Outcome::nothing().then_http(HttpRequest::get("test", argument).header("x-key", "{{secret:KEY}}")),
         "timer" => {

@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, Query, State};
 use chrono::{DateTime, Utc};
+use hoopoe_store::conversation_settings::WINDOW;
 use hoopoe_store::conversations::Conversation;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -41,6 +42,12 @@ pub struct ConversationView {
     /// When the contact wrote last.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_inbound_at: Option<DateTime<Utc>>,
+    /// Until when free-form messages may be sent: 24 hours after the contact wrote last, known to a minute. Absent when
+    /// it never wrote to this number, as far as is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_until: Option<DateTime<Utc>>,
+    /// The contact has opted out of marketing.
+    opted_out: bool,
     /// Since when people have it; its flow is silent meanwhile.
     #[serde(skip_serializing_if = "Option::is_none")]
     handed_off_at: Option<DateTime<Utc>>,
@@ -53,6 +60,9 @@ pub struct ConversationView {
     /// The state's size.
     #[serde(skip_serializing_if = "Option::is_none")]
     state_bytes: Option<i32>,
+    /// The conversation that goes on in its place: the contact turned out to be one that was known already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged_into: Option<Uuid>,
     /// When it began.
     created_at: DateTime<Utc>,
 }
@@ -68,10 +78,13 @@ impl From<Conversation> for ConversationView {
             name: it.name,
             tags: it.tags,
             last_inbound_at: it.last_inbound_at,
+            window_until: it.last_inbound_at.map(|at| at + WINDOW),
+            opted_out: it.opted_out,
             handed_off_at: it.handed_off_at,
             handed_off_reason: it.handed_off_reason,
             state_plugin: it.state_plugin,
             state_bytes: it.state_bytes,
+            merged_into: it.merged_into,
             created_at: it.created_at,
         }
     }

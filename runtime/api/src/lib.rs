@@ -5,7 +5,10 @@
 
 mod alerts;
 mod auth;
+mod channel_state;
 mod channels;
+mod consent;
+mod conversation_settings;
 mod conversations;
 mod dead_letters;
 mod docs;
@@ -194,6 +197,9 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(send_batch::send_batch))
         .routes(routes!(send_template::send_template))
         .routes(routes!(channels::update))
+        .routes(routes!(channel_state::show))
+        .routes(routes!(consent::list, consent::set))
+        .routes(routes!(conversation_settings::show, conversation_settings::update))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::redrive))
         .routes(routes!(dead_letters::purge))

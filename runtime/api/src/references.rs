@@ -1,9 +1,9 @@
 //! What a message to send refers to: uploaded files, and templates of Meta.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use hoopoe_protocol::media::Kind;
-use hoopoe_store::meta_templates::is_sent;
+use hoopoe_store::meta_templates::{Sendable, is_sent};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -14,18 +14,19 @@ use crate::error::{ApiError, conflict, invalid_field};
 #[derive(Default)]
 pub struct References {
     files: HashSet<(String, String)>,
-    templates: HashSet<(Uuid, String, String)>,
+    /// Whether it is marketing.
+    templates: HashMap<(Uuid, String, String), bool>,
 }
 
 impl References {
     /// Checks a payload that is to be sent from this tenant's channel: its uploads exist and fit, and Meta sends with its
-    /// template as far as is known. 400 or 409.
+    /// template as far as is known. 400 or 409. Gives whether the template is marketing, as far as is known.
     pub async fn check(
         &mut self,
         api: &Api,
         (tenant_id, channel_id): (Uuid, Uuid),
         payload: &Value,
-    ) -> Result<(), ApiError> {
+    ) -> Result<bool, ApiError> {
         for (kind, handle) in hoopoe_media::handles(payload) {
             self.file(api, tenant_id, kind, handle).await?;
         }
@@ -34,7 +35,7 @@ impl References {
             (Value::String(name), Value::String(language)) => {
                 self.template(api, (tenant_id, channel_id), name, language).await
             }
-            _ => Ok(()),
+            _ => Ok(false),
         }
     }
 
@@ -61,13 +62,14 @@ impl References {
         (tenant_id, channel_id): (Uuid, Uuid),
         name: &str,
         language: &str,
-    ) -> Result<(), ApiError> {
+    ) -> Result<bool, ApiError> {
         let key = (channel_id, name.to_owned(), language.to_owned());
-        if self.templates.contains(&key) {
-            return Ok(());
+        if let Some(is_marketing) = self.templates.get(&key) {
+            return Ok(*is_marketing);
         }
         let known = api.store.template_status(tenant_id, channel_id, name, language).await?;
-        if let Some((status, reason)) = known.filter(|(status, _)| !is_sent(status)) {
+        let is_marketing = known.as_ref().is_some_and(Sendable::is_marketing);
+        if let Some(Sendable { status, reason, .. }) = known.filter(|known| !is_sent(&known.status)) {
             let why = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
             let message = format!(
                 "Meta sends no messages with the template {name} ({language}): it is {status}{why}; send another one, or, \
@@ -76,7 +78,7 @@ impl References {
             let details = json!({ "name": name, "language": language, "status": status, "reason": reason });
             return Err(conflict(message).with("template_stopped", details));
         }
-        self.templates.insert(key);
-        Ok(())
+        self.templates.insert(key, is_marketing);
+        Ok(is_marketing)
     }
 }

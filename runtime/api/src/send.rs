@@ -44,6 +44,9 @@ pub struct Accepted {
     idempotency_key: Option<String>,
     /// Not to be sent before this moment.
     send_at: Option<DateTime<Utc>>,
+    /// `outside_window`: the tenant's template goes out in place of what was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<&'static str>,
     /// When it was queued.
     created_at: DateTime<Utc>,
 }
@@ -55,8 +58,9 @@ pub struct Accepted {
     params(("id" = Uuid, Path, description = "The tenant")), security(("bearer" = [])),
     responses((status = 202, body = Accepted), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 404, body = ErrorBody),
-        (status = 409, description = "The idempotency key was used before (details.messageId names the message), or Meta \
-            sends nothing with the template (template_stopped)", body = ErrorBody),
+        (status = 409, description = "idempotency_key_used: the key was used before, details.messageId names the \
+            message; template_stopped: Meta sends nothing with the template; outside_window: the contact wrote more \
+            than 24 hours ago; opted_out: it wants no marketing", body = ErrorBody),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn send(
     ForTenant(tenant_id): ForTenant,
@@ -68,7 +72,7 @@ pub async fn send(
     let (mut address, payload) = body.checked(api.store.ambient.now())?;
     address.trace = span.context();
     let channel_id = channel(&api, tenant_id, address.from.as_deref()).await?;
-    References::default().check(&api, (tenant_id, channel_id), &payload).await?;
+    address.marketing |= References::default().check(&api, (tenant_id, channel_id), &payload).await?;
     let accepted = submit(&api, (tenant_id, channel_id), address, payload, SINGLE)?.committed().await?;
     span.set("hoopoe.message.id", accepted.id);
     Ok((StatusCode::ACCEPTED, axum::Json(accepted)))
@@ -87,6 +91,8 @@ pub struct Addressed {
     pub validity: Option<TimeDelta>,
     /// Requests to Meta at the most.
     pub max_attempts: Option<i32>,
+    /// Not for contacts that have opted out of marketing.
+    pub marketing: bool,
     /// The request's.
     pub trace: Option<TraceContext>,
 }
@@ -104,6 +110,7 @@ impl Addressed {
             send_at: None,
             validity: None,
             max_attempts: None,
+            marketing: false,
             trace: None,
         })
     }
@@ -130,7 +137,8 @@ pub fn submit(
     payload: Value,
     priority: i16,
 ) -> Result<Submitted, ApiError> {
-    let Addressed { wa_id, user_id, from: _, idempotency_key, send_at, validity, max_attempts, trace } = address;
+    let Addressed { wa_id, user_id, from: _, idempotency_key, send_at, validity, max_attempts, marketing, trace } =
+        address;
     let (id, now) = (api.store.ambient.id(), api.store.ambient.now());
     let kind = payload.get("type").and_then(Value::as_str).unwrap_or("unknown").to_owned();
     // What waits for its time says itself how long it is valid: the stage's own rule counts from when it was queued.
@@ -148,12 +156,15 @@ pub fn submit(
             send_at,
             expires_at: validity.map(|validity| send_at.unwrap_or(now) + validity),
             max_attempts,
+            marketing,
+            // What the window will be at a later time nobody knows.
+            free_form: outbound::is_free_form(&kind) && send_at.is_none_or(|at| at <= now),
             trace,
         },
         priority,
     };
     let status = if send_at.is_some_and(|at| at > now) { "scheduled" } else { "queued" };
-    let accepted = Accepted { id, status, to, kind, idempotency_key, send_at, created_at: now };
+    let accepted = Accepted { id, status, to, kind, idempotency_key, send_at, replaced: None, created_at: now };
     Ok(Submitted { answer: api.sends.submit(request)?, accepted, tenant_id })
 }
 
@@ -168,12 +179,27 @@ impl Submitted {
             }
             Queued::Repeated { first } => Err(conflict("Request with the given idempotency_key already processed")
                 .with("idempotency_key_used", json!({ "messageId": first }))),
+            Queued::Replaced { created_at } => {
+                tracing::info!(tenant = %tenant_id, message = %accepted.id, "replaced by a template: outside of the window");
+                let (kind, replaced) = ("template".to_owned(), Some("outside_window"));
+                Ok(Accepted { created_at, kind, replaced, ..accepted })
+            }
+            Queued::OutsideWindow { last_inbound_at } => Err(conflict(
+                "the contact wrote more than 24 hours ago: until it writes again Meta takes templates only; send a \
+                 template, or set what becomes of such messages by PUT /tenants/{id}/conversation-settings",
+            )
+            .with("outside_window", json!({ "lastInboundAt": last_inbound_at }))),
+            Queued::OptedOut { since } => Err(conflict(
+                "the contact has opted out of marketing messages; it gets them again when it writes START, or when you \
+                 set its consent by POST /tenants/{id}/consent",
+            )
+            .with("opted_out", json!({ "since": since }))),
         }
     }
 }
 
 /// A phone number becomes a WhatsApp id; a user id has the form `US.13491208655302741918`.
-fn recipient(to: &str) -> Result<(Option<String>, Option<String>), ApiError> {
+pub fn recipient(to: &str) -> Result<(Option<String>, Option<String>), ApiError> {
     let is_user_id = to.split_once('.').is_some_and(|(country, id)| {
         country.len() == 2
             && country.bytes().all(|byte| byte.is_ascii_uppercase())

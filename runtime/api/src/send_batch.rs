@@ -112,6 +112,6 @@ async fn begin(
             found
         }
     };
-    references.check(api, (tenant_id, channel_id), &payload).await?;
+    address.marketing |= references.check(api, (tenant_id, channel_id), &payload).await?;
     submit(api, (tenant_id, channel_id), address, payload, BULK)
 }

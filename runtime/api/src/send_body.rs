@@ -104,6 +104,10 @@ pub struct SendBody {
     /// Requests to Meta at the most, 1 to 20; the host's DELIVERY_RETRIES and one when absent.
     #[serde(default, alias = "maxAttempts")]
     max_attempts: Option<i32>,
+    /// It is marketing: refused (409, `opted_out`) for contacts that have opted out of that. A template of which Meta
+    /// has told that its category is `MARKETING` is so anyway.
+    #[serde(default)]
+    marketing: bool,
 }
 
 /// A text, as a string or as Meta has it.
@@ -155,6 +159,7 @@ impl SendBody {
         }
         address.send_at = checked_time(self.send_at, now)?;
         (address.validity, address.max_attempts) = (checked_validity(self.expires_in)?, self.max_attempts);
+        address.marketing = self.marketing;
         Ok((address, payload))
     }
 

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use hoopoe_plugins::RenderError;
+use hoopoe_plugins::{RenderError, Rendered};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -48,6 +48,10 @@ pub struct SendTemplateBody {
     #[serde(default, alias = "sendAt")]
     #[schema(value_type = Option<SendAt>, example = "2026-03-01T09:00:00+05:30")]
     send_at: Option<Value>,
+    /// It is marketing: refused (409, `opted_out`) for contacts that have opted out of that. A template whose
+    /// `metadata.meta.category` is `MARKETING`, or of which Meta has told that, is so anyway.
+    #[serde(default)]
+    marketing: bool,
 }
 
 /// Send a template. It is rendered now, also with `send_at`, and queued when the answer comes; delivery follows in order
@@ -59,7 +63,9 @@ pub struct SendTemplateBody {
             rendered message is over Meta's limits", body = ErrorBody),
         (status = 401, body = ErrorBody),
         (status = 404, description = "There is no such template (unknown_template)", body = ErrorBody),
-        (status = 409, description = "The idempotency key was used before; details.messageId names the message",
+        (status = 409, description = "idempotency_key_used: the key was used before, details.messageId names the \
+            message; outside_window: it renders to a free-form message, and the contact wrote more than 24 hours ago; \
+            opted_out: the contact wants no marketing",
             body = ErrorBody),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
         (status = 422, description = "The tenant's own renderer failed (renderer_failed)", body = ErrorBody),
@@ -78,11 +84,13 @@ pub async fn send_template(
     let tenant = api.store.tenant(tenant_id).await?.ok_or_else(|| tenant_not_found(&tenant_id.to_string()))?;
     let (key, language) = (&body.template_key, body.language.as_deref());
     let now = api.store.ambient.now();
-    let content = api.library.render((tenant_id, &tenant.name), key, language, &variables, now).await?;
+    let Rendered { content, marketing } =
+        api.library.render((tenant_id, &tenant.name), key, language, &variables, now).await?;
+    address.marketing = body.marketing || marketing;
     // Rendering has checked it already.
     let payload = content.payload(None).map_err(|invalid| bad_request(invalid.to_string()))?;
     let channel_id = channel(&api, tenant_id, address.from.as_deref()).await?;
-    References::default().check(&api, (tenant_id, channel_id), &payload).await?;
+    address.marketing |= References::default().check(&api, (tenant_id, channel_id), &payload).await?;
     let accepted = submit(&api, (tenant_id, channel_id), address, payload, SINGLE)?.committed().await?;
     span.set("hoopoe.message.id", accepted.id);
     Ok((StatusCode::ACCEPTED, axum::Json(accepted)))

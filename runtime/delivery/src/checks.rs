@@ -25,6 +25,9 @@ impl Deliveries {
             let message = format!("it was to be sent until {until} and could not be; it was not tried again");
             return Err(dead("expired", &message));
         }
+        if delivery.opted_out {
+            return Err(dead("opted_out", "the contact has opted out of marketing messages"));
+        }
         if delivery.attempt > self.most(delivery) {
             let tries = delivery.attempt - 1;
             return Err(dead("exhausted", &format!("the outcome of {tries} attempts is unknown and no status came")));

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, TimeDelta};
 use hoopoe_outcalls::request;
-use hoopoe_plugins::send_content;
+use hoopoe_plugins::{Rendered, send_content};
+use hoopoe_protocol::outbound;
 use hoopoe_protocol::outbound::typed::{Message, Read};
-use hoopoe_protocol::outbound::{self, Content};
 use hoopoe_sandbox::contract::{Action, HttpRequest, MarkRead, Schedule, Send, SendContent, StoredTemplate, Tag};
+use hoopoe_store::conversation_settings::WINDOW;
 use hoopoe_store::flow_work::Event;
 use hoopoe_store::http_calls::NewCall;
 use hoopoe_store::lanes::LaneKey;
@@ -125,9 +126,9 @@ impl Runner {
     }
 
     async fn message(&self, send: &Send, place: usize, tenant_id: Uuid, event: &Event) -> Result<Outbound, Refused> {
-        let content = match &send.content {
+        let Rendered { content, marketing } = match &send.content {
             SendContent::Stored(template) => self.rendered(template, place, tenant_id, event).await?,
-            content => send_content(content).map_err(invalid(place))?,
+            content => Rendered { content: send_content(content).map_err(invalid(place))?, marketing: false },
         };
         let payload = content.payload(send.reply_to.as_deref());
         let payload = payload.map_err(|error| error.to_string()).map_err(invalid(place))?;
@@ -136,7 +137,7 @@ impl Runner {
             // The same for every run of this event: a repeated run repeats nothing.
             None => format!("flow:{}:{place}", event.id),
         };
-        Ok(self.queued(&payload, key, event))
+        Ok(Outbound { marketing, ..self.queued(&payload, key, event) })
     }
 
     /// It takes its turn among the messages, so that "typing" is shown before the answer that follows it.
@@ -147,9 +148,12 @@ impl Runner {
     }
 
     fn queued(&self, payload: &Value, key: String, event: &Event) -> Outbound {
+        let kind = payload.get("type").and_then(Value::as_str).unwrap_or("unknown");
+        // Who has just written has a window: nobody has to look.
+        let is_answer = event.kind == "message" && self.now() - event.occurred_at < WINDOW;
         Outbound {
             id: self.store.ambient.id(),
-            kind: payload.get("type").and_then(Value::as_str).unwrap_or("unknown").to_owned(),
+            kind: kind.to_owned(),
             body: outbound::text_of(payload),
             payload: payload.to_string(),
             idempotency_key: Some(key),
@@ -157,6 +161,8 @@ impl Runner {
             send_at: None,
             expires_at: None,
             max_attempts: None,
+            marketing: false,
+            free_form: outbound::is_free_form(kind) && !is_answer,
             // The run's, when it is committed.
             trace: None,
         }
@@ -168,7 +174,7 @@ impl Runner {
         place: usize,
         tenant_id: Uuid,
         event: &Event,
-    ) -> Result<Content, Refused> {
+    ) -> Result<Rendered, Refused> {
         let tenant = (tenant_id, event.around.tenant_name.as_str());
         let StoredTemplate { key, language, variables } = template;
         let rendered = self.library.render(tenant, key, language.as_deref(), variables, event.received_at).await;

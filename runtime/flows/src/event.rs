@@ -37,7 +37,7 @@ pub(crate) fn contract(tenant_id: Uuid, event: &Event, attempt: i32, config: &st
         seed: seed(tenant_id, event.id),
         attempt: u32::try_from(attempt).unwrap_or(1),
         config: config.to_owned(),
-        attributes: Vec::new(),
+        attributes: burst(&event.around.burst).into_iter().collect(),
     };
     let input = match event.kind.as_str() {
         "message" => out::Event::Message(message(event)),
@@ -50,6 +50,12 @@ pub(crate) fn contract(tenant_id: Uuid, event: &Event, attempt: i32, config: &st
         _ => other(event),
     };
     (context, input)
+}
+
+/// The messages of a burst before the event, for the context: a list, each as Meta sent it.
+fn burst(before: &[String]) -> Option<(String, String)> {
+    // What is stored is JSON.
+    (!before.is_empty()).then(|| ("burst".to_owned(), format!("[{}]", before.join(","))))
 }
 
 /// Whether the plugin's manifest asks for events of this kind.

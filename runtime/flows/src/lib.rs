@@ -7,6 +7,7 @@
 
 mod actions;
 mod breaker;
+mod burst;
 mod choice;
 mod configs;
 mod event;

@@ -16,7 +16,7 @@ use crate::choice::{Chosen, Unavailable};
 use crate::configs::Configs;
 use crate::lane::Lane;
 use crate::record::record;
-use crate::{Settings, event, observe, trace};
+use crate::{Settings, burst, event, observe, trace};
 use hoopoe_plugins::Library;
 
 /// Pause of an event whose plugin cannot be loaded now, or for which the sandbox had no room.
@@ -57,12 +57,16 @@ impl Runner {
         let mut advance = Advance { lease: work.lease, handled: Vec::new(), done_event: work.done_event, again: None };
         let mut attempts = work.attempts;
         let mut lane = Lane::default();
-        for mut event in work.events {
+        let mut events = work.events.into_iter().peekable();
+        while let Some((before, mut event)) = burst::next(&mut events) {
             lane.catch_up(&mut event);
             let id = event.id;
             match self.one(tenant_id, event, attempts + 1, &lane).await {
                 After::GoOn(handled) => {
                     lane.note(&handled);
+                    advance.handled.extend(before.into_iter().map(|event| {
+                        record(None, event, attempts + 1, None, ("joined", Some(format!("with event {id}"))))
+                    }));
                     advance.handled.push(handled);
                     advance.done_event = id;
                     attempts = 0;

@@ -1,6 +1,6 @@
 //! A run without effect: what would this version make of this event?
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_plugins::send_content;
 use hoopoe_sandbox::contract::{Action, Outcome, SendContent};
 use hoopoe_sandbox::{Owner, Plugin};
@@ -90,7 +90,7 @@ pub async fn simulate(plugin: &Plugin, input: Input) -> Simulated {
 
 fn stored(input: Input) -> Event {
     let [conversation_id, contact_id, channel_id] = input.ids;
-    let Snapshot { tenant_name, phone_number_id, display_phone_number, wa_id, user_id, name, username, tags } =
+    let Snapshot { tenant_name, phone_number_id, display_phone_number, wa_id, user_id, name, username, tags, burst } =
         input.snapshot;
     Event {
         id: input.event_id,
@@ -104,6 +104,8 @@ fn stored(input: Input) -> Event {
             state: None,
             handed_off: false,
             last_inbound_at: None,
+            debounce: TimeDelta::zero(),
+            burst,
             channel_id,
             phone_number_id,
             display_phone_number,

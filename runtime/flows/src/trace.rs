@@ -38,6 +38,9 @@ pub struct Snapshot {
     /// The contact's tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// The messages of a burst before the event, each as Meta sent it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub burst: Vec<String>,
 }
 
 impl Snapshot {
@@ -51,6 +54,7 @@ impl Snapshot {
             name: event.around.name.clone(),
             username: event.around.username.clone(),
             tags: event.around.tags.clone(),
+            burst: event.around.burst.clone(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use hoopoe_store::consent::STOP_ANSWER;
 use hoopoe_testing::World;
 use meta_sim::{Inbound, InboundKind};
 use serde_json::{Value, json};
@@ -93,9 +94,15 @@ async fn every_kind_of_message_is_stored_and_answered_once() {
 
     assert_eq!(world.sim.requests(), samples.len() as u64);
     let messages = world.api.messages(&tenant).await;
-    for (number, (name, _)) in samples.iter().enumerate() {
-        let contact = contact(number);
-        assert_eq!(world.sim.times(&contact, "thanks for reaching us\n- team Acme"), 1, "{name}");
+    for (number, (name, kind)) in samples.iter().enumerate() {
+        let (contact, answer) = match kind {
+            // The contact has another number from then on.
+            InboundKind::System { new_wa_id } => (new_wa_id.clone(), "thanks for reaching us\n- team Acme"),
+            // Its payload is STOP.
+            InboundKind::Button { .. } => (contact(number), STOP_ANSWER),
+            _ => (contact(number), "thanks for reaching us\n- team Acme"),
+        };
+        assert_eq!(world.sim.times(&contact, answer), 1, "{name}");
         let of_contact = |message: &&Value| message["contact"] == contact.as_str() && message["direction"] == "IN";
         assert_eq!(messages.iter().filter(of_contact).count(), 1, "{name}");
     }

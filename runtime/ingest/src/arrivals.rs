@@ -6,7 +6,7 @@ use hoopoe_protocol::envelope::{
 };
 use hoopoe_protocol::{media, message};
 use hoopoe_store::contacts::{Party, Profile};
-use hoopoe_store::journal::{Arrival, Inbound, Item, Progress};
+use hoopoe_store::journal::{Arrival, Inbound, Item, Notice, Progress, What};
 use hoopoe_store::media::InboundFile;
 use hoopoe_store::routes::Route;
 use hoopoe_store::unrouted::Unrouted;
@@ -14,7 +14,7 @@ use hoopoe_telemetry::trace::TraceContext;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::templates;
+use crate::{facts, templates};
 
 pub(crate) fn arrival(
     item: WireItem,
@@ -57,7 +57,20 @@ pub(crate) fn arrival(
             let external_id = digest(&format!("{} {}", item.time.unwrap_or_default(), item.raw));
             Arrival::Other(stored(&kind, external_id, item.raw))
         }
-        ItemKind::Other { kind } => Arrival::Other(stored(&kind, digest(&item.raw), item.raw)),
+        ItemKind::Other { kind } => {
+            let told_at = moment(item.time).unwrap_or(now).min(now);
+            let what = facts::read(&kind, &item.raw, route, told_at);
+            // Words of Meta without a time of their own come again with the next change back and forth.
+            let id = match item.time {
+                Some(time) if matches!(what, Some((What::Fact(_), _))) => format!("{}/{time}", digest(&item.raw)),
+                _ => digest(&item.raw),
+            };
+            let stored = stored(&kind, id, item.raw);
+            match what {
+                Some((what, at)) => Arrival::Notice(Notice { item: Item { occurred_at: at, ..stored }, what }),
+                None => Arrival::Other(stored),
+            }
+        }
         ItemKind::Invalid { reason } => {
             let stored = stored("invalid", digest(&item.raw), item.raw);
             Arrival::Other(Item { note: Some(reason), ..stored })
@@ -70,6 +83,7 @@ pub(crate) fn refused(arrival: &Arrival, reason: String, now: DateTime<Utc>) -> 
     let item = match arrival {
         Arrival::Message(inbound) => &inbound.item,
         Arrival::Status(progress) => &progress.item,
+        Arrival::Notice(notice) => &notice.item,
         Arrival::Other(item) => item,
         Arrival::Unrouted(unrouted) => return Unrouted { reason, ..(**unrouted).clone() },
     };
@@ -82,6 +96,7 @@ fn unrouted(route: Option<String>, field: String, reason: String, raw: String, n
 }
 
 fn message(head: InboundHead, item: Item, route: &Route) -> Arrival {
+    let renamed = facts::renamed(&head, &item.raw);
     let occurred_at = moment(head.timestamp).unwrap_or(item.received_at);
     let item = Item { external_id: head.id, note: head.note, occurred_at, ..item };
     let Identity { wa_id, user_id } = head.sender;
@@ -89,7 +104,10 @@ fn message(head: InboundHead, item: Item, route: &Route) -> Arrival {
     let party = Party { tenant_id: route.tenant_id, channel_id: route.channel_id, wa_id, user_id };
     let profile = Profile { name, username };
     let file = file(&head.kind, &item.raw);
-    Arrival::Message(Inbound { item, party, profile, kind: head.kind, body: head.preview, file })
+    let wish = facts::wish(&head.kind, head.preview.as_deref(), &item.raw, &route.words);
+    let debounce_seconds = route.debounce_seconds;
+    let (kind, body) = (head.kind, head.preview);
+    Arrival::Message(Inbound { item, party, profile, kind, body, file, wish, renamed, debounce_seconds })
 }
 
 /// Longest id of a file that is fetched, in bytes: Meta's have some twenty, and it stands in an index.
@@ -124,7 +142,7 @@ fn status(head: StatusHead, item: Item, route: &Route) -> Arrival {
     })
 }
 
-fn moment(millis: Option<i64>) -> Option<DateTime<Utc>> {
+pub(crate) fn moment(millis: Option<i64>) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(millis?)
 }
 

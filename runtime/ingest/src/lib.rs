@@ -6,6 +6,7 @@
 //! belongs to nobody, is kept with the reason, and its neighbours go their way.
 
 mod arrivals;
+mod facts;
 mod routes;
 mod templates;
 
@@ -59,7 +60,7 @@ async fn append(
     arrivals: &[Arc<Arrival>],
     lease: TimeDelta,
 ) -> Result<Vec<Kept>, SqlError> {
-    let tenant = |arrival: &Arc<Arrival>| arrival.tenant_id().filter(|_| arrival.is_for_flow());
+    let tenant = |arrival: &Arc<Arrival>| arrival.tenant_id().filter(|_| arrival.is_for_flow_at_once());
     let admission = flows.admit(arrivals.iter().map(|arrival| tenant(arrival).map(|tenant_id| (tenant_id, tenant_id))));
     let appended = store.append(arrivals, Births { own: admission.own(), lease }).await?;
     // Several events may have come to one lane: there are places enough.
@@ -214,7 +215,7 @@ fn count(arrival: &Arrival, kept: Kept) {
     let item = match arrival {
         Arrival::Message(_) => labels::Item::Message,
         Arrival::Status(_) => labels::Item::Status,
-        Arrival::Other(_) => labels::Item::Other,
+        Arrival::Notice(_) | Arrival::Other(_) => labels::Item::Other,
         Arrival::Unrouted(_) => labels::Item::Unowned,
     };
     let kept = match kept {

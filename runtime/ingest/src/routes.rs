@@ -9,6 +9,8 @@ use hoopoe_protocol::envelope::{self, Item};
 use hoopoe_store::routes::{Key, Route};
 use hoopoe_store::{Error, Store};
 
+use crate::facts;
+
 /// Routes and since when they are known.
 type Known = HashMap<Key, (Arc<Route>, Instant)>;
 
@@ -60,7 +62,10 @@ impl Routes {
 fn key(item: &Item) -> Option<Key> {
     match &item.route {
         envelope::Route::PhoneNumber(number) => Some(Key::PhoneNumber(number.clone())),
-        envelope::Route::Account(account) => Some(Key::Account(account.clone())),
+        envelope::Route::Account(account) => Some(match facts::number(item) {
+            Some(displayed) => Key::NumberOf(account.clone(), displayed),
+            None => Key::Account(account.clone()),
+        }),
         // No tenant can have a channel there yet.
         envelope::Route::Page(_) | envelope::Route::Instagram(_) | envelope::Route::None => None,
     }

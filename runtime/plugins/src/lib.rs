@@ -18,6 +18,6 @@ pub use config::{LARGEST_CONFIG, Violation, check_config, check_schema};
 pub use content::send_content;
 pub use library::{Error, Library};
 pub use names::{check_hosts, check_name, check_secret_name, check_secret_value};
-pub use render::RenderError;
+pub use render::{RenderError, Rendered};
 pub use upload::{UploadError, Uploaded};
 pub use versions::Runnable;

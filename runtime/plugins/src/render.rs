@@ -68,6 +68,15 @@ impl RenderError {
     }
 }
 
+/// A rendered template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rendered {
+    /// Within Meta's limits.
+    pub content: Content,
+    /// The template says that Meta's category of it is `MARKETING` (`metadata.meta.category`).
+    pub marketing: bool,
+}
+
 impl Library {
     /// Renders a tenant's template: in `language` when it has that, else in the closest one (`en_GB`, `en`, the
     /// template's default). `tenant` is id and name; `variables` are names and values, positional ones under `1`, `2`
@@ -79,7 +88,7 @@ impl Library {
         language: Option<&str>,
         variables: &[(String, String)],
         now: DateTime<Utc>,
-    ) -> Result<Content, RenderError> {
+    ) -> Result<Rendered, RenderError> {
         let languages = match language.map(hoopoe_templates::language).transpose() {
             Ok(language) => language.as_deref().map(hoopoe_templates::fallbacks).unwrap_or_default(),
             Err(error) => return Err(RenderError::UnknownLanguage(error.message)),
@@ -91,6 +100,7 @@ impl Library {
         let found = self.store.rendering(tenant.0, key, &languages).await?.ok_or_else(unknown)?;
         let renderer = self.renderer(tenant.0, &found).await?;
         let Rendering { language, version, components, metadata, config, .. } = found;
+        let marketing = is_marketing(&metadata);
         let request = renderer::Request {
             tenant: Tenant { id: tenant.0.to_string(), name: tenant.1.to_owned() },
             template: renderer::Template {
@@ -117,7 +127,7 @@ impl Library {
         })?;
         let content = send_content(&content).map_err(invalid)?;
         content.payload(None).map_err(|error| invalid(error.to_string()))?;
-        Ok(content)
+        Ok(Rendered { content, marketing })
     }
 
     /// The tenant's own renderer, else the built-in one.
@@ -135,6 +145,13 @@ impl Library {
         };
         self.sandbox_for(tenant_id).get_renderer(digest, component).await.map_err(|error| failed(name, error))
     }
+}
+
+/// Whether a template's metadata says that it is marketing.
+fn is_marketing(metadata: &str) -> bool {
+    let metadata: serde_json::Value = serde_json::from_str(metadata).unwrap_or_default();
+    let category = metadata.pointer("/meta/category").and_then(serde_json::Value::as_str);
+    category.is_some_and(|category| category.eq_ignore_ascii_case("MARKETING"))
 }
 
 fn failed(name: &str, error: GetError<Error>) -> RenderError {

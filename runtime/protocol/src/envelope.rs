@@ -38,11 +38,11 @@ pub struct Item {
     pub field: String,
     /// What it is.
     pub kind: ItemKind,
+    /// `entry.time`, when Meta made the webhook, in milliseconds; absent when it does not say so in seconds.
+    pub time: Option<i64>,
     /// JSON text of the item exactly as in the body: an element of the list that the change holds, for example of
     /// `messages`, `user_preferences` or `groups`, or the change's whole value when it has no such list.
     pub raw: String,
-    /// When Meta noticed it (`entry.time`), in milliseconds; absent when it is not said.
-    pub time: Option<i64>,
 }
 
 /// Whose an item is. Always the item's own: neighbours in the same POST may belong to other tenants.

@@ -192,6 +192,12 @@ fn no_nul(path: &str, value: &Value) -> Result<(), Invalid> {
     }
 }
 
+/// Whether a message of this type may go out within Meta's 24-hour window only. Templates may at any time, and read
+/// marks are no messages.
+pub fn is_free_form(kind: &str) -> bool {
+    !matches!(kind, "template" | "read")
+}
+
 /// What a list of messages shows of a payload: text, caption, the name of a template.
 pub fn text_of(payload: &Value) -> Option<String> {
     let kind = payload.get("type")?.as_str()?;

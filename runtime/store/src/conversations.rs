@@ -26,6 +26,8 @@ pub struct Conversation {
     pub tags: Vec<String>,
     /// When the contact wrote last.
     pub last_inbound_at: Option<DateTime<Utc>>,
+    /// The contact has opted out of marketing.
+    pub opted_out: bool,
     /// Since when people have it; the flow is silent meanwhile.
     pub handed_off_at: Option<DateTime<Utc>>,
     /// Why.
@@ -34,6 +36,8 @@ pub struct Conversation {
     pub state_plugin: Option<String>,
     /// The state's size in bytes.
     pub state_bytes: Option<i32>,
+    /// The conversation that goes on in its place, since its contact turned out to be another's.
+    pub merged_into: Option<Uuid>,
     /// When it began.
     pub created_at: DateTime<Utc>,
 }
@@ -44,11 +48,11 @@ impl Store {
         // Primary keys.
         let found = sqlx::query_as!(
             Conversation,
-            "select cv.id, cv.channel_id, cv.contact_id, ct.wa_id, ct.user_id, ct.name, ct.tags, cv.last_inbound_at,
+            "select cv.id, cv.channel_id, cv.contact_id, ct.wa_id, ct.user_id, ct.name, ct.tags, cv.last_inbound_at, ct.opted_out,
                     cv.handed_off_at, cv.handed_off_reason, cv.state_plugin, length(cv.state) as state_bytes,
-                    cv.created_at
+                    cv.merged_into, cv.created_at
              from conversations cv
-             join contacts ct on ct.tenant_id = cv.tenant_id and ct.id = cv.contact_id
+             join contacts ct on ct.tenant_id = cv.tenant_id and ct.id = coalesce(cv.merged_contact_id, cv.contact_id)
              where cv.tenant_id = $1 and cv.id = $2",
             tenant_id,
             id
@@ -68,12 +72,12 @@ impl Store {
         // Primary key, backwards.
         let found = sqlx::query_as!(
             Conversation,
-            "select cv.id, cv.channel_id, cv.contact_id, ct.wa_id, ct.user_id, ct.name, ct.tags, cv.last_inbound_at,
+            "select cv.id, cv.channel_id, cv.contact_id, ct.wa_id, ct.user_id, ct.name, ct.tags, cv.last_inbound_at, ct.opted_out,
                     cv.handed_off_at, cv.handed_off_reason, cv.state_plugin, length(cv.state) as state_bytes,
-                    cv.created_at
+                    cv.merged_into, cv.created_at
              from conversations cv
              join contacts ct on ct.tenant_id = cv.tenant_id and ct.id = cv.contact_id
-             where cv.tenant_id = $1 and ($2::uuid is null or cv.id < $2)
+             where cv.tenant_id = $1 and ($2::uuid is null or cv.id < $2) and cv.merged_into is null
              order by cv.id desc limit $3",
             tenant_id,
             before,
@@ -89,9 +93,9 @@ impl Store {
         // Index conversations_handed_off.
         let found = sqlx::query_as!(
             Conversation,
-            "select cv.id, cv.channel_id, cv.contact_id, ct.wa_id, ct.user_id, ct.name, ct.tags, cv.last_inbound_at,
+            "select cv.id, cv.channel_id, cv.contact_id, ct.wa_id, ct.user_id, ct.name, ct.tags, cv.last_inbound_at, ct.opted_out,
                     cv.handed_off_at, cv.handed_off_reason, cv.state_plugin, length(cv.state) as state_bytes,
-                    cv.created_at
+                    cv.merged_into, cv.created_at
              from conversations cv
              join contacts ct on ct.tenant_id = cv.tenant_id and ct.id = cv.contact_id
              where cv.tenant_id = $1 and cv.handed_off_at is not null

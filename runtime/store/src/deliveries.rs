@@ -13,6 +13,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::Store;
+use crate::identity;
 use crate::lanes::{self, LaneKey, Lease, Stage};
 
 /// A message to send now.
@@ -40,6 +41,8 @@ pub struct Delivery {
     pub expires_at: Option<DateTime<Utc>>,
     /// Attempts at the most, when it says so itself.
     pub max_attempts: Option<i32>,
+    /// It is marketing, and the contact has opted out of that meanwhile.
+    pub opted_out: bool,
     /// The trace of what queued it.
     pub trace: Option<TraceContext>,
 }
@@ -112,11 +115,12 @@ impl Store {
 
 /// Puts messages into the outbox, in this order, behind what waits there. The caller has opened their lanes.
 pub(crate) async fn put_in(db: &mut PgConnection, messages: &[Waiting]) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+    let added = sqlx::query!(
         "insert into outbox (tenant_id, contact_id, message_id, channel_id)
          select tenant_id, contact_id, message_id, channel_id
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[])
               with ordinality as k (tenant_id, contact_id, message_id, channel_id, place)
+         where not exists (select from merged_contacts g where g.tenant_id = k.tenant_id and g.contact_id = k.contact_id)
          order by place",
         &messages.iter().map(|one| one.lane.tenant_id).collect::<Vec<_>>(),
         &messages.iter().map(|one| one.lane.contact_id).collect::<Vec<_>>(),
@@ -125,7 +129,7 @@ pub(crate) async fn put_in(db: &mut PgConnection, messages: &[Waiting]) -> Resul
     )
     .execute(db)
     .await?;
-    Ok(())
+    if added.rows_affected() < messages.len() as u64 { Err(identity::merged()) } else { Ok(()) }
 }
 
 /// Takes settled messages out of the outbox.

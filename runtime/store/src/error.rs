@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::identity;
+
 /// Why a read or write did not happen.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -63,6 +65,7 @@ impl Fault {
                 "25006" => Fault::Away,
                 _ => Fault::Data,
             },
+            error if identity::is_merged(error) => Fault::Conflict,
             sqlx::Error::Encode(_)
             | sqlx::Error::Decode(_)
             | sqlx::Error::ColumnDecode { .. }

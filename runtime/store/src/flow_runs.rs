@@ -8,7 +8,7 @@ use crate::{Error, Store};
 
 /// Results of runs that are no failures: the flow did its part, or had none. (`docs/operations/alerts.yaml` names them
 /// as well.)
-pub const NO_FAILURES: [&str; 4] = ["done", "retry", "unwanted", "handed-off"];
+pub const NO_FAILURES: [&str; 5] = ["done", "retry", "unwanted", "handed-off", "joined"];
 
 /// One run of a flow.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ mod commit;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_telemetry::trace::TraceContext;
 use uuid::Uuid;
 
@@ -90,6 +90,10 @@ pub struct Around {
     pub handed_off: bool,
     /// When the contact wrote last, as far as it is written down.
     pub last_inbound_at: Option<DateTime<Utc>>,
+    /// Messages that come so soon after the first reach the flow together; zero: each by itself.
+    pub debounce: TimeDelta,
+    /// The messages of a burst before this one, oldest first, each as it came.
+    pub burst: Vec<String>,
     /// The channel it came by.
     pub channel_id: Uuid,
     /// Meta's id of that number.

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::identity;
 use crate::lanes::{self, LaneKey, Opening, Stage};
 use crate::{Error, Store};
 
@@ -34,8 +35,9 @@ pub(crate) async fn append(
         return Ok(());
     }
     let keys = events.iter().map(|event| LaneKey { tenant_id: event.tenant_id, contact_id: event.contact_id });
-    lanes::open(db, Stage::Flow, keys.map(Opening::of), now, TimeDelta::zero()).await?;
-    sqlx::query!(
+    let keys: Vec<LaneKey> = keys.collect();
+    lanes::open(db, Stage::Flow, keys.iter().copied().map(Opening::of), now, TimeDelta::zero()).await?;
+    let added = sqlx::query!(
         "insert into events (tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw, occurred_at,
                              received_at)
          select tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw::json, occurred_at, $9
@@ -43,6 +45,7 @@ pub(crate) async fn append(
                      $8::timestamptz[])
               with ordinality as k (tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw,
                                     occurred_at, place)
+         where not exists (select from merged_contacts g where g.tenant_id = k.tenant_id and g.contact_id = k.contact_id)
          order by place
          on conflict (tenant_id, channel_id, kind, external_id) do nothing",
         &events.iter().map(|event| event.tenant_id).collect::<Vec<_>>(),
@@ -55,8 +58,11 @@ pub(crate) async fn append(
         &events.iter().map(|event| event.occurred_at).collect::<Vec<_>>(),
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    if added.rows_affected() < events.len() as u64 && !identity::merged_among(db, &keys).await?.is_empty() {
+        return Err(identity::merged());
+    }
     Ok(())
 }
 

@@ -4,19 +4,26 @@
 //! One transaction takes many: contacts, lanes, events, inbound messages and the progress of outbound ones, each with
 //! one statement for all.
 
+mod debounce;
 mod rows;
+mod told;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use hoopoe_telemetry::trace::TraceContext;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use self::rows::{born, insert_events, insert_messages, openings, rows};
+use self::rows::{Row, born, insert_events, insert_messages, openings, rows};
 use crate::Store;
-use crate::contacts::{self, Party, Profile, Sighting};
+use crate::channel_facts::Fact;
+use crate::consent::Wish;
+use crate::contacts::{self, Party, Profile, Resolved, Sighting};
 use crate::flow_work::Born;
-use crate::lanes::{self, Births, Stage};
+use crate::identity::{self, Renamed};
+use crate::lanes::{self, Births, LaneKey, Stage};
 use crate::media::{self, InboundFile};
 use crate::pool::Unit;
 use crate::statuses::{self, Advanced};
@@ -31,6 +38,8 @@ pub enum Arrival {
     Message(Inbound),
     /// A sent message made progress.
     Status(Progress),
+    /// A contact's preference, or something about a channel.
+    Notice(Notice),
     /// Anything else that belongs to a channel.
     Other(Item),
     /// What belongs to nobody.
@@ -75,6 +84,30 @@ pub struct Inbound {
     pub body: Option<String>,
     /// The file that it carries, to be fetched.
     pub file: Option<InboundFile>,
+    /// It is a word by which people opt out of marketing or come back.
+    pub wish: Option<Wish>,
+    /// It is a system message that tells of new ids.
+    pub renamed: Option<Renamed>,
+    /// Its lane waits so long for more, when it is opened by it.
+    pub debounce_seconds: i16,
+}
+
+/// An item that tells something which is kept beside the journal.
+#[derive(Debug)]
+pub struct Notice {
+    /// The item.
+    pub item: Item,
+    /// What it tells.
+    pub what: What,
+}
+
+/// What a notice tells.
+#[derive(Debug)]
+pub enum What {
+    /// A person's preference about marketing, and Meta's words for it.
+    Preference(Party, Wish, Option<String>),
+    /// Of the number, or its account.
+    Fact(Fact),
 }
 
 /// A status of an outbound message.
@@ -117,10 +150,39 @@ pub struct Appended {
 }
 
 impl Store {
-    /// Appends the arrivals in one transaction and wakes the stages that have work now. `births` is by arrival.
+    /// Appends the arrivals in one transaction and wakes the stages that have work now. `births` is by arrival. What they
+    /// tell of contacts' ids is carried out before.
     ///
     /// Statuses that nobody is told of stand for themselves: a batch of nothing else needs no transaction around it.
     pub async fn append(&self, arrivals: &[Arc<Arrival>], births: Births<'_>) -> Result<Appended, sqlx::Error> {
+        let messages = arrivals.iter().filter_map(|arrival| arrival.message());
+        let renamed: Vec<_> =
+            messages.filter_map(|message| message.renamed.as_ref().map(|renamed| (message, renamed))).collect();
+        if !renamed.is_empty() {
+            self.rename(&renamed).await?;
+        }
+        for is_last in [false, false, false, true] {
+            match self.try_append(arrivals, births, is_last).await {
+                Ok(Ok(appended)) => return Ok(appended),
+                Ok(Err(apart)) => {
+                    for (party, at) in apart {
+                        self.unite_party(&party, at).await?;
+                    }
+                }
+                Err(error) if identity::is_merged(&error) && !is_last => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(identity::merged())
+    }
+
+    /// Gives the parties that are to be united first, unless they are taken `as_they_are`.
+    async fn try_append(
+        &self,
+        arrivals: &[Arc<Arrival>],
+        births: Births<'_>,
+        as_they_are: bool,
+    ) -> Result<Result<Appended, Vec<(Party, DateTime<Utc>)>>, sqlx::Error> {
         let now = self.ambient.now();
         let mut notices = self.notices();
         let alone = arrivals.iter().all(|arrival| arrival.stands_alone(&notices));
@@ -128,18 +190,23 @@ impl Store {
         let progress: Vec<(usize, &Progress)> = arrivals.iter().enumerate().filter_map(|(n, a)| a.status(n)).collect();
         let targets = statuses::find(&mut db, &progress).await?;
         let inbound: Vec<&Inbound> = arrivals.iter().filter_map(|arrival| arrival.message()).collect();
-        let sightings: Vec<_> = inbound
-            .iter()
-            .map(|message| Sighting {
-                party: &message.party,
-                seen: Some((&message.profile, message.item.occurred_at.min(message.item.received_at))),
-            })
-            .collect();
-        let (places, learned) = contacts::resolve(&mut db, &self.contacts, &self.ambient, &sightings).await?;
+        let spoke = inbound.iter().map(|message| Sighting {
+            party: &message.party,
+            seen: Some((&message.profile, message.item.occurred_at.min(message.item.received_at))),
+        });
+        let wished = arrivals.iter().filter_map(|arrival| arrival.preference());
+        let sightings: Vec<_> = spoke.chain(wished.map(|party| Sighting { party, seen: None })).collect();
+        let Resolved { places, learned, apart } =
+            contacts::resolve(&mut db, &self.contacts, &self.ambient, &sightings).await?;
+        if !apart.is_empty() && !as_they_are {
+            return Ok(Err(apart));
+        }
 
         let rows = rows(arrivals, &places, &targets);
         let opened = lanes::open(&mut db, Stage::Flow, openings(&rows, births), now, births.lease).await?;
+        debounce::hold_back(&mut db, &rows, now).await?;
         let stored = insert_events(&mut db, &rows).await?;
+        self.check_merged(&mut db, &rows, &stored).await?;
         let mut kept = vec![Kept::Repeated; arrivals.len()];
         let mut fresh = Vec::new();
         for row in &rows {
@@ -148,12 +215,13 @@ impl Store {
                 fresh.extend(row.message.zip(row.place).map(|(message, place)| (*event_id, message, place)));
             }
         }
-        let inserted = insert_messages(&mut db, &self.ambient, &fresh).await?;
+        let inserted = insert_messages(&mut db, &self.ambient, &fresh, &learned).await?;
         for ((_, message, _), id) in fresh.iter().zip(inserted) {
             notices.message(message.item.tenant_id, id, types::MESSAGE_RECEIVED, message.item.received_at);
         }
         let files = fresh.iter().filter_map(|(_, message, _)| Some((&message.item, message.file.as_ref()?)));
         let files = media::await_files(&mut db, files.collect()).await?;
+        let answered = self.told(&mut db, &rows, &stored, &places, arrivals, &mut notices, now).await?;
         let Advanced { fresh, hastened } = statuses::advance(&mut db, &progress, &targets, now).await?;
         for arrival in fresh {
             kept[arrival] = Kept::New;
@@ -178,7 +246,7 @@ impl Store {
         if opened.waits {
             self.wakes.flow.notify_one();
         }
-        if hastened {
+        if hastened || answered {
             self.wakes.delivery.notify_one();
         }
         for (kept, arrival) in kept.iter_mut().zip(arrivals) {
@@ -187,7 +255,34 @@ impl Store {
             }
         }
         let traced = targets.iter().filter_map(|(place, target)| Some((*place, target.message_id, target.trace?)));
-        Ok(Appended { kept, born: born(&rows, &stored, opened.leases, arrivals), traced: traced.collect() })
+        Ok(Ok(Appended { kept, born: born(&rows, &stored, opened.leases, arrivals), traced: traced.collect() }))
+    }
+
+    /// Fails when events were left out because their contacts have been merged into others: those are looked up anew.
+    async fn check_merged(
+        &self,
+        db: &mut PgConnection,
+        rows: &[Row<'_>],
+        stored: &HashMap<usize, i64>,
+    ) -> Result<(), sqlx::Error> {
+        let left_out: Vec<LaneKey> =
+            rows.iter().filter(|row| !stored.contains_key(&row.arrival)).filter_map(Row::lane).collect();
+        if left_out.is_empty() {
+            return Ok(());
+        }
+        let merged = identity::merged_among(db, &left_out).await?;
+        if merged.is_empty() {
+            return Ok(());
+        }
+        self.contacts.forget_contacts(&merged);
+        Err(identity::merged())
+    }
+}
+
+impl Inbound {
+    /// An opt-out is for nobody to answer but us: the flow does not see it.
+    fn is_for_flow(&self) -> bool {
+        self.wish != Some(Wish::OptOut)
     }
 }
 
@@ -211,6 +306,7 @@ impl Arrival {
         match self {
             Arrival::Message(inbound) => Some(&inbound.item),
             Arrival::Status(progress) => Some(&progress.item),
+            Arrival::Notice(notice) => Some(&notice.item),
             Arrival::Other(item) => Some(item),
             Arrival::Unrouted(_) => None,
         }
@@ -224,9 +320,9 @@ impl Arrival {
     /// Whether it may become work for the flow stage.
     pub fn is_for_flow(&self) -> bool {
         match self {
-            Arrival::Message(_) => true,
+            Arrival::Message(message) => message.is_for_flow(),
             Arrival::Status(progress) => progress.for_flow,
-            Arrival::Other(_) | Arrival::Unrouted(_) => false,
+            Arrival::Notice(_) | Arrival::Other(_) | Arrival::Unrouted(_) => false,
         }
     }
 
@@ -240,6 +336,20 @@ impl Arrival {
         let Arrival::Status(status) = self else { return false };
         let told = [Some(types::MESSAGE_SENT), types::of_status(&status.status)];
         self.is_mere_status() && !told.into_iter().flatten().any(|kind| notices.want(status.item.tenant_id, kind))
+    }
+
+    /// Whose preference it is.
+    fn preference(&self) -> Option<&Party> {
+        match self {
+            Arrival::Notice(Notice { what: What::Preference(party, ..), .. }) => Some(party),
+            _ => None,
+        }
+    }
+
+    /// Whether its lane may belong to this process from birth: it does not wait for more.
+    pub fn is_for_flow_at_once(&self) -> bool {
+        let waits = self.message().is_some_and(|message| message.debounce_seconds > 0);
+        self.is_for_flow() && !waits
     }
 
     fn unrouted(&self) -> Option<&Arc<Unrouted>> {

@@ -10,8 +10,11 @@
 
 pub mod alerts;
 pub mod ambient;
+pub mod channel_facts;
 pub mod channels;
+pub mod consent;
 pub mod contacts;
+pub mod conversation_settings;
 pub mod conversations;
 pub mod dead_letters;
 pub mod deliveries;
@@ -21,6 +24,7 @@ pub mod flow_runs;
 pub mod flow_work;
 pub mod group;
 pub mod http_calls;
+pub mod identity;
 mod internal_events;
 pub mod journal;
 pub mod lanes;
@@ -28,6 +32,7 @@ pub mod media;
 pub mod messages;
 pub mod meta_templates;
 pub mod outbound;
+mod permission;
 pub mod plugins;
 mod pool;
 pub mod queues;

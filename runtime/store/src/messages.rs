@@ -169,7 +169,7 @@ impl Store {
                from unnest($2::uuid[]) with ordinality as k (id, place)
                join messages m on m.tenant_id = $1 and m.id = k.id
                join conversations cv on cv.tenant_id = m.tenant_id and cv.id = m.conversation_id
-               join contacts ct on ct.tenant_id = m.tenant_id and ct.id = cv.contact_id
+               join contacts ct on ct.tenant_id = m.tenant_id and ct.id = coalesce(cv.merged_contact_id, cv.contact_id)
                join channels ch on ch.tenant_id = m.tenant_id and ch.id = cv.channel_id
                left join outbox o on o.tenant_id = m.tenant_id and o.contact_id = cv.contact_id and o.message_id = m.id
                left join scheduled s on s.tenant_id = m.tenant_id and s.message_id = m.id

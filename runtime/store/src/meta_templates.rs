@@ -121,6 +121,24 @@ pub fn is_sent(status: &str) -> bool {
     !STOPPED.contains(&status)
 }
 
+/// What decides whether a message may go out with a template.
+#[derive(Debug, Clone)]
+pub struct Sendable {
+    /// As in [`is_sent`].
+    pub status: String,
+    /// Why it has that status.
+    pub reason: Option<String>,
+    /// The category that counts, when it is known.
+    pub category: Option<String>,
+}
+
+impl Sendable {
+    /// It is not for contacts that have opted out of marketing.
+    pub fn is_marketing(&self) -> bool {
+        self.category.as_deref() == Some("MARKETING")
+    }
+}
+
 impl Store {
     /// Keeps what Meta says, in one transaction.
     pub async fn learn_templates(&self, tenant_id: Uuid, waba_id: &str, known: &[Known]) -> Result<(), Error> {
@@ -181,18 +199,18 @@ impl Store {
         Ok(templates)
     }
 
-    /// Status and reason of the template that a message of this channel would be sent with; `None` when nothing is known
-    /// of it.
+    /// What is known of the template that a message of this channel would be sent with; `None`: nothing.
     pub async fn template_status(
         &self,
         tenant_id: Uuid,
         channel_id: Uuid,
         name: &str,
         language: &str,
-    ) -> Result<Option<(String, Option<String>)>, Error> {
+    ) -> Result<Option<Sendable>, Error> {
         // Primary keys.
-        let row = sqlx::query!(
-            "select t.status, t.reason from channels c
+        let found = sqlx::query_as!(
+            Sendable,
+            "select t.status, t.reason, t.category from channels c
              join meta_templates t on t.tenant_id = c.tenant_id and t.waba_id = c.waba_id
              where c.tenant_id = $1 and c.id = $2 and t.name = $3 and t.language = $4",
             tenant_id,
@@ -202,7 +220,7 @@ impl Store {
         )
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map(|row| (row.status, row.reason)))
+        Ok(found)
     }
 
     /// Forgets templates of an account that Meta does not have any more: those of this name and perhaps language, or all

@@ -13,9 +13,11 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::Store;
-use crate::contacts::{self, Party, Place, Sighting};
+use crate::contacts::{self, Party, Place, Resolved, Sighting};
 use crate::deliveries::{Delivery, Waiting};
+use crate::identity;
 use crate::lanes::{self, Births, LaneKey, Lease, Opened, Opening, Stage};
+use crate::permission::{self, Refusal};
 use crate::scheduled::{self, Scheduled};
 use crate::traces;
 
@@ -40,12 +42,16 @@ pub struct Outbound {
     pub expires_at: Option<DateTime<Utc>>,
     /// Requests at the most; the stage's own rule when absent.
     pub max_attempts: Option<i32>,
+    /// Not for contacts that have opted out of marketing.
+    pub marketing: bool,
+    /// It is held against Meta's window: neither a template nor a read mark, and not known to be within it.
+    pub free_form: bool,
     /// The trace of what queues it.
     pub trace: Option<TraceContext>,
 }
 
 /// A message with its way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Addressed<'a> {
     pub tenant_id: Uuid,
     pub channel_id: Uuid,
@@ -105,15 +111,50 @@ pub enum Queued {
         /// The message that used it first.
         first: Uuid,
     },
+    /// The tenant's template for messages outside of the window is queued in its place.
+    Replaced {
+        /// When.
+        created_at: DateTime<Utc>,
+    },
+    /// It is free-form, and the contact wrote too long ago: nothing is queued.
+    OutsideWindow {
+        /// When, to a minute.
+        last_inbound_at: Option<DateTime<Utc>>,
+    },
+    /// It is marketing, and the contact has opted out: nothing is queued.
+    OptedOut {
+        /// When.
+        since: Option<DateTime<Utc>>,
+    },
+}
+
+impl Inserted {
+    /// Together with what another insert came to.
+    pub fn add(&mut self, other: Inserted) {
+        self.new.extend(other.new);
+        self.born.extend(other.born);
+        self.waits |= other.waits;
+        self.scheduled |= other.scheduled;
+    }
 }
 
 impl Store {
     /// Queues the requests in one transaction. `births` is by request.
     pub async fn enqueue(&self, requests: &[Arc<SendRequest>], births: Births<'_>) -> Result<Enqueued, sqlx::Error> {
+        let enqueued = self.try_enqueue(requests, births).await;
+        if enqueued.as_ref().is_err_and(identity::is_merged) {
+            self.contacts.forget_parties(requests.iter().map(|request| &request.party));
+            return self.try_enqueue(requests, births).await;
+        }
+        enqueued
+    }
+
+    async fn try_enqueue(&self, requests: &[Arc<SendRequest>], births: Births<'_>) -> Result<Enqueued, sqlx::Error> {
         let now = self.ambient.now();
         let mut tx = self.hot.begin().await?;
         let sightings: Vec<_> = requests.iter().map(|request| Sighting { party: &request.party, seen: None }).collect();
-        let (places, learned) = contacts::resolve(&mut tx, &self.contacts, &self.ambient, &sightings).await?;
+        let Resolved { places, learned, .. } =
+            contacts::resolve(&mut tx, &self.contacts, &self.ambient, &sightings).await?;
         let addressed: Vec<Addressed<'_>> = requests
             .iter()
             .enumerate()
@@ -132,8 +173,18 @@ impl Store {
                 })
             })
             .collect();
-        let Inserted { new, born, waits, scheduled } = insert(&mut tx, &addressed, now, births.lease).await?;
-        let taken = first_with(&mut tx, addressed.iter().filter(|one| !new.contains(&one.message.id))).await?;
+        let mut inserted = insert(&mut tx, &addressed, now, births.lease).await?;
+        let taken = first_with(&mut tx, addressed.iter().filter(|one| !inserted.new.contains(&one.message.id))).await?;
+        let refused = permission::left_out(&addressed, &inserted.new, &taken);
+        let refusals = if refused.is_empty() { HashMap::new() } else { permission::judge(&mut tx, &refused).await? };
+        let replaced: Vec<(Outbound, &Addressed<'_>)> = refused
+            .iter()
+            .filter_map(|one| Some((refusals.get(&one.message.id)?.replacement(one.message)?, *one)))
+            .collect();
+        let replacing: Vec<Addressed<'_>> =
+            replaced.iter().map(|(message, one)| Addressed { message, ..(*one).clone() }).collect();
+        inserted.add(insert(&mut tx, &replacing, now, births.lease).await?);
+        let Inserted { new, born, waits, scheduled } = inserted;
         tx.commit().await?;
         self.contacts.learn(learned);
         if waits {
@@ -144,16 +195,23 @@ impl Store {
         }
         let queued = requests.iter().map(|request| {
             let key = (request.party.tenant_id, request.message.idempotency_key.clone().unwrap_or_default());
-            match taken.get(&key) {
-                Some(first) if !new.contains(&request.message.id) => Queued::Repeated { first: *first },
-                _ => Queued::New { created_at: now },
+            let is_new = new.contains(&request.message.id);
+            match (taken.get(&key), refusals.get(&request.message.id)) {
+                (Some(first), _) if !is_new => Queued::Repeated { first: *first },
+                (_, None) => Queued::New { created_at: now },
+                (_, Some(_)) if is_new => Queued::Replaced { created_at: now },
+                (_, Some(Refusal::OutsideWindow { last_inbound_at, .. })) => {
+                    Queued::OutsideWindow { last_inbound_at: *last_inbound_at }
+                }
+                (_, Some(Refusal::OptedOut { since })) => Queued::OptedOut { since: *since },
             }
         });
         Ok(Enqueued { queued: queued.collect(), born })
     }
 }
 
-/// Inserts messages that are new, with their outbox rows and lanes; those whose time is to come get neither.
+/// Inserts messages that are new and may go out, with their outbox rows and lanes; those whose time is to come get
+/// neither. See [`permission`] for what may not.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     messages: &[Addressed<'_>],
@@ -165,14 +223,21 @@ pub(crate) async fn insert(
     }
     let ids = sqlx::query_scalar!(
         "insert into messages (tenant_id, id, conversation_id, direction, status, kind, body, payload,
-                               idempotency_key, event_id, send_at, expires_at, max_attempts, traceparent, created_at,
-                               updated_at)
+                               idempotency_key, event_id, send_at, expires_at, max_attempts, traceparent, marketing,
+                               created_at, updated_at)
          select tenant_id, id, conversation_id, 'OUT', 'queued', kind, body, payload::json, idempotency_key, event_id,
-                send_at, expires_at, max_attempts, traceparent, $13, $13
+                send_at, expires_at, max_attempts, traceparent, marketing, $13, $13
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-                     $9::timestamptz[], $10::timestamptz[], $11::int[], $12::text[])
+                     $9::timestamptz[], $10::timestamptz[], $11::int[], $12::text[], $14::bool[], $15::bool[])
               as k (tenant_id, id, conversation_id, kind, body, payload, idempotency_key, event_id, send_at,
-                    expires_at, max_attempts, traceparent)
+                    expires_at, max_attempts, traceparent, marketing, free_form)
+         where not (k.marketing or k.free_form)
+            or coalesce((select not (k.free_form and t.outside_window <> 'pass' and cv.last_inbound_at <= $16)
+                                and not (k.marketing and ct.opted_out)
+                         from conversations cv
+                         join contacts ct on ct.tenant_id = cv.tenant_id and ct.id = cv.contact_id
+                         join tenants t on t.id = cv.tenant_id
+                         where cv.tenant_id = k.tenant_id and cv.id = k.conversation_id limit 1), true)
          on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing
          returning id",
         &messages.iter().map(|one| one.tenant_id).collect::<Vec<_>>(),
@@ -187,7 +252,10 @@ pub(crate) async fn insert(
         &messages.iter().map(|one| one.message.expires_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
         &messages.iter().map(|one| one.message.max_attempts).collect::<Vec<_>>() as &[Option<i32>],
         &traces::column(messages.iter().map(|one| one.message.trace)) as &[Option<String>],
-        now
+        now,
+        &messages.iter().map(|one| one.message.marketing).collect::<Vec<_>>(),
+        &messages.iter().map(|one| one.message.free_form).collect::<Vec<_>>(),
+        permission::window_start(now)
     )
     .fetch_all(&mut *db)
     .await?;
@@ -204,12 +272,13 @@ pub(crate) async fn insert(
     let born = first_of_lanes(&out, &leases, now, lease);
     let now_sending: HashSet<Uuid> = born.iter().map(|delivery| delivery.message_id).collect();
     let sending: Vec<bool> = out.iter().map(|one| now_sending.contains(&one.message.id)).collect();
-    sqlx::query!(
+    let added = sqlx::query!(
         "insert into outbox (tenant_id, contact_id, message_id, channel_id, state, attempts, sending_at)
          select tenant_id, contact_id, message_id, channel_id, case when sending then 'sending' else 'queued' end,
                 case when sending then 1 else 0 end, case when sending then $6::timestamptz end
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bool[])
               with ordinality as k (tenant_id, contact_id, message_id, channel_id, sending, place)
+         where not exists (select from merged_contacts g where g.tenant_id = k.tenant_id and g.contact_id = k.contact_id)
          order by place",
         &out.iter().map(|one| one.tenant_id).collect::<Vec<_>>(),
         &out.iter().map(|one| one.place.contact_id).collect::<Vec<_>>(),
@@ -220,6 +289,9 @@ pub(crate) async fn insert(
     )
     .execute(db)
     .await?;
+    if added.rows_affected() < out.len() as u64 {
+        return Err(identity::merged());
+    }
     Ok(Inserted { new, born, waits, scheduled: !later.is_empty() })
 }
 
@@ -266,6 +338,7 @@ fn first_of_lanes(
             due_at: now,
             expires_at: one.message.expires_at,
             max_attempts: one.message.max_attempts,
+            opted_out: false,
             trace: one.message.trace,
         });
     }
@@ -273,7 +346,7 @@ fn first_of_lanes(
 }
 
 /// The messages that hold the keys of these, by tenant and key.
-async fn first_with<'a>(
+pub(crate) async fn first_with<'a>(
     db: &mut PgConnection,
     refused: impl Iterator<Item = &'a Addressed<'a>>,
 ) -> Result<HashMap<(Uuid, String), Uuid>, sqlx::Error> {

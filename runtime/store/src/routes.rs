@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::consent::Words;
 use crate::{Error, Store};
 
 /// Where items of one number go.
@@ -17,6 +18,10 @@ pub struct Route {
     pub wants_statuses: bool,
     /// Whether the number as people write it is known.
     pub number_known: bool,
+    /// The words by which the tenant's contacts opt out of marketing.
+    pub words: Arc<Words>,
+    /// Messages that come so soon after the first reach the flow together.
+    pub debounce_seconds: i16,
 }
 
 /// How an item names its number.
@@ -26,6 +31,9 @@ pub enum Key {
     PhoneNumber(String),
     /// `entry.id`, the business account; it stands for the account's oldest channel.
     Account(String),
+    /// One of an account's numbers, as people write it, digits only. It stands for the channel of that number, or, as
+    /// long as nobody knows which that is, for the account's oldest where all of the account's are one tenant's.
+    NumberOf(String, String),
 }
 
 impl Store {
@@ -33,23 +41,32 @@ impl Store {
     pub async fn routes(&self, keys: &[Key]) -> Result<Vec<Option<Arc<Route>>>, Error> {
         let numbers: Vec<Option<&str>> = keys.iter().map(Key::number).collect();
         let accounts: Vec<Option<&str>> = keys.iter().map(Key::account).collect();
+        let displayed: Vec<Option<&str>> = keys.iter().map(Key::displayed).collect();
         // Indexes channels_phone_number_id and channels_waba_id.
         let rows = sqlx::query!(
             r#"select k.place as "place!", c.tenant_id as "tenant_id!", c.id as "id!",
                       'status' = any (t.flow_wants) as "wants_statuses!",
-                      c.display_phone_number is not null as "number_known!"
-               from unnest($1::text[], $2::text[]) with ordinality as k (number, account, place)
+                      c.display_phone_number is not null as "number_known!", t.stop_words, t.start_words,
+                      t.debounce_seconds
+               from unnest($1::text[], $2::text[], $3::text[]) with ordinality as k (number, account, displayed, place)
                cross join lateral (
                    select * from (
                        (select tenant_id, id, display_phone_number from channels where phone_number_id = k.number)
                        union all
                        (select tenant_id, id, display_phone_number from channels where waba_id = k.account
+                          and (k.displayed is null
+                               or regexp_replace(display_phone_number, '[^0-9]', '', 'g') = k.displayed)
+                        order by created_at, id limit 1)
+                       union all
+                       (select tenant_id, id, display_phone_number from channels where waba_id = k.account
+                          and (select count(distinct tenant_id) from channels where waba_id = k.account) = 1
                         order by created_at, id limit 1)
                    ) as either limit 1
                ) as c
                join tenants t on t.id = c.tenant_id"#,
             &numbers as &[Option<&str>],
-            &accounts as &[Option<&str>]
+            &accounts as &[Option<&str>],
+            &displayed as &[Option<&str>]
         )
         .fetch_all(&self.pool)
         .await?;
@@ -60,6 +77,8 @@ impl Store {
                 channel_id: row.id,
                 wants_statuses: row.wants_statuses,
                 number_known: row.number_known,
+                words: Words::of(row.stop_words, row.start_words),
+                debounce_seconds: row.debounce_seconds,
             };
             if let Some(place) = usize::try_from(row.place).ok().and_then(|place| routes.get_mut(place - 1)) {
                 *place = Some(Arc::new(route));
@@ -87,14 +106,21 @@ impl Key {
     fn number(&self) -> Option<&str> {
         match self {
             Key::PhoneNumber(number) => Some(number),
-            Key::Account(_) => None,
+            Key::Account(_) | Key::NumberOf(..) => None,
         }
     }
 
     fn account(&self) -> Option<&str> {
         match self {
             Key::PhoneNumber(_) => None,
-            Key::Account(account) => Some(account),
+            Key::Account(account) | Key::NumberOf(account, _) => Some(account),
+        }
+    }
+
+    fn displayed(&self) -> Option<&str> {
+        match self {
+            Key::NumberOf(_, displayed) => Some(displayed),
+            Key::PhoneNumber(_) | Key::Account(_) => None,
         }
     }
 }

@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::deliveries::{self, Waiting};
+use crate::identity;
 use crate::lanes::{self, LaneKey, Opening, Stage};
 use crate::{Error, Store};
 
@@ -37,9 +38,11 @@ pub(crate) async fn keep(db: &mut PgConnection, messages: &[Scheduled]) -> Resul
     if messages.is_empty() {
         return Ok(());
     }
-    sqlx::query!(
+    let kept = sqlx::query!(
         "insert into scheduled (tenant_id, message_id, contact_id, channel_id, send_at, priority)
-         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::smallint[])",
+         select k.* from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::smallint[])
+              as k (tenant_id, message_id, contact_id, channel_id, send_at, priority)
+         where not exists (select from merged_contacts g where g.tenant_id = k.tenant_id and g.contact_id = k.contact_id)",
         &messages.iter().map(|one| one.message.lane.tenant_id).collect::<Vec<_>>(),
         &messages.iter().map(|one| one.message.message_id).collect::<Vec<_>>(),
         &messages.iter().map(|one| one.message.lane.contact_id).collect::<Vec<_>>(),
@@ -49,7 +52,7 @@ pub(crate) async fn keep(db: &mut PgConnection, messages: &[Scheduled]) -> Resul
     )
     .execute(db)
     .await?;
-    Ok(())
+    if kept.rows_affected() < messages.len() as u64 { Err(identity::merged()) } else { Ok(()) }
 }
 
 /// Takes a message back that waits for its time. False when it does not, or not any more: who moves it has committed
@@ -148,7 +151,7 @@ async fn take(
     let quantum = limit.div_ceil(tenants.len());
     // Index scheduled_due, then the primary key. What is being cancelled is passed over.
     let rows = sqlx::query!(
-        "with due as (
+        r#"with due as (
              select s.tenant_id, s.message_id
              from unnest($1::uuid[]) as t (id)
              cross join lateral (
@@ -161,7 +164,10 @@ async fn take(
          )
          delete from scheduled s using due d
          where s.tenant_id = d.tenant_id and s.message_id = d.message_id
-         returning s.tenant_id, s.message_id, s.contact_id, s.channel_id, s.send_at, s.priority",
+         returning s.tenant_id, s.message_id, s.channel_id, s.send_at, s.priority,
+                   coalesce((select g.into_id from merged_contacts g
+                             where g.tenant_id = s.tenant_id and g.contact_id = s.contact_id), s.contact_id)
+                       as "contact_id!""#,
         tenants,
         now,
         i64::try_from(quantum).unwrap_or(i64::MAX),

@@ -53,7 +53,8 @@ pub(crate) async fn find(
     let rows = sqlx::query_as!(
         Row,
         r#"select k.place as "place!", k.tenant_id as "tenant_id!", m.id as "id!",
-                  m.conversation_id as "conversation_id!", m.waits as "waits!", c.contact_id, m.traceparent
+                  coalesce(c.merged_into, c.id) as "conversation_id!", m.waits as "waits!",
+                  coalesce(c.merged_contact_id, c.contact_id) as "contact_id!", m.traceparent
            from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as k (tenant_id, id, wa_message_id, place)
            cross join lateral (
                (select id, conversation_id, status < 'sent' as waits, traceparent from messages

@@ -199,5 +199,6 @@ async fn snapshot(api: &Api, tenant_id: Uuid, contact: ContactBody) -> Result<Sn
         name: contact.name,
         username: contact.username,
         tags,
+        burst: Vec::new(),
     })
 }

@@ -153,8 +153,8 @@ async fn webhooks_may_come_in_any_order_and_again() {
     let status = |event: &str| about(json!({ "event": event, "reason": "NONE" }));
     let quality = |new: &str| about(json!({ "previous_quality_score": "GREEN", "new_quality_score": new }));
     let category = about(json!({ "new_category": "UTILITY", "correct_category": "MARKETING" }));
-    let tell = async |field: &str, value: Value, time: u64| {
-        let delivery = world.sim.tell_account(ACCOUNT, field, value, time).await;
+    let tell = async |field: &str, value: Value, time: i64| {
+        let delivery = world.sim.change_at(ACCOUNT, field, value, Some(time)).await;
         assert!(delivery.is_acknowledged(), "{delivery:?}");
     };
     const STATUS: &str = "message_template_status_update";
@@ -185,7 +185,7 @@ async fn webhooks_may_come_in_any_order_and_again() {
     assert_eq!(journaled, 4);
 
     // Nobody else's account.
-    world.sim.tell_account("999999999999999", STATUS, status("APPROVED"), 600).await;
+    world.sim.change_at("999999999999999", STATUS, status("APPROVED"), Some(600)).await;
     assert_eq!(known(&world, &tenant, "").await[0]["status"], "PAUSED");
     world.end().await;
 }
@@ -226,5 +226,27 @@ async fn what_meta_refuses_is_told() {
         (409, &"meta_token".into(), &190.into()),
         "{answer}"
     );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_meta_calls_marketing_is_not_for_who_has_opted_out() {
+    let world = World::start().await;
+    let tenant = with_account(&world).await;
+    let consent = json!({ "to": CONTACT, "optedOut": true, "reason": "on the phone" });
+    let (status, done) = world.api.post(&format!("/tenants/{}/consent", tenant.id), &tenant.key, &consent).await;
+    assert_eq!(status, 200, "{done}");
+    for (category, expected) in [("UTILITY", 202), ("MARKETING", 409), ("UTILITY", 202)] {
+        let mut offer = template("offer", "en_US");
+        offer["category"] = category.into();
+        world.sim.put_template(ACCOUNT, offer, "APPROVED");
+        let (status, synced) = post(&world, &tenant, "/sync", &Value::Null).await;
+        assert_eq!(status, 200, "{synced}");
+        let (status, answer) = send(&world, &tenant, &message("offer")).await;
+        assert_eq!(status, expected, "{category}: {answer}");
+        if expected == 409 {
+            assert_eq!(answer["code"], "opted_out", "{answer}");
+        }
+    }
     world.end().await;
 }

@@ -100,7 +100,7 @@ pub(super) fn envelope(text: &str) -> Result<Vec<Item>, Error> {
             }
             messaging(&mut items, &account, "messaging", entry.messaging);
             messaging(&mut items, &account, "standby", entry.standby);
-            told_at(&mut items[before..], entry.time);
+            timed(&mut items[before..], entry.time);
         }
         return Ok(items);
     }
@@ -129,10 +129,11 @@ fn piecewise(items: &mut Vec<Item>, home: Home, raw: &RawValue) {
     }
     messaging(items, &account, "messaging", entry.messaging);
     messaging(items, &account, "standby", entry.standby);
-    told_at(&mut items[before..], entry.time);
+    timed(&mut items[before..], entry.time);
 }
 
-fn told_at(items: &mut [Item], time: Option<&RawValue>) {
+/// The time of an entry is that of its items.
+fn timed(items: &mut [Item], time: Option<&RawValue>) {
     let time = time.and_then(wire::millis);
     items.iter_mut().for_each(|item| item.time = time);
 }
@@ -159,8 +160,8 @@ fn change(items: &mut Vec<Item>, account: &Route, change: &Change<'_>) {
             route: account.clone(),
             field: field.to_owned(),
             kind: ItemKind::Invalid { reason: "the change has no value".to_owned() },
-            raw: "null".to_owned(),
             time: None,
+            raw: "null".to_owned(),
         });
     };
     let value = wire::object::<Value>(raw.get());
@@ -265,5 +266,5 @@ fn other(route: Route, field: &str, kind: &str, raw: &RawValue) -> Item {
 }
 
 fn item(route: Route, field: &str, kind: ItemKind, raw: &RawValue) -> Item {
-    Item { route, field: wire::without_nul(wire::clip(field, 100)), kind, raw: raw.get().to_owned(), time: None }
+    Item { route, field: wire::without_nul(wire::clip(field, 100)), kind, time: None, raw: raw.get().to_owned() }
 }

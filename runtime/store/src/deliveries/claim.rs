@@ -78,14 +78,17 @@ async fn heads(
     let rows = sqlx::query!(
         r#"select k.place as "place!", o.message_id, o.state, o.attempts, o.channel_id,
                   m.payload::text as "payload!", m.status >= 'sent' as "accepted!", m.due_at as "due_at!",
-                  m.expires_at, m.max_attempts, m.traceparent, ct.wa_id, ct.user_id
+                  m.expires_at, m.max_attempts, m.traceparent, ct.wa_id, ct.user_id,
+                  m.marketing and ct.opted_out as "opted_out!"
            from unnest($1::uuid[], $2::uuid[]) with ordinality as k (tenant_id, contact_id, place)
            cross join lateral (
                select * from outbox where tenant_id = k.tenant_id and contact_id = k.contact_id
                order by position limit 2
            ) as o
            cross join lateral (
-               select payload, status, coalesce(send_at, created_at) as due_at, expires_at, max_attempts, traceparent from messages
+               select payload, status, coalesce(send_at, created_at) as due_at, expires_at, max_attempts, traceparent,
+                      marketing
+               from messages
                where tenant_id = o.tenant_id and id = o.message_id limit 1
            ) as m
            join contacts ct on ct.tenant_id = k.tenant_id and ct.id = k.contact_id
@@ -114,6 +117,7 @@ async fn heads(
             due_at: row.due_at,
             expires_at: row.expires_at,
             max_attempts: row.max_attempts,
+            opted_out: row.opted_out,
             trace: traces::read(row.traceparent),
         };
         heads.insert(lease.lane, Head { delivery, state: row.state, accepted: row.accepted });

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::TimeDelta;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -23,7 +24,8 @@ pub(super) async fn load(
         r#"select cv.id, cv.state, cv.state_plugin, cv.state_digest, cv.handed_off_at is not null as "handed_off!",
                   cv.last_inbound_at, cv.channel_id, ch.phone_number_id, ch.display_phone_number, ct.wa_id, ct.user_id,
                   ct.name, ct.username, ct.tags, t.name as tenant_name, t.flow, t.flow_digest, t.flow_config_id,
-                  t.flow_canary_digest, t.flow_canary_percent, t.flow_paused_at is not null as "paused!"
+                  t.flow_canary_digest, t.flow_canary_percent, t.flow_paused_at is not null as "paused!",
+                  t.debounce_seconds
            from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, id)
            join conversations cv on cv.tenant_id = k.tenant_id and cv.id = k.id
            join contacts ct on ct.tenant_id = k.tenant_id and ct.id = cv.contact_id
@@ -43,6 +45,8 @@ pub(super) async fn load(
             }),
             handed_off: row.handed_off,
             last_inbound_at: row.last_inbound_at,
+            debounce: TimeDelta::seconds(row.debounce_seconds.into()),
+            burst: Vec::new(),
             channel_id: row.channel_id,
             phone_number_id: row.phone_number_id,
             display_phone_number: row.display_phone_number,

@@ -124,8 +124,10 @@ async fn load(db: &mut PgConnection, work: &mut [(Work, Vec<Entry>)]) -> Result<
         seen[place] += 1;
         lane.lease.more = seen[place] == EVENTS_AT_ONCE;
         if row.done {
-            // The lane was opened by somebody who had waited while these were done.
-            lane.done_event = row.id;
+            // The lane was opened by somebody who had waited while these were done, or has taken over those of another.
+            if entries.is_empty() {
+                lane.done_event = row.id;
+            }
             continue;
         }
         entries.push(Entry {

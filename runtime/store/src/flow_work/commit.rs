@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -13,15 +13,13 @@ use crate::contacts::Place;
 use crate::http_calls::{self, NewCall};
 use crate::lanes::{self, Births, Closing, LaneKey, Stage};
 use crate::outbound::{self, Addressed};
+use crate::permission;
 use crate::timers::{self, Placed};
 use crate::webhooks::notices::Notices;
 use crate::webhooks::types;
 
 /// Priority of what flows answer: a contact waits for it.
 const ANSWER: i16 = 0;
-/// `last_inbound_at` is kept to this precision, so that not every message rewrites its conversation.
-const INBOUND_PRECISION: TimeDelta = TimeDelta::seconds(60);
-
 impl Store {
     /// Commits lanes' runs in one transaction. `births` is by lane, for the messages that it sends.
     pub async fn commit_runs(&self, lanes: &[Arc<Advance>], births: Births<'_>) -> Result<Committed, sqlx::Error> {
@@ -38,7 +36,8 @@ impl Store {
             .filter(|(_, advance)| is_held(advance))
             .flat_map(|(place, advance)| advance.outbound(births.own(place)))
             .collect();
-        let queued = outbound::insert(&mut tx, &outbound, now, births.lease).await?;
+        let mut queued = outbound::insert(&mut tx, &outbound, now, births.lease).await?;
+        let dead = permission::bury(&mut tx, &outbound, &mut queued, now, births.lease).await?;
         let timers = timers(&owned);
         timers::apply(&mut tx, &timers).await?;
         let calls: Vec<NewCall> =
@@ -47,6 +46,7 @@ impl Store {
         tag(&mut tx, &owned).await?;
         let mut notices = self.notices();
         owned.iter().for_each(|lane| lane.tell(&mut notices, now));
+        dead.iter().for_each(|(tenant_id, id)| notices.message(*tenant_id, *id, types::MESSAGE_DEAD, now));
         let told = notices.write(&mut tx, now).await?;
         tx.commit().await?;
         if told {
@@ -175,14 +175,13 @@ async fn record(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Ut
     Ok(())
 }
 
-/// The last state of each conversation counts, its first hand-off, and its last message from the contact.
+/// The last state of each conversation counts, and its first hand-off.
 async fn keep_states(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     struct Last<'a> {
         tenant_id: Uuid,
         conversation_id: Uuid,
         state: Option<&'a Option<State>>,
         hand_off: Option<&'a str>,
-        inbound_at: Option<DateTime<Utc>>,
     }
     let mut conversations: Vec<Last<'_>> = Vec::new();
     for lane in lanes {
@@ -193,21 +192,16 @@ async fn keep_states(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTi
             let known = conversations[start..].iter().position(|last| last.conversation_id == conversation_id);
             let place = known.map_or(conversations.len(), |known| start + known);
             if known.is_none() {
-                conversations.push(Last { tenant_id, conversation_id, state: None, hand_off: None, inbound_at: None });
+                conversations.push(Last { tenant_id, conversation_id, state: None, hand_off: None });
             }
             let last = &mut conversations[place];
             if let NextState::Set(state) = &handled.state {
                 last.state = Some(state);
             }
             last.hand_off = last.hand_off.or(handled.hand_off.as_deref());
-            let at = handled.event.occurred_at;
-            let is_news = handled.event.around.last_inbound_at.is_none_or(|last| at - last >= INBOUND_PRECISION);
-            if handled.event.kind == "message" && is_news {
-                last.inbound_at = last.inbound_at.max(Some(at));
-            }
         }
     }
-    conversations.retain(|last| last.state.is_some() || last.hand_off.is_some() || last.inbound_at.is_some());
+    conversations.retain(|last| last.state.is_some() || last.hand_off.is_some());
     if conversations.is_empty() {
         return Ok(());
     }
@@ -217,12 +211,10 @@ async fn keep_states(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTi
              state = case when k.changed then k.state else c.state end,
              state_plugin = case when k.changed then k.plugin else c.state_plugin end,
              state_digest = case when k.changed then k.digest else c.state_digest end,
-             handed_off_at = case when k.hand_off is null then c.handed_off_at else coalesce(c.handed_off_at, $9) end,
-             handed_off_reason = coalesce(k.hand_off, c.handed_off_reason),
-             last_inbound_at = greatest(c.last_inbound_at, k.inbound_at)
-         from unnest($1::uuid[], $2::uuid[], $3::bool[], $4::bytea[], $5::text[], $6::text[], $7::text[],
-                     $8::timestamptz[])
-              as k (tenant_id, id, changed, state, plugin, digest, hand_off, inbound_at)
+             handed_off_at = case when k.hand_off is null then c.handed_off_at else coalesce(c.handed_off_at, $8) end,
+             handed_off_reason = coalesce(k.hand_off, c.handed_off_reason)
+         from unnest($1::uuid[], $2::uuid[], $3::bool[], $4::bytea[], $5::text[], $6::text[], $7::text[])
+              as k (tenant_id, id, changed, state, plugin, digest, hand_off)
          where c.tenant_id = k.tenant_id and c.id = k.id",
         &conversations.iter().map(|last| last.tenant_id).collect::<Vec<_>>(),
         &conversations.iter().map(|last| last.conversation_id).collect::<Vec<_>>(),
@@ -234,7 +226,6 @@ async fn keep_states(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTi
         &conversations.iter().map(|last| left(last).map(|state| state.digest)).collect::<Vec<_>>()
             as &[Option<String>],
         &conversations.iter().map(|last| last.hand_off.map(str::to_owned)).collect::<Vec<_>>() as &[Option<String>],
-        &conversations.iter().map(|last| last.inbound_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
         now
     )
     .execute(db)

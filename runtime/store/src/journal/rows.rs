@@ -1,14 +1,15 @@
 //! From arrivals to rows: which events and messages a batch adds, to which lanes, and what of it is this process' own.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Arrival, Inbound, Item};
 use crate::ambient::Ambient;
-use crate::contacts::{Party, Place};
+use crate::contacts::{Learned, Party, Place};
 use crate::flow_work::{Born, BornEvent, EVENTS_AT_ONCE};
 use crate::lanes::{Births, LaneKey, Lease, Opening};
 use crate::statuses::Target;
@@ -24,8 +25,12 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
+    /// Where its flow sees it.
     pub fn lane(&self) -> Option<LaneKey> {
-        self.place.map(|place| LaneKey { tenant_id: self.item.tenant_id, contact_id: place.contact_id })
+        let is_for_flow = self.message.is_none_or(|message| message.is_for_flow());
+        self.place
+            .filter(|_| is_for_flow)
+            .map(|place| LaneKey { tenant_id: self.item.tenant_id, contact_id: place.contact_id })
     }
 }
 
@@ -86,6 +91,7 @@ pub(super) fn rows<'a>(
                 Some(_) => continue,
                 None => Row { item: &progress.item, place: None, arrival, message: None },
             },
+            Arrival::Notice(notice) => Row { item: &notice.item, place: None, arrival, message: None },
             Arrival::Other(item) => Row { item, place: None, arrival, message: None },
             Arrival::Unrouted(_) => continue,
         };
@@ -96,7 +102,7 @@ pub(super) fn rows<'a>(
     rows
 }
 
-/// Inserts what is new; gives the event id of each such arrival.
+/// Inserts what is new; gives the event id of each such arrival. Events of contacts that are others by now are left out.
 pub(super) async fn insert_events(db: &mut PgConnection, rows: &[Row<'_>]) -> Result<HashMap<usize, i64>, sqlx::Error> {
     if rows.is_empty() {
         return Ok(HashMap::new());
@@ -110,13 +116,14 @@ pub(super) async fn insert_events(db: &mut PgConnection, rows: &[Row<'_>]) -> Re
                      $9::timestamptz[], $10::timestamptz[], $11::text[])
               with ordinality as k (tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw, note,
                                     occurred_at, received_at, traceparent, place)
+         where not exists (select from merged_contacts g where g.tenant_id = k.tenant_id and g.contact_id = k.contact_id)
          order by place
          on conflict (tenant_id, channel_id, kind, external_id) do nothing
          returning id, channel_id, kind, external_id",
         &rows.iter().map(|row| row.item.tenant_id).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.item.channel_id).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.place.map(|place| place.conversation_id)).collect::<Vec<_>>() as &[Option<Uuid>],
-        &rows.iter().map(|row| row.place.map(|place| place.contact_id)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &rows.iter().map(|row| row.lane().map(|lane| lane.contact_id)).collect::<Vec<_>>() as &[Option<Uuid>],
         &rows.iter().map(|row| row.item.kind.clone()).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.item.external_id.clone()).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.item.raw.clone()).collect::<Vec<_>>(),
@@ -138,18 +145,26 @@ pub(super) async fn insert_events(db: &mut PgConnection, rows: &[Row<'_>]) -> Re
     Ok(ids.collect())
 }
 
-/// Inserts the messages of new events; gives their ids.
+/// Inserts the messages of new events, and writes down when their conversations' contacts wrote last, as far as that is
+/// news; gives the messages' ids.
 pub(super) async fn insert_messages(
     db: &mut PgConnection,
     ambient: &Ambient,
     fresh: &[(i64, &Inbound, Place)],
+    learned: &Learned,
 ) -> Result<Vec<Uuid>, sqlx::Error> {
     if fresh.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<Uuid> = fresh.iter().map(|_| ambient.id()).collect();
+    let heard = heard(fresh, learned);
     sqlx::query!(
-        "insert into messages (tenant_id, id, conversation_id, direction, status, kind, body, wa_message_id, event_id,
+        "with heard as (
+             update conversations c set last_inbound_at = greatest(c.last_inbound_at, h.at)
+             from unnest($9::uuid[], $10::uuid[], $11::timestamptz[]) as h (tenant_id, id, at)
+             where c.tenant_id = h.tenant_id and c.id = h.id
+         )
+         insert into messages (tenant_id, id, conversation_id, direction, status, kind, body, wa_message_id, event_id,
                                created_at, updated_at)
          select tenant_id, id, conversation_id, 'IN', 'received', kind, body, wa_message_id, event_id,
                 received_at, received_at
@@ -163,9 +178,27 @@ pub(super) async fn insert_messages(
         &fresh.iter().map(|(_, message, _)| message.body.clone()).collect::<Vec<_>>() as &[Option<String>],
         &fresh.iter().map(|(_, message, _)| message.item.external_id.clone()).collect::<Vec<_>>(),
         &fresh.iter().map(|(event_id, _, _)| *event_id).collect::<Vec<_>>(),
-        &fresh.iter().map(|(_, message, _)| message.item.received_at).collect::<Vec<_>>()
+        &fresh.iter().map(|(_, message, _)| message.item.received_at).collect::<Vec<_>>(),
+        &heard.keys().map(|key| key.0).collect::<Vec<_>>(),
+        &heard.keys().map(|key| key.1).collect::<Vec<_>>(),
+        &heard.values().copied().collect::<Vec<_>>()
     )
     .execute(db)
     .await?;
     Ok(ids)
+}
+
+/// When contacts wrote last, by tenant and conversation: of those that were silent for a while before, so that not every
+/// message rewrites its conversation. A system message is Meta's, not the contact's.
+fn heard(fresh: &[(i64, &Inbound, Place)], learned: &Learned) -> BTreeMap<(Uuid, Uuid), DateTime<Utc>> {
+    let news = learned.parties();
+    let mut heard: BTreeMap<(Uuid, Uuid), DateTime<Utc>> = BTreeMap::new();
+    for (_, message, place) in fresh.iter().filter(|(_, message, _)| news.contains(&message.party)) {
+        if message.kind != "system" {
+            let said_at = message.item.occurred_at.min(message.item.received_at);
+            let at = heard.entry((message.item.tenant_id, place.conversation_id)).or_insert(said_at);
+            *at = said_at.max(*at);
+        }
+    }
+    heard
 }

@@ -143,7 +143,8 @@ async fn write_messages(db: &mut PgConnection, told: &[OfMessage], now: DateTime
          cross join lateral (
              select * from conversations where tenant_id = k.tenant_id and id = m.conversation_id limit 1) as cv
          cross join lateral (
-             select * from contacts where tenant_id = k.tenant_id and id = cv.contact_id limit 1) as ct
+             select * from contacts where tenant_id = k.tenant_id
+               and id = coalesce(cv.merged_contact_id, cv.contact_id) limit 1) as ct
          cross join lateral (
              select * from channels where tenant_id = k.tenant_id and id = cv.channel_id limit 1) as ch
          left join lateral (

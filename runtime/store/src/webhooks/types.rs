@@ -9,6 +9,7 @@ pub(crate) const FLOW_RESUMED: &str = "flow.resumed";
 pub(crate) const FLOW_HANDED_OFF: &str = "flow.handed_off";
 pub(crate) const CHANNEL_SUSPENDED: &str = "channel.suspended";
 pub(crate) const CHANNEL_RESUMED: &str = "channel.resumed";
+pub(crate) const CHANNEL_UPDATED: &str = "channel.updated";
 pub(crate) const TEMPLATE_SUSPENDED: &str = "template.suspended";
 pub(crate) const MESSAGE_RECEIVED: &str = "message.received";
 pub(crate) const MESSAGE_CANCELED: &str = "message.canceled";
@@ -21,12 +22,13 @@ pub(crate) const ALERT_RESOLVED: &str = "alert.resolved";
 pub(crate) const TEST: &str = "webhook.test";
 
 /// Every type that can be wanted, sorted.
-pub const TYPES: [&str; 19] = [
+pub const TYPES: [&str; 20] = [
     ALERT_DEAD_LETTERS,
     ALERT_QUEUE_AGE,
     ALERT_RESOLVED,
     CHANNEL_RESUMED,
     CHANNEL_SUSPENDED,
+    CHANNEL_UPDATED,
     FLOW_FAILED,
     FLOW_HANDED_OFF,
     FLOW_PAUSED,

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use hoopoe_secrets::Sealed;
 use hoopoe_store::ambient::Ambient;
 use hoopoe_store::contacts::{Party, Profile};
 use hoopoe_store::flow_work::{Advance, Event, Handled, NextState, RunRecord, Work};
 use hoopoe_store::group::{GroupCommit, Sizes};
+use hoopoe_store::identity::Renamed;
 use hoopoe_store::journal::{Arrival, Inbound, Item, Kept};
 use hoopoe_store::lanes::Births;
 use hoopoe_store::outbound::Outbound;
@@ -63,22 +64,62 @@ impl Ground {
 
     /// A text of a contact that came as this JSON.
     pub fn message_with(&self, wa_id: &str, id: &str, raw: &str) -> Arc<Arrival> {
+        let item = Item { raw: raw.to_owned(), ..self.item("message", id) };
+        self.inbound(Inbound { item, ..self.text(self.party(wa_id)) })
+    }
+
+    /// A text of somebody who is known by these ids.
+    pub fn message_of(&self, party: Party, id: &str) -> Arc<Arrival> {
+        self.inbound(Inbound { item: self.item("message", id), ..self.text(party) })
+    }
+
+    /// A text of a contact that was sent at this moment.
+    pub fn message_at(&self, wa_id: &str, id: &str, at: DateTime<Utc>) -> Arc<Arrival> {
+        let item = Item { occurred_at: at, ..self.item("message", id) };
+        self.inbound(Inbound { item, ..self.text(self.party(wa_id)) })
+    }
+
+    /// A system message that tells of new ids.
+    pub fn system(&self, party: Party, id: &str, renamed: Renamed) -> Arc<Arrival> {
+        let (item, kind) = (self.item("message", id), "system".to_owned());
+        self.inbound(Inbound { item, kind, renamed: Some(renamed), ..self.text(party) })
+    }
+
+    /// An item that happens and comes now.
+    pub fn item(&self, kind: &str, id: &str) -> Item {
         let now = self.ambient.now();
-        let item = Item {
+        Item {
             tenant_id: self.tenant_id,
             channel_id: self.channel_id,
-            kind: "message".to_owned(),
+            kind: kind.to_owned(),
             external_id: id.to_owned(),
-            raw: raw.to_owned(),
+            raw: r#"{"type": "text"}"#.to_owned(),
             note: None,
             occurred_at: now,
             received_at: now,
             trace: None,
-        };
+        }
+    }
+
+    /// A text of this party, without an id of its own.
+    pub fn text(&self, party: Party) -> Inbound {
         let profile = Profile { name: Some("Sam".to_owned()), username: None };
-        let body = Some("hello".to_owned());
-        let kind = "text".to_owned();
-        Arc::new(Arrival::Message(Inbound { item, party: self.party(wa_id), profile, kind, body, file: None }))
+        let (kind, body) = ("text".to_owned(), Some("hello".to_owned()));
+        Inbound {
+            item: self.item("message", ""),
+            party,
+            profile,
+            kind,
+            body,
+            file: None,
+            wish: None,
+            renamed: None,
+            debounce_seconds: 0,
+        }
+    }
+
+    fn inbound(&self, inbound: Inbound) -> Arc<Arrival> {
+        Arc::new(Arrival::Message(inbound))
     }
 
     /// What a flow that answers each event with one message decides on a claimed lane.
@@ -119,6 +160,8 @@ impl Ground {
             send_at: None,
             expires_at: None,
             max_attempts: None,
+            marketing: false,
+            free_form: true,
             trace: None,
         };
         Handled {

@@ -6,6 +6,8 @@
 mod diagram;
 mod ground;
 mod http_calls;
+mod identity;
+mod interleavings;
 mod journal;
 mod lanes;
 mod media;

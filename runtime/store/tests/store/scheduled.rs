@@ -26,6 +26,8 @@ fn request(ground: &Ground, party: Party, seconds: i64) -> Arc<SendRequest> {
         send_at: Some(ground.ambient.now() + TimeDelta::seconds(seconds)),
         expires_at: None,
         max_attempts: None,
+        marketing: false,
+        free_form: true,
         trace: None,
     };
     Arc::new(SendRequest { party, message, priority: 1 })

@@ -1,0 +1,131 @@
+//! What items tell besides messages and statuses: preferences of contacts, and facts of numbers and accounts.
+
+use chrono::{DateTime, Utc};
+use hoopoe_protocol::envelope::{InboundHead, Item};
+use hoopoe_protocol::field::{self, Field};
+use hoopoe_protocol::message::{self, Content};
+use hoopoe_store::channel_facts::Fact;
+use hoopoe_store::consent::{Wish, Words};
+use hoopoe_store::contacts::Party;
+use hoopoe_store::identity::Renamed;
+use hoopoe_store::journal::What;
+use hoopoe_store::routes::Route;
+use serde_json::{Value, json};
+
+use crate::arrivals::moment;
+
+/// Fields of an account that are about one of its numbers, and name it as people write it.
+const OF_NUMBERS: [&str; 3] = ["phone_number_quality_update", "phone_number_name_update", "security"];
+
+/// The number that an item of an account is about: digits.
+pub(crate) fn number(item: &Item) -> Option<String> {
+    if !OF_NUMBERS.contains(&item.field.as_str()) {
+        return None;
+    }
+    let displayed = match field::parse(&item.field, &item.raw) {
+        Field::NumberQuality(it) => it.display_phone_number,
+        Field::NumberName(it) => it.display_phone_number,
+        Field::Security(it) => it.display_phone_number,
+        _ => None,
+    };
+    let digits: String = displayed?.chars().filter(char::is_ascii_digit).collect();
+    (!digits.is_empty()).then_some(digits)
+}
+
+/// Whether a message is one of the words by which people opt out of marketing or come back: a text, or a button whose
+/// text or payload is one.
+pub(crate) fn wish(kind: &str, preview: Option<&str>, raw: &str, words: &Words) -> Option<Wish> {
+    match kind {
+        "text" | "interactive" => words.meaning(preview?),
+        "button" => match message::parse(raw).content {
+            Content::TemplateButton(button) => {
+                button.payload.as_deref().and_then(|it| words.meaning(it)).or_else(|| words.meaning(&button.text))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What a system message tells of its contact's ids.
+pub(crate) fn renamed(head: &InboundHead, raw: &str) -> Option<Renamed> {
+    if head.kind != "system" {
+        return None;
+    }
+    let Content::System(notice) = message::parse(raw).content else { return None };
+    let number = |id: &String| {
+        let digits = id.trim_start_matches('+');
+        (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.to_owned())
+    };
+    let wa_id = notice.wa_id.as_ref().and_then(number);
+    let (wa_id, user_id, former) = match notice.kind.as_str() {
+        "user_changed_number" | "customer_changed_number" => {
+            (Some(wa_id?), notice.user_id.or_else(|| head.sender.user_id.clone()), head.sender.wa_id.clone()?)
+        }
+        "user_changed_user_id" => {
+            let former = notice.previous_user_id.or_else(|| head.sender.user_id.clone())?;
+            (wa_id.or_else(|| head.sender.wa_id.clone()), Some(notice.user_id?), former)
+        }
+        _ => return None,
+    };
+    let is_same = wa_id.as_ref() == Some(&former) || user_id.as_ref() == Some(&former);
+    Some(Renamed { wa_id, user_id, former: vec![former] }).filter(|_| !is_same)
+}
+
+/// What an item of this kind tells, and when. Of templates nothing: they are not a channel's.
+pub(crate) fn read(kind: &str, raw: &str, route: &Route, told_at: DateTime<Utc>) -> Option<(What, DateTime<Utc>)> {
+    let (kind, of_account, value) = match field::parse(kind, raw) {
+        Field::Preference(it) => {
+            let wish = match it.value.as_str() {
+                "stop" => Wish::OptOut,
+                "resume" => Wish::OptIn,
+                _ => return None,
+            };
+            let party = Party {
+                tenant_id: route.tenant_id,
+                channel_id: route.channel_id,
+                wa_id: it.person.wa_id,
+                user_id: it.person.user_id,
+            };
+            let at = moment(it.timestamp).map_or(told_at, |at| at.min(told_at));
+            return (it.category == "marketing_messages").then_some((What::Preference(party, wish, it.detail), at));
+        }
+        Field::AccountUpdate(it) => ("account", true, json!({ "event": it.event, "details": it.details })),
+        Field::AccountReview(decision) => ("review", true, json!({ "decision": decision })),
+        Field::AccountAlert(it) => (
+            "alert",
+            true,
+            json!({
+                "type": it.kind, "severity": it.severity, "status": it.status, "description": it.description,
+                "entityType": it.entity_type, "entityId": it.entity_id,
+            }),
+        ),
+        Field::Capability(it) => (
+            "capability",
+            true,
+            json!({ "peoplePerNumber": it.people_per_number, "people": it.people, "numbers": it.numbers }),
+        ),
+        Field::NumberQuality(it) => {
+            ("quality", false, json!({ "event": it.event, "limit": it.current_limit, "formerLimit": it.old_limit }))
+        }
+        Field::NumberName(it) => {
+            ("name", false, json!({ "decision": it.decision, "name": it.name, "reason": it.reason }))
+        }
+        Field::Security(it) => ("security", false, json!({ "event": it.event, "requester": it.requester })),
+        _ => return None,
+    };
+    Some((What::Fact(Fact { kind, value: without_nul(value), told_at, of_account }), told_at))
+}
+
+/// Postgres cannot store NUL; what Meta does not say is left out.
+fn without_nul(value: Value) -> Value {
+    match value {
+        Value::Object(object) => object
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, without_nul(value)))
+            .collect(),
+        Value::String(text) if text.contains('\0') => Value::String(text.replace('\0', "\u{fffd}")),
+        other => other,
+    }
+}
