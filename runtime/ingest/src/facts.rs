@@ -129,3 +129,83 @@ fn without_nul(value: Value) -> Value {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hoopoe_protocol::envelope::{self, ItemKind};
+
+    use super::*;
+
+    fn head(message: &Value) -> (InboundHead, String) {
+        let value = json!({ "metadata": { "phone_number_id": "1" }, "messages": [message] });
+        let body = json!({ "object": "whatsapp_business_account",
+            "entry": [{ "id": "2", "changes": [{ "field": "messages", "value": value }] }] });
+        let item = envelope::parse(body.to_string().as_bytes()).expect("an envelope").remove(0);
+        let ItemKind::Message(head) = item.kind else { panic!("no message") };
+        (head, item.raw)
+    }
+
+    #[test]
+    fn system_messages_tell_of_new_ids() {
+        let told = |wa_id: Option<&str>, user_id: Option<&str>, former: &str| {
+            let (wa_id, user_id) = (wa_id.map(str::to_owned), user_id.map(str::to_owned));
+            Some(Renamed { wa_id, user_id, former: vec![former.to_owned()] })
+        };
+        for (system, from_user, expected) in [
+            (json!({ "type": "user_changed_number", "wa_id": "491" }), None, told(Some("491"), None, "161")),
+            (
+                json!({ "type": "user_changed_number", "wa_id": "+491" }),
+                Some("US.1"),
+                told(Some("491"), Some("US.1"), "161"),
+            ),
+            (json!({ "type": "user_changed_number", "wa_id": "161" }), None, None),
+            (json!({ "type": "user_changed_number", "wa_id": "soon" }), None, None),
+            (json!({ "type": "user_changed_number" }), None, None),
+            (
+                json!({ "type": "user_changed_user_id", "user_id": "US.2", "previous_user_id": "US.1" }),
+                None,
+                told(Some("161"), Some("US.2"), "US.1"),
+            ),
+            (
+                json!({ "type": "user_changed_user_id", "user_id": "US.2" }),
+                Some("US.1"),
+                told(Some("161"), Some("US.2"), "US.1"),
+            ),
+            (json!({ "type": "user_changed_user_id", "user_id": "US.2" }), None, None),
+            (json!({ "type": "customer_identity_changed", "wa_id": "491" }), None, None),
+        ] {
+            let mut message = json!({ "id": "m", "from": "161", "timestamp": "1", "type": "system", "system": system });
+            if let Some(user) = from_user {
+                message["from_user_id"] = json!(user);
+            }
+            let (head, raw) = head(&message);
+            assert_eq!(renamed(&head, &raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn words_stand_in_texts_and_on_buttons() {
+        let words = Words::of(None, None);
+        for (message, expected) in [
+            (json!({ "type": "text", "text": { "body": "Stop" } }), Some(Wish::OptOut)),
+            (
+                json!({ "type": "button", "button": { "text": "No more offers", "payload": "STOP" } }),
+                Some(Wish::OptOut),
+            ),
+            (json!({ "type": "button", "button": { "text": "Stop promotions" } }), Some(Wish::OptOut)),
+            (json!({ "type": "button", "button": { "text": "Yes", "payload": "1" } }), None),
+            (
+                json!({ "type": "interactive", "interactive": { "type": "button_reply",
+                    "button_reply": { "id": "1", "title": "START" } } }),
+                Some(Wish::OptIn),
+            ),
+            (json!({ "type": "image", "image": { "id": "1", "caption": "stop" } }), None),
+        ] {
+            let mut message = message;
+            message["id"] = json!("m");
+            message["from"] = json!("161");
+            let (head, raw) = head(&message);
+            assert_eq!(wish(&head.kind, head.preview.as_deref(), &raw, &words), expected, "{raw}");
+        }
+    }
+}

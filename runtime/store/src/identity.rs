@@ -257,3 +257,56 @@ async fn remember(
     .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_with_another_user_id_is_somebody_elses() {
+        let known = |ids: &[(Option<&str>, Option<&str>)]| -> Vec<Known> {
+            let one = |(wa_id, user_id): &(Option<&str>, Option<&str>)| Known {
+                id: Uuid::nil(),
+                wa_id: wa_id.map(str::to_owned),
+                user_id: user_id.map(str::to_owned),
+            };
+            ids.iter().map(one).collect()
+        };
+        let told = |wa_id: &str, user_id: Option<&str>, former: &[&str]| Renamed {
+            wa_id: Some(wa_id.to_owned()),
+            user_id: user_id.map(str::to_owned),
+            former: former.iter().map(|id| (*id).to_owned()).collect(),
+        };
+        for (label, contacts, renamed, holder) in [
+            ("two halves of one", known(&[(Some("1"), None), (None, Some("A"))]), told("1", Some("A"), &[]), None),
+            (
+                "the number was B's",
+                known(&[(Some("1"), Some("B")), (None, Some("A"))]),
+                told("1", Some("A"), &[]),
+                Some(0),
+            ),
+            (
+                "A had another number",
+                known(&[(Some("2"), Some("A")), (Some("1"), None)]),
+                told("1", Some("A"), &[]),
+                None,
+            ),
+            (
+                "A's new number was B's",
+                known(&[(Some("2"), Some("A")), (Some("1"), Some("B"))]),
+                told("1", None, &["2"]),
+                Some(1),
+            ),
+            (
+                "A's new number was known",
+                known(&[(Some("2"), Some("A")), (Some("1"), None)]),
+                told("1", None, &["2"]),
+                None,
+            ),
+            ("A has another user id", known(&[(Some("1"), Some("A"))]), told("1", Some("C"), &["A"]), None),
+            ("nobody is known", known(&[]), told("1", Some("A"), &["2"]), None),
+        ] {
+            assert_eq!(former_holder(&contacts, &renamed), holder, "{label}");
+        }
+    }
+}

@@ -240,7 +240,7 @@ async fn what_meta_calls_marketing_is_not_for_who_has_opted_out() {
         let mut offer = template("offer", "en_US");
         offer["category"] = category.into();
         world.sim.put_template(ACCOUNT, offer, "APPROVED");
-        let (status, synced) = post(&world, &tenant, "/sync", &Value::Null).await;
+        let (status, synced) = post(&world, &tenant, "/sync", &json!({})).await;
         assert_eq!(status, 200, "{synced}");
         let (status, answer) = send(&world, &tenant, &message("offer")).await;
         assert_eq!(status, expected, "{category}: {answer}");

@@ -1,33 +1,27 @@
 //! People who turn out to be one: conversation, state, timers, queued messages and order survive, whoever works on their
 //! lanes meanwhile.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_store::Store;
 use hoopoe_store::contacts::Party;
 use hoopoe_store::deliveries::{Settlement, Verdict};
 use hoopoe_store::flow_work::{NextState, State};
-use hoopoe_store::group::{GroupCommit, Sizes};
 use hoopoe_store::identity::Renamed;
 use hoopoe_store::journal::Arrival;
 use hoopoe_store::lanes::{Births, Claim};
+use hoopoe_store::outbound::{Outbound, SendRequest};
+use hoopoe_store::scheduled::Moved;
 use hoopoe_store::timers::TimerChange;
-use hoopoe_telemetry::metrics::labels::Writer;
-use tokio::sync::RwLock;
-use tokio::task::JoinSet;
-use uuid::Uuid;
 
-use crate::ground::{Ground, journal};
+use crate::ground::Ground;
 
-const NUMBER: &str = "16505551234";
-const USER: &str = "US.13491208655302741918";
+pub const NUMBER: &str = "16505551234";
+pub const USER: &str = "US.13491208655302741918";
 const LEASE: TimeDelta = TimeDelta::seconds(30);
 
-fn person(ground: &Ground, wa_id: Option<&str>, user_id: Option<&str>) -> Party {
+pub fn person(ground: &Ground, wa_id: Option<&str>, user_id: Option<&str>) -> Party {
     let (tenant_id, channel_id) = (ground.tenant_id, ground.channel_id);
     Party { tenant_id, channel_id, wa_id: wa_id.map(str::to_owned), user_id: user_id.map(str::to_owned) }
 }
@@ -114,6 +108,63 @@ async fn leave_waiting(ground: &Ground, store: &Store, other: &Store) {
     append(other, ground.message_of(person(ground, None, Some(USER)), "m4")).await;
 }
 
+/// A text to this party, at this moment.
+fn request(ground: &Ground, party: Party, send_at: Option<DateTime<Utc>>) -> Arc<SendRequest> {
+    let message = Outbound {
+        id: ground.ambient.id(),
+        kind: "text".to_owned(),
+        body: None,
+        payload: r#"{"type": "text", "text": {"body": "hello"}}"#.to_owned(),
+        idempotency_key: None,
+        event_id: None,
+        send_at,
+        expires_at: None,
+        max_attempts: None,
+        marketing: false,
+        free_form: true,
+        trace: None,
+    };
+    Arc::new(SendRequest { party, message, priority: 1 })
+}
+
+#[tokio::test]
+async fn what_waits_beside_the_lanes_goes_along() {
+    let ground = Ground::new().await;
+    let (store, stale) = (ground.process(), ground.process());
+    append(&store, ground.message(NUMBER, "m1")).await;
+    append(&store, ground.message_of(person(&ground, None, Some(USER)), "m2")).await;
+    let by_user = || person(&ground, None, Some(USER));
+    let later = Some(ground.ambient.now() + TimeDelta::hours(1));
+    stale.enqueue(&[request(&ground, by_user(), later)], Births::NONE).await.unwrap();
+    ground
+        .db
+        .execute(
+            "insert into http_calls (tenant_id, id, conversation_id, contact_id, channel_id, name, request, ready_at, created_at)
+             select c.tenant_id, c.id, c.id, c.contact_id, c.channel_id, 'call', '{}', now(), now()
+             from conversations c join contacts o on o.id = c.contact_id where o.user_id is not null",
+        )
+        .await;
+    append(&store, ground.message_of(person(&ground, Some(NUMBER), Some(USER)), "m3")).await;
+
+    // A process that remembers the former contact finds the one that is left: for messages now and later.
+    stale.enqueue(&[request(&ground, by_user(), later)], Births::NONE).await.unwrap();
+    stale.enqueue(&[request(&ground, by_user(), None)], Births::NONE).await.unwrap();
+    let elsewhere = "select (select count(*) from scheduled where contact_id in (select contact_id from merged_contacts))
+                          + (select count(*) from outbox where contact_id in (select contact_id from merged_contacts))
+                          + (select count(*) from http_calls where contact_id in (select contact_id from merged_contacts))
+                          + (select count(*) from lanes where contact_id in (select contact_id from merged_contacts))";
+    assert_eq!(ground.db.count(elsewhere).await, 0);
+    let there = "select count(*) from messages m join conversations c on c.id = m.conversation_id
+                 where m.direction = 'OUT' and c.merged_into is null";
+    assert_eq!(ground.db.count(there).await, 3, "all in the conversation that goes on");
+    let calls = "select count(*) from http_calls h join conversations c on c.id = h.conversation_id
+                 where c.merged_into is null and c.contact_id = h.contact_id";
+    assert_eq!(ground.db.count(calls).await, 1);
+    ground.ambient.advance(TimeDelta::hours(1));
+    assert_eq!(store.move_due(10).await.unwrap(), Moved::Here(2));
+    assert_eq!(ground.db.count("select count(distinct contact_id) from outbox").await, 1);
+}
+
 #[tokio::test]
 async fn an_owner_of_either_lane_is_fenced_off_and_nothing_is_done_twice() {
     let ground = Ground::new().await;
@@ -186,131 +237,4 @@ async fn a_number_that_changes_stays_the_contacts_and_the_former_becomes_anybody
     append(&store, notice).await;
     assert_eq!(conversations(&ground).await.len(), 2, "somebody else");
     assert_eq!(ground.db.count("select count(distinct contact_id) from events").await, 2);
-}
-
-const EVENTS: usize = 90;
-/// Longer than the story, and how long a message in doubt waits.
-const LONG: TimeDelta = TimeDelta::days(300);
-const DOUBT: TimeDelta = TimeDelta::seconds(10);
-
-/// Several processes append, run flows and deliver while the two contacts are united.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whoever_works_meanwhile_everything_is_done_once_and_in_order() {
-    let ground = Arc::new(Ground::new().await);
-    let (handled, settled) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let calls = Arc::new(RwLock::new(()));
-    let mut tasks = JoinSet::new();
-    for process in 0..3 {
-        let ground = ground.clone();
-        tasks.spawn(async move {
-            let store = ground.process();
-            let journal = journal(&store, 4);
-            for event in (process..EVENTS).step_by(3) {
-                let (number, user) = (Some(NUMBER), Some(USER));
-                let party = match (event, event % 3) {
-                    (40, _) => person(&ground, number, user),
-                    (_, 0) => person(&ground, number, None),
-                    (_, 1) => person(&ground, None, user),
-                    _ if event > 50 => person(&ground, number, user),
-                    _ => person(&ground, None, user),
-                };
-                journal.write(ground.message_of(party, &format!("{event:03}"))).await.unwrap();
-            }
-        });
-    }
-    for _ in 0..3 {
-        tasks.spawn(run(ground.clone(), handled.clone()));
-        tasks.spawn(deliver(ground.clone(), settled.clone(), calls.clone()));
-    }
-    let all = async {
-        while let Some(task) = tasks.join_next().await {
-            task.unwrap();
-        }
-    };
-    let in_time = tokio::time::timeout(Duration::from_secs(40), all).await;
-    assert!(in_time.is_ok(), "it hangs: {handled:?} handled, {settled:?} settled of {EVENTS}");
-
-    for (what, query, expected) in [
-        ("people", "select count(*) from contacts where coalesce(wa_id, user_id) is not null", 1),
-        ("events", "select count(*) from events", EVENTS),
-        ("events that were run", "select count(distinct event_id) from flow_runs", EVENTS),
-        ("runs", "select count(*) from flow_runs", EVENTS),
-        ("answers", "select count(*) from messages where direction = 'OUT'", EVENTS),
-        ("sent once", "select count(*) from messages where status = 'sent' and attempts = 1", EVENTS),
-        ("lanes", "select count(*) from lanes", 0),
-        ("outbox", "select count(*) from outbox", 0),
-    ] {
-        assert_eq!(ground.db.count(query).await, i64::try_from(expected).unwrap(), "{what}");
-    }
-    // Since the merge there is one lane: its events were answered in their order.
-    let answers: Vec<(Uuid, i64)> = sqlx::query_as(
-        "select e.contact_id, m.event_id from messages m join events e on e.id = m.event_id
-         where m.direction = 'OUT' order by m.id",
-    )
-    .fetch_all(&ground.db.pool)
-    .await
-    .unwrap();
-    let united: Uuid =
-        sqlx::query_scalar("select into_id from merged_contacts").fetch_one(&ground.db.pool).await.unwrap();
-    let merge: Vec<i64> = answers.iter().filter(|(contact, _)| *contact == united).map(|(_, event)| *event).collect();
-    let last: Vec<i64> = merge.iter().copied().skip(merge.len() - 15).collect();
-    assert!(last.is_sorted(), "{merge:?}");
-    let mut by_event: HashMap<i64, usize> = HashMap::new();
-    answers.iter().for_each(|(_, event)| *by_event.entry(*event).or_default() += 1);
-    assert!(by_event.values().all(|times| *times == 1), "{by_event:?}");
-}
-
-fn sizes() -> Sizes {
-    Sizes { batch: 16, queue: 64, writers: 1, linger: None }
-}
-
-async fn run(ground: Arc<Ground>, handled: Arc<AtomicUsize>) {
-    let store = ground.process();
-    let writer = store.clone();
-    let commits = GroupCommit::start(Writer::Runs, sizes(), &store.turns, move |batch: Vec<_>| {
-        let store = writer.clone();
-        Box::pin(async move { Ok(store.commit_runs(&batch, Births::NONE).await?.owned) })
-    });
-    let left = "select count(*) from lanes where stage = 0";
-    while handled.load(Ordering::SeqCst) < EVENTS || ground.db.count(left).await > 0 {
-        for work in store.claim_events(&Claim::of(2, LONG)).await.unwrap() {
-            let events = work.events.len();
-            tokio::task::yield_now().await;
-            if commits.write(ground.answered(work)).await.unwrap() {
-                handled.fetch_add(events, Ordering::SeqCst);
-            }
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
-/// Meta takes everything at once. Time passes while no call is under way: so a doubt is never shorter than a call.
-async fn deliver(ground: Arc<Ground>, settled: Arc<AtomicUsize>, calls: Arc<RwLock<()>>) {
-    let store = ground.process();
-    loop {
-        let under_way = calls.read().await;
-        let claimed = store.claim_deliveries(&Claim::of(2, LONG), DOUBT).await.unwrap();
-        let is_idle = claimed.is_empty();
-        for one in claimed {
-            tokio::task::yield_now().await;
-            let verdict = Verdict::Sent { wa_message_id: format!("wamid.{}", one.message_id) };
-            let (lease, message_id) = (one.lease, one.message_id);
-            let settlement = Settlement { lease, message_id, attempts: one.attempt, verdict };
-            store.settle(&[settlement.into()]).await.unwrap();
-            settled.fetch_add(1, Ordering::SeqCst);
-        }
-        drop(under_way);
-        if is_idle {
-            // What was accepted by an owner whose lane is gone is taken out after that.
-            if settled.load(Ordering::SeqCst) >= EVENTS
-                && ground.db.count("select count(*) from outbox").await == 0
-                && ground.db.count("select count(*) from lanes").await == 0
-            {
-                return;
-            }
-            let _alone = calls.write().await;
-            ground.ambient.advance(DOUBT);
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
 }

@@ -11,6 +11,7 @@ mod interleavings;
 mod journal;
 mod lanes;
 mod media;
+mod merges;
 mod migrations;
 mod queries;
 mod scheduled;
