@@ -8,21 +8,24 @@
 //! | `POST /_sim/inbound` | posts messages from a user: see [`InboundOrder`] |
 //! | `POST /_sim/faults`, `DELETE /_sim/faults` | scripts a fault: see [`FaultOrder`]; clears them |
 //! | `POST /_sim/config` | changes settings: see [`Config`] |
+//! | `POST /_sim/codes` | a code of the signup dialog: `{"code", "grant"}`, see [`Grant`] |
+//! | `POST /_sim/numbers` | a number of a business account: see [`BusinessNumber`] |
+//! | `POST /_sim/grants`, `DELETE /_sim/grants/{token}` | describes a token; takes it no more |
 //! | `POST /_sim/reset` | forgets records, counts and faults |
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{Query, State as Shared},
+    extract::{Path, Query, State as Shared},
     http::StatusCode,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Accepted, Fault, Inbound, InboundKind, Stats, sim,
+    Accepted, BusinessNumber, Fault, Grant, Inbound, InboundKind, Stats, sim,
     state::{State, now_ms},
 };
 
@@ -40,6 +43,10 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/_sim/inbound", post(inbound))
         .route("/_sim/faults", post(add_fault).delete(clear_faults))
         .route("/_sim/config", post(configure))
+        .route("/_sim/codes", post(offer_code))
+        .route("/_sim/numbers", post(add_number))
+        .route("/_sim/grants", post(add_grant))
+        .route("/_sim/grants/{token}", delete(revoke))
         .route("/_sim/reset", post(reset))
 }
 
@@ -247,6 +254,34 @@ async fn configure(Shared(state): Shared<Arc<State>>, Json(config): Json<Config>
             options.status_repeats = repeats;
         }
     });
+    Json(json!({ "ok": true }))
+}
+
+/// A code that can be exchanged once.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CodeOrder {
+    code: String,
+    grant: Grant,
+}
+
+async fn offer_code(Shared(state): Shared<Arc<State>>, Json(order): Json<CodeOrder>) -> Json<Value> {
+    state.directory().codes.insert(order.code, Some(order.grant));
+    Json(json!({ "ok": true }))
+}
+
+async fn add_number(Shared(state): Shared<Arc<State>>, Json(number): Json<BusinessNumber>) -> Json<Value> {
+    state.directory().add_number(number);
+    Json(json!({ "ok": true }))
+}
+
+async fn add_grant(Shared(state): Shared<Arc<State>>, Json(grant): Json<Grant>) -> Json<Value> {
+    state.directory().grants.insert(grant.token.clone(), grant);
+    Json(json!({ "ok": true }))
+}
+
+async fn revoke(Shared(state): Shared<Arc<State>>, Path(token): Path<String>) -> Json<Value> {
+    state.directory().revoked.insert(token);
     Json(json!({ "ok": true }))
 }
 

@@ -116,6 +116,13 @@ impl Script {
     }
 }
 
+impl Script {
+    /// The fault of a call that is no send, by its name.
+    pub(crate) fn take_for(&mut self, name: &str) -> Option<Fault> {
+        self.to.get_mut(name).and_then(pop)
+    }
+}
+
 fn pop(queue: &mut VecDeque<(Fault, u32)>) -> Option<Fault> {
     let (fault, times) = queue.front_mut()?;
     let fault = fault.clone();

@@ -61,11 +61,12 @@ pub(crate) async fn messages(
 
 /// The bearer token, when it is one that is taken.
 fn token(state: &State, headers: &HeaderMap) -> Option<String> {
-    let token = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?.trim();
-    let taken = state.option(|options| {
-        options.access_tokens.as_ref().is_none_or(|tokens| tokens.iter().any(|known| known == token))
-    });
-    (taken && !token.is_empty()).then(|| token.to_owned())
+    bearer(headers).filter(|token| state.takes(token))
+}
+
+/// The bearer token, whether it is taken or not.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<String> {
+    Some(headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?.trim().to_owned())
 }
 
 struct Sender {
@@ -187,6 +188,6 @@ pub(crate) fn error(http_status: u16, code: i64, title: &str, details: Option<&s
     (status_code(http_status), Json(json!({ "error": error }))).into_response()
 }
 
-fn status_code(status: u16) -> StatusCode {
+pub(crate) fn status_code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -10,6 +10,7 @@
 
 mod check;
 mod control;
+mod directory;
 mod envelope;
 mod fault;
 mod graph;
@@ -17,12 +18,14 @@ mod inbound;
 mod kinds;
 mod ledger;
 mod line;
+mod management;
 mod options;
 mod sim;
 mod state;
 mod statuses;
 mod webhook;
 
+pub use directory::{BusinessNumber, Grant};
 pub use fault::Fault;
 pub use inbound::Inbound;
 pub use kinds::InboundKind;

@@ -7,7 +7,9 @@ use std::{net::SocketAddr, time::Duration};
 pub struct Options {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Signs webhooks.
+    /// Meta's id of the platform's app.
+    pub app_id: String,
+    /// The app's secret; signs webhooks.
     pub app_secret: String,
     /// Where webhooks go; without it none are sent.
     pub webhook_url: Option<String>,
@@ -38,6 +40,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            app_id: "670843887433847".to_owned(),
             app_secret: "meta-sim-secret".to_owned(),
             webhook_url: None,
             access_tokens: None,

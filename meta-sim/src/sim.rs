@@ -6,8 +6,9 @@ use axum::{Router, routing};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 use crate::{
-    Accepted, Delivery, Fault, Inbound, MarkedRead, Options, Stats, control, envelope, graph,
+    Accepted, BusinessNumber, Delivery, Fault, Grant, Inbound, MarkedRead, Options, Stats, control, envelope, graph,
     line::{Line, Lines},
+    management,
     state::State,
     statuses,
     webhook::{Poster, sign},
@@ -44,6 +45,7 @@ impl Sim {
         let state = Arc::new(State::new(options, poster, progress));
         let routes = Router::new()
             .route("/{version}/{phone_number_id}/messages", routing::post(graph::messages))
+            .merge(management::routes())
             .merge(control::routes())
             .fallback(async || graph::error(404, 2500, "Unknown path components", None))
             .with_state(state.clone());
@@ -190,6 +192,54 @@ impl Sim {
     /// The next `times` sends to this recipient meet this fault.
     pub fn fail_to(&self, to: &str, fault: Fault, times: u32) {
         self.state.script().push(Some(to), fault, times);
+    }
+
+    /// The next `times` calls of this name, `register` for example, meet this fault. Names are those of
+    /// [`crate::management`]'s table.
+    pub fn fail_call(&self, name: &str, fault: Fault, times: u32) {
+        self.state.script().push(Some(name), fault, times);
+    }
+
+    /// How often this call was made, faults included.
+    pub fn calls(&self, name: &str) -> u64 {
+        self.state.directory().calls.get(name).copied().unwrap_or_default()
+    }
+
+    /// A further app, with its secret.
+    pub fn add_app(&self, app_id: &str, secret: &str) {
+        self.state.directory().apps.insert(app_id.to_owned(), secret.to_owned());
+    }
+
+    /// A number of a business account.
+    pub fn add_number(&self, number: BusinessNumber) {
+        self.state.directory().add_number(number);
+    }
+
+    /// A user went through the dialog: this code can be exchanged for this token, once.
+    pub fn offer_code(&self, code: &str, grant: Grant) {
+        self.state.directory().codes.insert(code.to_owned(), Some(grant));
+    }
+
+    /// Describes a token; one that is not described permits all and never expires.
+    pub fn grant(&self, grant: Grant) {
+        self.state.directory().grants.insert(grant.token.clone(), grant);
+    }
+
+    /// Takes a token no more: error 190 from now on.
+    pub fn revoke(&self, token: &str) {
+        self.state.directory().revoked.insert(token.to_owned());
+    }
+
+    /// Whether this app gets the account's webhooks.
+    pub fn is_subscribed(&self, waba_id: &str, app_id: &str) -> bool {
+        self.state.directory().subscriptions.contains(&(waba_id.to_owned(), app_id.to_owned()))
+    }
+
+    /// How often a number was registered, and its PIN.
+    pub fn registrations(&self, phone_number_id: &str) -> (u32, Option<String>) {
+        let directory = self.state.directory();
+        let known = directory.numbers.get(phone_number_id);
+        known.map_or((0, None), |known| (known.registrations, known.number.pin.clone()))
     }
 
     /// Everything goes well again.

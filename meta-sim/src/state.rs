@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Options,
+    directory::{Directory, Grant},
     fault::Script,
     ledger::{Accepted, Ledger, MarkedRead, Stats},
     statuses::Progress,
@@ -23,6 +24,7 @@ pub(crate) struct State {
     options: Mutex<Options>,
     script: Mutex<Script>,
     ledger: Mutex<Ledger>,
+    directory: Mutex<Directory>,
     stats: watch::Sender<Stats>,
     pub(crate) poster: Poster,
     progress: mpsc::UnboundedSender<Progress>,
@@ -37,6 +39,7 @@ impl State {
             ledger: Mutex::new(Ledger::new(options.keep)),
             options: Mutex::new(options),
             script: Mutex::default(),
+            directory: Mutex::default(),
             stats: watch::Sender::new(Stats::default()),
             poster,
             progress,
@@ -60,6 +63,30 @@ impl State {
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         lock(&self.ledger)
+    }
+
+    pub(crate) fn directory(&self) -> MutexGuard<'_, Directory> {
+        lock(&self.directory)
+    }
+
+    /// Whether Meta takes this token.
+    pub(crate) fn takes(&self, token: &str) -> bool {
+        let directory = self.directory();
+        let listed = self.option(|options| {
+            options.access_tokens.as_ref().is_none_or(|tokens| tokens.iter().any(|known| known == token))
+        });
+        !token.is_empty() && !directory.revoked.contains(token) && (listed || directory.grants.contains_key(token))
+    }
+
+    /// The secret of an app that there is.
+    pub(crate) fn secret_of(&self, app_id: &str) -> Option<String> {
+        let own = self.option(|options| (options.app_id == app_id).then(|| options.app_secret.clone()));
+        own.or_else(|| self.directory().apps.get(app_id).cloned())
+    }
+
+    /// The app that a token was made for.
+    pub(crate) fn app_of(&self, grant: &Grant) -> String {
+        grant.app_id.clone().unwrap_or_else(|| self.option(|options| options.app_id.clone()))
     }
 
     pub(crate) fn stats(&self) -> Stats {
