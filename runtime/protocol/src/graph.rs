@@ -5,12 +5,13 @@
 //! place here: after the request was written it is [`Class::Ambiguous`], before that [`Class::Transient`].
 
 mod answer;
+pub mod management;
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
-pub use answer::{answer, read_answer};
+pub use answer::{answer, json_answer, read_answer};
 
 use crate::outbound::typed::READ;
 

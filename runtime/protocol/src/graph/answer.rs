@@ -70,6 +70,15 @@ pub fn read_answer(http_status: u16, body: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// The answer to a call that is no send, such as `GET /debug_token`: the JSON object that Meta gives.
+pub fn json_answer(http_status: u16, body: &[u8]) -> Result<serde_json::Value, Failure> {
+    let text = String::from_utf8_lossy(body);
+    match read(http_status, &text)?.and_then(|_| serde_json::from_str(&text).ok()) {
+        Some(answer) => Ok(answer),
+        None => Err(unreadable(http_status, &text, "an answer that is no JSON object")),
+    }
+}
+
 /// An answer of success, as far as it can be read; or what Meta says is wrong.
 fn read(http_status: u16, text: &str) -> Result<Option<Answer<'_>>, Failure> {
     let answer = wire::object::<Answer>(text).ok();
