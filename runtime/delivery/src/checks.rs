@@ -82,13 +82,32 @@ impl Deliveries {
     }
 
     /// Remembers that Meta refuses the number.
-    pub(crate) async fn suspend_channel(&self, delivery: &Delivery, reason: &str) {
+    pub(crate) async fn suspend_channel(&self, delivery: &Delivery, sender: &Sender, reason: &str) {
         let tenant_id = delivery.lease.lane.tenant_id;
         tracing::warn!(tenant = %tenant_id, channel = %delivery.channel_id, reason, "a channel is suspended");
-        if let Err(error) = self.store.suspend_channel(tenant_id, delivery.channel_id, reason).await {
+        if let Err(error) =
+            self.store.suspend_channel(tenant_id, delivery.channel_id, Some(&sender.sealed), reason).await
+        {
             tracing::warn!(tenant = %tenant_id, %error, "could not mark a channel as suspended");
         }
         self.senders.forget(tenant_id, delivery.channel_id);
+    }
+
+    /// A message was put off because its number was refused. Should the number have been resumed meanwhile, whoever did
+    /// that has not seen the message wait.
+    pub(crate) async fn look_again(&self, delivery: &Delivery) {
+        let (tenant_id, channel_id) = (delivery.lease.lane.tenant_id, delivery.channel_id);
+        if !self.senders.may_be_suspended(tenant_id, channel_id) {
+            return;
+        }
+        match self.store.ready_if_resumed(tenant_id, channel_id).await {
+            Ok(true) => {
+                self.senders.forget(tenant_id, channel_id);
+                self.store.wakes.delivery.notify_one();
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(tenant = %tenant_id, %error, "could not look whether a channel works again"),
+        }
     }
 
     /// Meta takes messages of a number again that it had refused.

@@ -167,7 +167,11 @@ impl Stage for Deliveries {
         }
         observe::judged(&mut span, &verdict, &delivery, self.store.ambient.now());
         let attempts = delivery.attempt;
+        let postponed = matches!(verdict, Verdict::Postponed { .. });
         self.settle(Settlement { lease: delivery.lease, message_id: message, attempts, verdict }.into()).await;
+        if postponed {
+            self.look_again(&delivery).await;
+        }
         crash_point("delivery.settled");
     }
 }
@@ -198,7 +202,7 @@ impl Deliveries {
         tracing::warn!(%tenant, %message, attempt, class = failure.class.as_str(), code = failure.code,
             reason = failure.message, "Meta did not take a message");
         match failure.class {
-            Class::SuspendChannel => self.suspend_channel(delivery, &failure.message).await,
+            Class::SuspendChannel => self.suspend_channel(delivery, sender, &failure.message).await,
             Class::SuspendTemplate => self.suspend_template(delivery, &failure.message, now).await,
             _ => {}
         }

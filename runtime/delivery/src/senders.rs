@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use hoopoe_secrets::MasterKey;
+use hoopoe_secrets::{MasterKey, Sealed};
 use hoopoe_store::Store;
 use hoopoe_store::channels::TemplateSuspension;
 use secrecy::{ExposeSecret, SecretString};
@@ -28,6 +28,8 @@ pub(crate) struct Sender {
     pub phone_number_id: String,
     /// Its access token.
     pub token: SecretString,
+    /// The same as it is stored.
+    pub sealed: Sealed,
     /// Messages per second, when it has a rate of its own.
     pub rate: Option<f64>,
     /// Since when Meta refuses it, and why.
@@ -108,6 +110,7 @@ impl Senders {
         let sender = Arc::new(Sender {
             phone_number_id: found.phone_number_id,
             token: self.master_key.open(tenant_id, &found.token).map_err(Unusable::Token)?,
+            sealed: found.token,
             rate: found.rate,
             suspended: found.suspended,
             probe_at: Mutex::new(next.max(before)),
@@ -129,6 +132,12 @@ impl Senders {
             Some((sender, since)) if since.elapsed() < SURE => Ok(sender),
             _ => self.look(key, known).await,
         }
+    }
+
+    /// Whether a number may be suspended, by what is remembered of it.
+    pub(crate) fn may_be_suspended(&self, tenant_id: Uuid, channel_id: Uuid) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(tenant_id, channel_id)).is_none_or(|(sender, _)| sender.suspended.is_some())
     }
 
     /// Looks again at the next use of any.

@@ -10,6 +10,7 @@
 
 pub mod alerts;
 pub mod ambient;
+pub mod channel_tokens;
 pub mod channels;
 pub mod contacts;
 pub mod conversations;
@@ -25,6 +26,8 @@ mod internal_events;
 pub mod journal;
 pub mod lanes;
 pub mod messages;
+pub mod meta_apps;
+pub mod numbers;
 pub mod outbound;
 pub mod plugins;
 mod pool;
@@ -33,6 +36,7 @@ pub mod replays;
 pub mod routes;
 pub mod rule_sets;
 pub mod scheduled;
+pub mod signups;
 mod statuses;
 pub mod templates;
 pub mod tenants;
