@@ -4,11 +4,14 @@
 //! All routes answer at `/` and under `/api`. The OpenAPI document is generated from the handlers.
 
 mod alerts;
+mod apps;
 mod auth;
 mod channels;
+mod channels_body;
 mod conversations;
 mod dead_letters;
 mod docs;
+mod embedded_signup;
 mod error;
 mod flows;
 mod health;
@@ -36,6 +39,7 @@ use axum::extract::DefaultBodyLimit;
 use chrono::TimeDelta;
 use hoopoe_flows::DeliveryGate;
 use hoopoe_ingest::Ingest;
+use hoopoe_onboarding::Onboarding;
 use hoopoe_plugins::Library;
 use hoopoe_secrets::MasterKey;
 use hoopoe_shared::Shared;
@@ -64,6 +68,8 @@ pub struct Api {
     master_key: MasterKey,
     verify_token: Arc<SecretString>,
     webhook_rules: Arc<hoopoe_webhooks::Rules>,
+    onboarding: Onboarding,
+    apps: apps::Known,
 }
 
 /// What the API stands on.
@@ -88,6 +94,8 @@ pub struct Ground {
     pub validity: TimeDelta,
     /// Where tenants' webhooks may be.
     pub webhook_rules: Arc<hoopoe_webhooks::Rules>,
+    /// How numbers come aboard.
+    pub onboarding: Onboarding,
 }
 
 impl Api {
@@ -104,6 +112,7 @@ impl Api {
             lease,
             validity,
             webhook_rules,
+            onboarding,
         } = ground;
         let sizes = Sizes { batch: 256, queue: 10_000, writers: 1 };
         let writer = store.clone();
@@ -111,6 +120,8 @@ impl Api {
             let (store, delivery) = (writer.clone(), delivery.clone());
             Box::pin(async move { enqueue(&store, &delivery, &requests, lease).await })
         });
+        let apps = apps::Known::default();
+        apps.forget_with(&shared);
         Self {
             store,
             ingest,
@@ -121,6 +132,8 @@ impl Api {
             master_key,
             verify_token: verify_token.into(),
             webhook_rules,
+            onboarding,
+            apps,
         }
     }
 
@@ -180,7 +193,10 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(send::send))
         .routes(routes!(send_batch::send_batch))
         .routes(routes!(send_template::send_template))
-        .routes(routes!(channels::update))
+        .routes(routes!(embedded_signup::sign_up))
+        .routes(routes!(channels::list, channels::add))
+        .routes(routes!(channels::show, channels::update))
+        .routes(routes!(apps::show, apps::put, apps::delete))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::redrive))
         .routes(routes!(dead_letters::purge))
@@ -220,4 +236,5 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(webhooks::deliveries::redrive))
         .routes(routes!(webhook::verify, webhook::receive))
         .routes(routes!(webhook::verify_short, webhook::receive_short))
+        .routes(routes!(webhook::own::verify_own, webhook::own::receive_own))
 }

@@ -107,7 +107,7 @@ impl Addressed {
     }
 }
 
-/// The channel to send from: that of the number, or the tenant's first.
+/// The channel to send from: that of the number, or the tenant's default.
 pub async fn channel(api: &Api, tenant_id: Uuid, from: Option<&str>) -> Result<Uuid, ApiError> {
     let missing = || invalid_field("from", "the tenant has no such number; give Meta's id of one of its numbers");
     api.store.channel(tenant_id, from).await?.ok_or_else(missing)

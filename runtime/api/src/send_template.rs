@@ -40,7 +40,7 @@ pub struct SendTemplateBody {
     #[serde(default, alias = "idempotencyKey")]
     #[schema(example = "send:order:12345")]
     idempotency_key: Option<String>,
-    /// The number to send from, by Meta's id; the tenant's first number when absent.
+    /// The number to send from, by Meta's id; the tenant's default number when absent.
     #[serde(default)]
     from: Option<String>,
     /// Not before this moment, up to 90 days ahead: RFC 3339 with an offset, or Unix seconds. At once when absent.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hoopoe_api::{Api, Scrape, metrics_router};
 use hoopoe_ingest::Ingest;
 use hoopoe_lanes::Gate;
+use hoopoe_onboarding::Onboarding;
 use hoopoe_plugins::Library;
 use hoopoe_sandbox::{Cache, Compiler, Sandbox};
 use hoopoe_shared::Shared;
@@ -50,6 +51,9 @@ pub enum StartError {
     /// The tenants' webhooks cannot be read.
     #[error("the database cannot be read: {0}")]
     Store(#[from] hoopoe_store::Error),
+    /// Meta cannot be called.
+    #[error(transparent)]
+    Meta(#[from] hoopoe_onboarding::ClientError),
     /// A role ended with an error.
     #[error("a role ended: {0}")]
     Role(String),
@@ -107,6 +111,7 @@ impl Running {
         running.spawn(ending_well(hoopoe_webhooks::listen(store.clone(), shared.clone(), stop.clone())));
         let sandbox = Sandbox::new(sandbox_settings(&config, options.compiler))?;
         let library = Library::open(store.clone(), sandbox, &options.plugins).await?;
+        let onboarding = Onboarding::new(store.clone(), config.master_key.clone(), onboarding_settings(&config))?;
         let (events, messages) = (Gate::new(config.flow_concurrency), Gate::new(config.delivery_concurrency));
         if roles.has(Role::Flows) {
             let (events, messages) = (events.clone(), messages.clone());
@@ -135,6 +140,7 @@ impl Running {
             );
             running.spawn(async move { run.await.map_err(|error| error.to_string()) });
             running.spawn(ending_well(hoopoe_webhooks::watch(store.clone(), stop.clone())));
+            running.spawn(ending_well(onboarding.clone().watch(shared.clone(), stop.clone())));
             let settings = delivery_settings(&config);
             let (messages, shared) = (messages.clone(), shared.clone());
             let (store, key, stop) = (store.clone(), config.master_key.clone(), stop.clone());
@@ -163,6 +169,7 @@ impl Running {
                 lease: config.lease,
                 validity: config.message_validity,
                 webhook_rules,
+                onboarding,
             }))
         } else {
             hoopoe_api::health_only(store.clone(), shared.clone())
@@ -280,6 +287,24 @@ fn webhook_settings(config: &Config) -> hoopoe_webhooks::Settings {
 async fn ending_well(role: impl Future<Output = ()>) -> Result<(), String> {
     role.await;
     Ok(())
+}
+
+fn onboarding_settings(config: &Config) -> hoopoe_onboarding::Settings {
+    let app = config.app_id.clone().zip(config.app_secret.clone());
+    hoopoe_onboarding::Settings {
+        meta: hoopoe_onboarding::MetaSettings {
+            base_url: config.graph_base_url.clone(),
+            version: config.graph_version.clone(),
+            connect_timeout: config.graph_connect_timeout,
+            timeout: config.graph_timeout,
+            proxy: config.graph_proxy.clone(),
+        },
+        app: app.map(|(id, secret)| hoopoe_onboarding::App { id, secret }),
+        check_every: config.token_check_interval,
+        warning: config.token_expiry_warning,
+        // Hours matter here; the look costs one step of an index.
+        poll: config.poll * 20,
+    }
 }
 
 fn delivery_settings(config: &Config) -> hoopoe_delivery::Settings {

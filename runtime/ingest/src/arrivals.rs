@@ -26,13 +26,7 @@ pub(crate) fn arrival(
             WireRoute::Instagram(_) => "no tenant has this Instagram account; there are no channels of Instagram yet",
             WireRoute::None => "it names neither a phone number nor a business account",
         };
-        let route = match item.route {
-            WireRoute::PhoneNumber(id) | WireRoute::Account(id) | WireRoute::Page(id) | WireRoute::Instagram(id) => {
-                Some(id)
-            }
-            WireRoute::None => None,
-        };
-        return Arrival::Unrouted(unrouted(route, item.field, reason.to_owned(), item.raw, now).into());
+        return Arrival::Unrouted(unrouted(id_of(item.route), item.field, reason.to_owned(), item.raw, now).into());
     };
     let stored = |kind: &str, external_id: String, raw: String| Item {
         tenant_id: route.tenant_id,
@@ -53,6 +47,21 @@ pub(crate) fn arrival(
             let stored = stored("invalid", digest(&item.raw), item.raw);
             Arrival::Other(Item { note: Some(reason), ..stored })
         }
+    }
+}
+
+/// An item that came by the webhook of a tenant's own app and is not of its numbers.
+pub(crate) fn foreign(item: WireItem, tenant_id: Uuid, now: DateTime<Utc>) -> Arrival {
+    let reason = format!("it came by the webhook of the own app of tenant {tenant_id}, who has no such number");
+    Arrival::Unrouted(unrouted(id_of(item.route), item.field, reason, item.raw, now).into())
+}
+
+fn id_of(route: WireRoute) -> Option<String> {
+    match route {
+        WireRoute::PhoneNumber(id) | WireRoute::Account(id) | WireRoute::Page(id) | WireRoute::Instagram(id) => {
+            Some(id)
+        }
+        WireRoute::None => None,
     }
 }
 

@@ -9,13 +9,20 @@ use crate::answers::answer;
 use crate::webhook::signed;
 
 /// The contract: every route, with the status of a request that has its key and nothing else.
-pub const ROUTES: [(&str, &str, u16); 60] = [
+pub const ROUTES: [(&str, &str, u16); 69] = [
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
+    ("POST", "/tenants/embedded-signup", 415),
     ("POST", "/tenants/register", 415),
     ("GET", "/tenants/{id}", 200),
     ("GET", "/tenants/{id}/alerts", 200),
     ("PUT", "/tenants/{id}/alerts", 415),
+    ("DELETE", "/tenants/{id}/app", 404),
+    ("GET", "/tenants/{id}/app", 404),
+    ("PUT", "/tenants/{id}/app", 415),
+    ("GET", "/tenants/{id}/channels", 200),
+    ("POST", "/tenants/{id}/channels", 415),
+    ("GET", "/tenants/{id}/channels/{phoneNumberId}", 200),
     ("PUT", "/tenants/{id}/channels/{phoneNumberId}", 415),
     ("GET", "/tenants/{id}/conversations", 200),
     ("GET", "/tenants/{id}/conversations/{conversation}", 404),
@@ -68,6 +75,8 @@ pub const ROUTES: [(&str, &str, u16); 60] = [
     ("POST", "/tenants/{id}/webhooks/{webhook}/test", 404),
     ("GET", "/webhook", 403),
     ("POST", "/webhook", 401),
+    ("GET", "/webhook/{channel}", 404),
+    ("POST", "/webhook/{channel}", 404),
     ("GET", "/whatsapp/webhook", 403),
     ("POST", "/whatsapp/webhook", 401),
 ];
@@ -77,6 +86,7 @@ fn filled(route: &str, tenant: &str, other: &str) -> String {
     let path = route.replace("{id}", tenant).replace("{message}", other).replace("{conversation}", other);
     let path = path.replace("{name}", "bot").replace("{key}", "welcome").replace("{secret}", "KEY");
     let path = path.replace("{phoneNumberId}", "106540352242922").replace("{webhook}", other);
+    let path = path.replace("{channel}", &"0".repeat(32));
     path.replace("{digest}", &"0".repeat(64)).replace("{eventId}", "1")
 }
 
