@@ -63,11 +63,12 @@ pub(crate) fn request(body: &Value) -> Result<Request, Refusal> {
     };
     // Without `type` Meta takes a text.
     let inner = match kind {
-        "interactive" => format!("interactive/{}", body["interactive"]["type"].as_str().unwrap_or_default()),
-        _ => String::new(),
+        "interactive" => body["interactive"]["type"].as_str().unwrap_or_default(),
+        _ => "",
     };
+    let shared = if table::HEADED_TYPES.contains(&inner) { table::HEADED } else { "" };
     let to = recipient(body)?;
-    lines::check(table::TABLE, &["", kind, &inner], body)?;
+    lines::check(table::TABLE, &["", kind, shared, &format!("{kind}/{inner}")], body)?;
     together::check(kind, &body[kind])?;
     let callback_data = body["biz_opaque_callback_data"].as_str().map(str::to_owned);
     Ok(Request::Send(Send { to, callback_data, text: shown(kind, &body[kind]) }))

@@ -34,7 +34,7 @@ A folder's plugins are its own crate, else the members of its workspace, else th
 .wasm files in it. Without --url the host is the one that `cargo xtask dev` runs.";
 
 /// So long nothing may change before a build begins: editors write a file in several steps.
-const QUIET: Duration = Duration::from_millis(40);
+const QUIET: Duration = Duration::from_millis(20);
 /// So long at the most: tools may write for ever.
 const LONGEST: Duration = Duration::from_millis(400);
 /// How often a host that is away is asked again.

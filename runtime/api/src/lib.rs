@@ -114,7 +114,7 @@ impl Api {
             webhook_rules,
             onboarding,
         } = ground;
-        let sizes = Sizes { batch: 256, queue: 10_000, writers: 1 };
+        let sizes = Sizes { batch: 256, queue: 10_000, writers: 1, linger: None };
         let writer = store.clone();
         let sends = GroupCommit::start(Writer::Sends, sizes, &store.turns, move |requests: Vec<_>| {
             let (store, delivery) = (writer.clone(), delivery.clone());

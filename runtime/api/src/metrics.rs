@@ -40,12 +40,10 @@ impl Scrape {
 
     async fn text(&self) -> String {
         let all = metrics();
-        let size = self.store.pool.size();
-        // The two numbers are not of the same moment.
-        let idle = u32::try_from(self.store.pool.num_idle()).unwrap_or(size).min(size);
-        all.database_connections.of(Connection::InUse).set((size - idle).into());
+        let (open, idle, most) = self.store.connections();
+        all.database_connections.of(Connection::InUse).set(open.saturating_sub(idle).into());
         all.database_connections.of(Connection::Idle).set(idle.into());
-        all.database_connections_limit.set(self.store.pool.options().get_max_connections().into());
+        all.database_connections_limit.set(most.into());
         let redis = self.shared.redis();
         all.redis_configured.set(redis.is_some().into());
         all.redis_up.set(matches!(redis, Some(Redis::Ok)).into());
@@ -65,6 +63,8 @@ impl Scrape {
             Ok(Ok(queues)) => {
                 all.queue_looked.inc();
                 all.database_acquire.set(queues.acquire.as_secs_f64());
+                all.notices_oldest.set(queues.notices.as_seconds_f64());
+                all.scheduled_overdue.set(queues.overdue.as_seconds_f64());
                 for waiting in queues.classes {
                     all.queue_lanes.of(waiting.class, Ready::Now).set(waiting.ready);
                     all.queue_lanes.of(waiting.class, Ready::Later).set(waiting.later);

@@ -26,7 +26,7 @@ use hoopoe_shared::forget::Cache;
 use hoopoe_store::Store;
 use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
 use hoopoe_store::fault::crash_point;
-use hoopoe_store::group::{GroupCommit, Sizes};
+use hoopoe_store::group::{GroupCommit, Linger, Sizes};
 use hoopoe_store::lanes::{self, Claim, Lease};
 use hoopoe_telemetry::metrics;
 use hoopoe_telemetry::metrics::labels::{self, Writer};
@@ -43,6 +43,9 @@ use crate::senders::{Sender, Senders};
 
 /// Messages whose verdicts share a transaction.
 const BATCH: usize = 256;
+
+/// Nobody waits for a verdict but the next message of the same contact.
+const LINGER: Linger = Linger { time: Duration::from_millis(5), items: 32 };
 
 /// How delivery behaves.
 #[derive(Debug, Clone)]
@@ -75,7 +78,7 @@ pub async fn run(
     gate: Gate<Delivery>,
     stop: CancellationToken,
 ) -> Result<(), graph::Error> {
-    let sizes = Sizes { batch: BATCH, queue: BATCH * 4, writers: 1 };
+    let sizes = Sizes { batch: BATCH, queue: BATCH * 4, writers: 1, linger: Some(LINGER) };
     let writer = store.clone();
     let settlements = GroupCommit::start(Writer::Settlements, sizes, &store.turns, move |batch: Vec<_>| {
         let store = writer.clone();

@@ -75,7 +75,7 @@ pub async fn run(
     delivery: DeliveryGate,
     stop: CancellationToken,
 ) {
-    let sizes = Sizes { batch: BATCH, queue: BATCH, writers: 1 };
+    let sizes = Sizes { batch: BATCH, queue: BATCH, writers: 1, linger: None };
     let (writer, lease) = (store.clone(), settings.lease);
     let commits = GroupCommit::start(Writer::Runs, sizes, &store.turns, move |batch: Vec<_>| {
         let (store, delivery) = (writer.clone(), delivery.clone());

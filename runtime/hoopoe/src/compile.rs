@@ -8,7 +8,11 @@ use hoopoe_sandbox::compile::{self, CompileLimits, Process};
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "compile-plugin";
 
-/// The process' main function. It takes no configuration: its environment is empty.
+/// The allocator takes addresses a gibibyte at a time, which is all that this process may have. In steps of its
+/// smallest arena, in KiB, it takes what it needs.
+const ALLOCATOR: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "32768");
+
+/// The process' main function. It takes no configuration.
 pub fn child() -> ExitCode {
     compile::child()
 }
@@ -19,5 +23,6 @@ pub fn process(limits: CompileLimits, concurrency: usize) -> Process {
     // Where the system has it, not the path: after an upgrade another version lies there.
     let itself = PathBuf::from("/proc/self/exe");
     let program = if itself.exists() { itself } else { std::env::current_exe().unwrap_or(itself) };
-    Process { limits, concurrency, ..Process::new(program, [SUBCOMMAND]) }
+    let env = vec![(ALLOCATOR.0.into(), ALLOCATOR.1.into())];
+    Process { limits, concurrency, env, ..Process::new(program, [SUBCOMMAND]) }
 }

@@ -214,7 +214,7 @@ impl Running {
             self.roles.shutdown().await;
         }
         self.shared.stop().await;
-        self.store.pool.close().await;
+        self.store.close().await;
         finished.is_ok()
     }
 }

@@ -73,7 +73,8 @@ async fn a_message_is_counted_on_its_way() {
     assert_eq!(lanes("born") + lanes("claimed"), 2.0);
     let commits = samples["hoopoe_commit_items_count{writer=\"journal\"}"];
     assert_eq!(commits, samples["hoopoe_commit_seconds_count{writer=\"journal\"}"]);
-    assert_eq!(samples["hoopoe_commit_items_sum{writer=\"journal\"}"], 5.0);
+    assert_eq!(samples["hoopoe_commit_items_sum{writer=\"journal\"}"], 2.0);
+    assert_eq!(samples["hoopoe_commit_items_sum{writer=\"statuses\"}"], 3.0);
     assert!(samples["hoopoe_webhooks_total{outcome=\"accepted\"}"] >= 3.0);
     assert!(process.terminate().await.status.success());
 }
@@ -93,6 +94,12 @@ async fn a_process_of_any_role_can_show_its_metrics_at_an_address_of_their_own()
     // Nobody delivers: the answer waits, and a send.
     assert!(sim.receive(Inbound::text(NUMBER, "16505551234", "hello")).await.is_acknowledged());
     api.api.send(&tenant, "16505550000", "your order").await;
+    // Nor does anybody move what is due, or tell a webhook of what came.
+    let later = (chrono::Utc::now() + chrono::TimeDelta::seconds(1)).to_rfc3339();
+    let reminder =
+        serde_json::json!({ "to": "16505550000", "type": "text", "text": { "body": "soon" }, "send_at": later });
+    let (status, answer) = api.api.post(&format!("/tenants/{}/send", tenant.id), &tenant.key, &reminder).await;
+    assert_eq!(status, 202, "{answer}");
     let log = flows.log();
     let line = log.lines().find(|line| line.contains("metrics are shown")).unwrap();
     let address = line.split_once("metrics=").unwrap().1.split(' ').next().unwrap();
@@ -109,7 +116,10 @@ async fn a_process_of_any_role_can_show_its_metrics_at_an_address_of_their_own()
             samples[&format!("hoopoe_queue_lanes{{class=\"{class}\",state=\"ready\"}}")] == 1.0
                 && samples[&format!("hoopoe_queue_oldest_seconds{{class=\"{class}\"}}")] > 0.0
         };
-        waits("answer") && waits("single") && samples["hoopoe_flow_runs_total{outcome=\"done\"}"] == 1.0
+        waits("answer")
+            && waits("single")
+            && samples["hoopoe_scheduled_overdue_seconds"] > 0.0
+            && samples["hoopoe_flow_runs_total{outcome=\"done\"}"] == 1.0
     })
     .await;
     // At that address there is nothing else, and at the other one it needs the operator's key.

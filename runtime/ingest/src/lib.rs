@@ -16,7 +16,7 @@ use hoopoe_lanes::Gate;
 use hoopoe_protocol::envelope::ItemKind;
 use hoopoe_protocol::{envelope, signature};
 use hoopoe_store::flow_work::Born;
-use hoopoe_store::group::{GroupCommit, Sizes, Turns};
+use hoopoe_store::group::{GroupCommit, Linger, Sizes, Turns};
 use hoopoe_store::journal::{Arrival, Kept, Progress};
 use hoopoe_store::lanes::Births;
 use hoopoe_store::routes::Route;
@@ -36,6 +36,8 @@ const BATCH: usize = 256;
 const WAITING: usize = 20_000;
 /// One writer keeps the order of arrival and, by group commit, is faster than several.
 const WRITERS: usize = 1;
+/// Meta waits for the answer to a status, but nobody else does. Three come for each message, one after the other.
+const LINGER: Linger = Linger { time: Duration::from_millis(10), items: 32 };
 /// How long a route is remembered; other processes see a changed owner after this time.
 const ROUTE_LIFETIME: Duration = Duration::from_secs(5);
 
@@ -44,6 +46,8 @@ const ROUTE_LIFETIME: Duration = Duration::from_secs(5);
 pub struct Ingest {
     store: Store,
     journal: GroupCommit<Arrival, Kept>,
+    /// Statuses that no flow waits for: they become no work, and their order is that of their steps.
+    statuses: GroupCommit<Arrival, Kept>,
     routes: Routes,
     app_secret: Option<SecretString>,
 }
@@ -116,14 +120,18 @@ impl Ingest {
     /// Events that belong to this process from birth enter the flow stage through `flows`, for `lease`. The writer waits
     /// for no other: what holds up the stages behind it is not to hold up Meta.
     pub fn start(store: Store, app_secret: Option<SecretString>, flows: Gate<Born>, lease: TimeDelta) -> Self {
-        let sizes = Sizes { batch: BATCH, queue: WAITING, writers: WRITERS };
-        let writer = store.clone();
-        let journal = GroupCommit::start(Writer::Journal, sizes, &Turns::new(WRITERS), move |arrivals: Vec<_>| {
-            let (store, flows) = (writer.clone(), flows.clone());
-            Box::pin(async move { append(&store, &flows, &arrivals, lease).await })
-        });
+        let sizes = Sizes { batch: BATCH, queue: WAITING, writers: WRITERS, linger: None };
+        let start = |name, sizes, turns: &Turns| {
+            let (store, flows) = (store.clone(), flows.clone());
+            GroupCommit::start(name, sizes, turns, move |arrivals: Vec<_>| {
+                let (store, flows) = (store.clone(), flows.clone());
+                Box::pin(async move { append(&store, &flows, &arrivals, lease).await })
+            })
+        };
+        let journal = start(Writer::Journal, sizes, &Turns::new(WRITERS));
+        let statuses = start(Writer::Statuses, Sizes { linger: Some(LINGER), ..sizes }, &store.turns);
         let routes = Routes::new(store.clone(), ROUTE_LIFETIME);
-        Self { store, journal, routes, app_secret }
+        Self { store, journal, statuses, routes, app_secret }
     }
 
     /// Takes a POST; returns once everything in it is committed. `traceparent` is the header of that name.
@@ -205,7 +213,8 @@ impl Ingest {
                 _ => arrivals::arrival(item, route.as_deref(), now, trace),
             };
             let arrival = Arc::new(arrival);
-            answers.push((self.journal.submit(arrival.clone())?, arrival));
+            let group = if arrival.is_mere_status() { &self.statuses } else { &self.journal };
+            answers.push((group.submit(arrival.clone())?, arrival));
         }
         let mut receipt = Receipt::default();
         for (answer, arrival) in answers {

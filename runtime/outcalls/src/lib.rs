@@ -77,7 +77,7 @@ pub async fn run(
     let rules = Rules::new(&settings.allowed_hosts, settings.allow_http, settings.allow_private);
     let rules = Arc::new(rules.map_err(Error::Hosts)?);
     let client = Client::new(rules.clone(), Arc::new(System))?;
-    let sizes = Sizes { batch: BATCH, queue: settings.concurrency.max(1), writers: 1 };
+    let sizes = Sizes { batch: BATCH, queue: settings.concurrency.max(1), writers: 1, linger: None };
     let writer = store.clone();
     let answers = GroupCommit::start(Writer::Calls, sizes, &store.turns, move |batch: Vec<_>| {
         let store = writer.clone();

@@ -1,7 +1,7 @@
 //! Compiling plugins, by default where it can hurt nobody: in a process of its own with limits.
 //!
 //! A compiler is a large program, and its input comes from strangers. [`Compiler::Process`] starts one process for
-//! each plugin. It has an empty environment and no file besides its pipes, sets its own limits for memory and time
+//! each plugin. It has an environment of its own and no file besides its pipes, sets its own limits for memory and time
 //! before it looks at the plugin ([`child`]), and is ended when it takes too long or answers with too much. Its
 //! answer carries a tag under a key that only this question had, so that what is loaded is whole and belongs to
 //! the plugin that was asked for.
@@ -40,6 +40,8 @@ pub struct Process {
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<OsString>,
+    /// Its whole environment: what its allocator has to know, for instance.
+    pub env: Vec<(OsString, OsString)>,
     /// What one process may use.
     pub limits: CompileLimits,
     /// Processes at the same time, at least 1. With 2 and more, one is left for plugins whose events wait while
@@ -51,7 +53,7 @@ impl Process {
     /// This program with these arguments, with default limits.
     pub fn new(program: impl Into<PathBuf>, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         let args = args.into_iter().map(Into::into).collect();
-        Process { program: program.into(), args, limits: CompileLimits::default(), concurrency: 2 }
+        Process { program: program.into(), args, env: Vec::new(), limits: CompileLimits::default(), concurrency: 2 }
     }
 }
 

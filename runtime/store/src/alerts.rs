@@ -162,7 +162,7 @@ impl Store {
     async fn look(&self, tenants: &[Uuid]) -> Result<Vec<Found>, Error> {
         let now = self.ambient.now();
         let (dead, age) = (Kind::DeadLetters, Kind::QueueAge);
-        // Primary keys; index messages_died, as far as the threshold; index lanes_fair, one step per stage and priority.
+        // Primary keys; index messages_died, as far as the threshold; index lanes_waiting, one step per stage and priority.
         let rows = sqlx::query!(
             r#"select k.id as "id!", d.threshold as dead_threshold, d.period_seconds as dead_period,
                       d.raised_at as dead_raised, d.resolved_at as dead_resolved, q.threshold as age_threshold,
@@ -175,7 +175,8 @@ impl Store {
                        cross join generate_series(0, 2) as p (priority)
                        cross join lateral (
                            select ready_at from lanes l
-                           where l.stage::integer = s.stage and l.tenant_id = k.id and l.priority = p.priority
+                           where l.stage::integer = s.stage and l.lease_token = 0 and l.tenant_id = k.id
+                             and l.priority = p.priority
                            order by ready_at limit 1) as first) as ready_at
                from unnest($1::uuid[]) as k (id)
                left join lateral (

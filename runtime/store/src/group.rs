@@ -1,5 +1,7 @@
 //! Group commit: whatever waits when a writer becomes free goes into one transaction, so concurrent callers share
-//! its statements and its flush. There is no linger: a lone item is written at once.
+//! its statements and its flush. Where somebody waits for the answer there is no linger: a lone item is written at once.
+//! Where nobody does, a group may gather for some milliseconds first ([`Linger`]): while little is going on, most of the
+//! cost of a message is the transactions that it has for itself.
 //!
 //! Groups take [`Turns`]: while one writes, what the others will write gathers. So the busier the database, the larger
 //! the batches, and the fewer statements and flushes a message costs.
@@ -49,6 +51,17 @@ pub struct Sizes {
     pub queue: usize,
     /// Transactions at the same time. With one, items are written in the order of their submission.
     pub writers: usize,
+    /// For items that nobody waits for.
+    pub linger: Option<Linger>,
+}
+
+/// How a group gathers.
+#[derive(Debug, Clone, Copy)]
+pub struct Linger {
+    /// No longer than this after the first item.
+    pub time: Duration,
+    /// Enough to begin at once.
+    pub items: usize,
 }
 
 /// The right to write, shared by several groups; first come, first served. Cheap to clone.
@@ -82,7 +95,7 @@ where
         for _ in 0..sizes.writers {
             let (waiting, write, meters, turns) = (waiting.clone(), write.clone(), meters.clone(), turns.clone());
             tokio::spawn(async move {
-                while let Some((batch, turn)) = gather(&waiting, sizes.batch, &turns).await {
+                while let Some((batch, turn)) = gather(&waiting, sizes, &turns).await {
                     commit(&write, &meters, batch).await;
                     drop(turn);
                 }
@@ -127,15 +140,27 @@ where
     }
 }
 
-/// Waits for an item and for the turn; gives everything that has come by then, `most` at the most. `None` when nobody is
-/// left who could submit.
+/// Waits for an item and for the turn; gives everything that has come by then, as far as a batch goes. `None` when nobody
+/// is left who could submit.
 async fn gather<'a, T, R>(
     waiting: &Mutex<mpsc::Receiver<Entry<T, R>>>,
-    most: usize,
+    sizes: Sizes,
     turns: &'a Turns,
 ) -> Option<(Vec<Entry<T, R>>, SemaphorePermit<'a>)> {
+    let most = sizes.batch;
     let mut waiting = waiting.lock().await;
     let mut batch = vec![waiting.recv().await?];
+    if let Some(linger) = sizes.linger {
+        let end = tokio::time::Instant::now() + linger.time;
+        while batch.len() < linger.items.min(most) {
+            let room = most - batch.len();
+            match tokio::time::timeout_at(end, waiting.recv_many(&mut batch, room)).await {
+                Ok(1..) => {}
+                // The time is up, or nobody is left.
+                Ok(0) | Err(_) => break,
+            }
+        }
+    }
     // Never closed.
     let turn = turns.0.acquire().await.ok()?;
     while batch.len() < most
@@ -222,7 +247,7 @@ mod tests {
         let log = written.clone();
         let group = GroupCommit::start(
             Writer::Journal,
-            Sizes { batch: 64, queue: 64, writers: 1 },
+            Sizes { batch: 64, queue: 64, writers: 1, linger: None },
             &Turns::new(1),
             move |items: Vec<Arc<u32>>| {
                 let log = log.clone();
@@ -249,10 +274,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_group_that_lingers_ends_its_wait_with_enough_items_or_with_its_time() {
+        let linger = Linger { time: Duration::from_millis(500), items: 8 };
+        let batches = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let log = batches.clone();
+        let group = GroupCommit::start(
+            Writer::Statuses,
+            Sizes { batch: 64, queue: 64, writers: 1, linger: Some(linger) },
+            &Turns::new(1),
+            move |items: Vec<Arc<u32>>| {
+                log.lock().expect("not poisoned").push(items.len());
+                Box::pin(async move { Ok(vec![(); items.len()]) })
+            },
+        );
+        for (items, waits) in [(3, true), (8, false), (20, false)] {
+            let start = Instant::now();
+            let answers: Vec<_> = (0..items).map(|n| group.submit(n).expect("room")).collect();
+            for answer in answers {
+                answer.committed().await.expect("it is written");
+            }
+            assert_eq!(start.elapsed() >= linger.time, waits, "{items}");
+        }
+        assert_eq!(*batches.lock().expect("not poisoned"), [3, 8, 20]);
+    }
+
+    #[tokio::test]
     async fn a_full_queue_refuses_at_once() {
         let group = GroupCommit::<u32, ()>::start(
             Writer::Journal,
-            Sizes { batch: 1, queue: 2, writers: 1 },
+            Sizes { batch: 1, queue: 2, writers: 1, linger: None },
             &Turns::new(1),
             |_| Box::pin(std::future::pending()),
         );

@@ -17,8 +17,10 @@ use crate::Store;
 use crate::contacts::{self, Party, Profile, Sighting};
 use crate::flow_work::Born;
 use crate::lanes::{self, Births, Stage};
-use crate::statuses;
+use crate::pool::Unit;
+use crate::statuses::{self, Advanced};
 use crate::unrouted::{self, Unrouted};
+use crate::webhooks::notices::Notices;
 use crate::webhooks::types;
 
 /// An item to keep.
@@ -113,11 +115,15 @@ pub struct Appended {
 
 impl Store {
     /// Appends the arrivals in one transaction and wakes the stages that have work now. `births` is by arrival.
+    ///
+    /// Statuses that nobody is told of stand for themselves: a batch of nothing else needs no transaction around it.
     pub async fn append(&self, arrivals: &[Arc<Arrival>], births: Births<'_>) -> Result<Appended, sqlx::Error> {
         let now = self.ambient.now();
-        let mut tx = self.pool.begin().await?;
+        let mut notices = self.notices();
+        let alone = arrivals.iter().all(|arrival| arrival.stands_alone(&notices));
+        let mut db = if alone { Unit::statements(self).await? } else { Unit::transaction(self).await? };
         let progress: Vec<(usize, &Progress)> = arrivals.iter().enumerate().filter_map(|(n, a)| a.status(n)).collect();
-        let targets = statuses::find(&mut tx, &progress).await?;
+        let targets = statuses::find(&mut db, &progress).await?;
         let inbound: Vec<&Inbound> = arrivals.iter().filter_map(|arrival| arrival.message()).collect();
         let sightings: Vec<_> = inbound
             .iter()
@@ -126,11 +132,11 @@ impl Store {
                 seen: Some((&message.profile, message.item.occurred_at.min(message.item.received_at))),
             })
             .collect();
-        let (places, learned) = contacts::resolve(&mut tx, &self.contacts, &self.ambient, &sightings).await?;
+        let (places, learned) = contacts::resolve(&mut db, &self.contacts, &self.ambient, &sightings).await?;
 
         let rows = rows(arrivals, &places, &targets);
-        let opened = lanes::open(&mut tx, Stage::Flow, openings(&rows, births), now, births.lease).await?;
-        let stored = insert_events(&mut tx, &rows).await?;
+        let opened = lanes::open(&mut db, Stage::Flow, openings(&rows, births), now, births.lease).await?;
+        let stored = insert_events(&mut db, &rows).await?;
         let mut kept = vec![Kept::Repeated; arrivals.len()];
         let mut fresh = Vec::new();
         for row in &rows {
@@ -139,13 +145,12 @@ impl Store {
                 fresh.extend(row.message.zip(row.place).map(|(message, place)| (*event_id, message, place)));
             }
         }
-        let mut notices = self.notices();
-        let inserted = insert_messages(&mut tx, &self.ambient, &fresh).await?;
+        let inserted = insert_messages(&mut db, &self.ambient, &fresh).await?;
         for ((_, message, _), id) in fresh.iter().zip(inserted) {
             notices.message(message.item.tenant_id, id, types::MESSAGE_RECEIVED, message.item.received_at);
         }
-        let (steps, hastened) = statuses::advance(&mut tx, &progress, &targets, now).await?;
-        for arrival in steps {
+        let Advanced { fresh, hastened } = statuses::advance(&mut db, &progress, &targets, now).await?;
+        for arrival in fresh {
             kept[arrival] = Kept::New;
             if let (Some((_, status)), Some(target)) = (arrivals[arrival].status(arrival), targets.get(&arrival)) {
                 target.tell(status, &mut notices);
@@ -153,10 +158,10 @@ impl Store {
         }
         let unrouted: Vec<&Arc<Unrouted>> = arrivals.iter().filter_map(|arrival| arrival.unrouted()).collect();
         if !unrouted.is_empty() {
-            unrouted::record(&mut tx, &unrouted).await?;
+            unrouted::record(&mut db, &unrouted).await?;
         }
-        let told = notices.write(&mut tx, now).await?;
-        tx.commit().await?;
+        let told = notices.write(&mut db, now).await?;
+        db.commit().await?;
 
         self.contacts.learn(learned);
         if told {
@@ -215,6 +220,18 @@ impl Arrival {
             Arrival::Status(progress) => progress.for_flow,
             Arrival::Other(_) | Arrival::Unrouted(_) => false,
         }
+    }
+
+    /// A status that is nothing to the flow.
+    pub fn is_mere_status(&self) -> bool {
+        matches!(self, Arrival::Status(progress) if !progress.for_flow)
+    }
+
+    /// A status that neither the flow nor anybody else is told of.
+    fn stands_alone(&self, notices: &Notices) -> bool {
+        let Arrival::Status(status) = self else { return false };
+        let told = [Some(types::MESSAGE_SENT), types::of_status(&status.status)];
+        self.is_mere_status() && !told.into_iter().flatten().any(|kind| notices.want(status.item.tenant_id, kind))
     }
 
     fn unrouted(&self) -> Option<&Arc<Unrouted>> {

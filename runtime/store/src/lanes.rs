@@ -1,21 +1,21 @@
 //! Lanes: one per contact and stage while work waits there. Fenced by a token that only grows.
 //!
 //! The protocol: who adds work locks or creates the lane first ([`open`]), and may own a lane that it creates; who
-//! claims ([`claim`]) moves `ready_at` to the end of its lease and draws a token; who works for long puts that end off
-//! ([`extend`]); who finishes locks its lanes by token ([`hold`]) and closes them ([`close`]): a lane to which nothing
-//! was added meanwhile is deleted. An owner whose lease ran out and was taken over holds nothing any more: its results
+//! claims ([`claim`]) one without an owner moves `ready_at` to the end of its lease and draws a token; who works for long puts that end off
+//! ([`extend`]); who finishes locks its lanes by token and closes them ([`finish`]): a lane to which nothing was added
+//! meanwhile is deleted. An owner whose lease ran out and was taken over holds nothing any more: its results
 //! are refused.
 
 mod claim;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use claim::Claim;
-pub(crate) use claim::{Claimed, Rotation, Round, claim, next_ready};
+pub(crate) use claim::{Claimed, Rotation, Round, claim, free_lost, next_ready};
 
 use crate::{Error, Store};
 
@@ -151,35 +151,6 @@ pub(crate) async fn open(
     Ok(opened)
 }
 
-/// Locks the lanes that are still owned by these leases until the transaction ends. Gives, for each of those, how
-/// often work has been added to it.
-pub(crate) async fn hold(
-    db: &mut PgConnection,
-    stage: Stage,
-    leases: impl IntoIterator<Item = Lease>,
-) -> Result<HashMap<LaneKey, i32>, sqlx::Error> {
-    let (tenants, contacts, tokens) = columns(leases);
-    let rows = sqlx::query!(
-        "select l.tenant_id, l.contact_id, l.touched
-         from unnest($1::uuid[], $2::uuid[], $3::bigint[]) with ordinality as k (tenant_id, contact_id, token, place)
-         join lanes l on l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = $4
-                     and l.lease_token = k.token
-         order by k.place
-         for update of l",
-        &tenants,
-        &contacts,
-        &tokens,
-        stage as i16
-    )
-    .fetch_all(db)
-    .await?;
-    let held = rows.into_iter().map(|row| {
-        let lane = LaneKey { tenant_id: row.tenant_id, contact_id: row.contact_id };
-        (lane, row.touched)
-    });
-    Ok(held.collect())
-}
-
 /// What an owner leaves behind.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Closing {
@@ -190,51 +161,92 @@ pub(crate) struct Closing {
     pub again: Option<(DateTime<Utc>, i32)>,
 }
 
-/// Deletes the lanes that have nothing left, and gives the others back. They are [held](hold): nothing can be added
-/// between the look and the deletion. Tells whether a lane has work at once.
-pub(crate) async fn close(
+/// What became of lanes that their owner is done with.
+#[derive(Debug, Default)]
+pub(crate) struct Finished {
+    /// Those that were still owned; of the others nothing is to be written.
+    pub held: HashSet<LaneKey>,
+    /// One of them has work at once.
+    pub more: bool,
+}
+
+/// Locks the lanes that are still owned by these leases until the transaction ends, deletes those of them that have
+/// nothing left, and gives the others back.
+pub(crate) async fn finish(
     db: &mut PgConnection,
     stage: Stage,
-    closings: &[Closing],
-    held: &HashMap<LaneKey, i32>,
+    closings: impl IntoIterator<Item = Closing>,
     now: DateTime<Utc>,
-) -> Result<bool, sqlx::Error> {
-    let (done, left): (Vec<&Closing>, Vec<&Closing>) = closings.iter().partition(|closing| {
-        let Lease { lane, touched, more, .. } = closing.lease;
-        closing.again.is_none() && !more && held.get(&lane) == Some(&touched)
-    });
-    if !done.is_empty() {
-        let (tenants, contacts, _) = columns(done.iter().map(|closing| closing.lease));
-        sqlx::query!(
-            "delete from lanes l using unnest($1::uuid[], $2::uuid[]) as k (tenant_id, contact_id)
-             where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = $3",
-            &tenants,
-            &contacts,
-            stage as i16
-        )
-        .execute(&mut *db)
-        .await?;
+) -> Result<Finished, sqlx::Error> {
+    let mut closings: Vec<Closing> = closings.into_iter().collect();
+    if closings.is_empty() {
+        return Ok(Finished::default());
     }
-    if left.is_empty() {
-        return Ok(false);
+    closings.sort_unstable_by_key(|closing| closing.lease.lane);
+    // Nothing can be added between the look and the deletion: both see the lane as it is under its lock. Who is given
+    // back has no owner, so that a late heartbeat does not hold it.
+    let rows = sqlx::query!(
+        r#"with held as materialized (
+               select k.*, k.again is not null or k.more or l.touched <> k.touched as stays
+               from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::int[], $5::bool[], $6::timestamptz[], $7::int[],
+                           $8::bigint[])
+                    with ordinality as k (tenant_id, contact_id, token, touched, more, again, attempts, done_event, place)
+               cross join lateral (
+                   select touched from lanes
+                   where tenant_id = k.tenant_id and contact_id = k.contact_id and stage = $9 and lease_token = k.token
+                   for update
+               ) as l
+           ), gone as (
+               delete from lanes l using held h
+               where not h.stays and l.tenant_id = h.tenant_id and l.contact_id = h.contact_id and l.stage = $9
+           ), back as (
+               update lanes l set ready_at = coalesce(h.again, $10), attempts = h.attempts, lease_token = 0,
+                                  done_event = coalesce(h.done_event, l.done_event)
+               from held h
+               where h.stays and l.tenant_id = h.tenant_id and l.contact_id = h.contact_id and l.stage = $9
+           )
+           select tenant_id as "tenant_id!", contact_id as "contact_id!",
+                  stays and (again is null or again <= $10) as "more!"
+           from held"#,
+        &closings.iter().map(|closing| closing.lease.lane.tenant_id).collect::<Vec<_>>(),
+        &closings.iter().map(|closing| closing.lease.lane.contact_id).collect::<Vec<_>>(),
+        &closings.iter().map(|closing| closing.lease.token).collect::<Vec<_>>(),
+        &closings.iter().map(|closing| closing.lease.touched).collect::<Vec<_>>(),
+        &closings.iter().map(|closing| closing.lease.more).collect::<Vec<_>>(),
+        &closings.iter().map(|closing| closing.again.map(|(at, _)| at)).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        &closings.iter().map(|closing| closing.again.map_or(0, |(_, attempts)| attempts)).collect::<Vec<_>>(),
+        &closings.iter().map(|closing| closing.done_event).collect::<Vec<_>>() as &[Option<i64>],
+        stage as i16,
+        now
+    )
+    .fetch_all(db)
+    .await?;
+    let more = rows.iter().any(|row| row.more);
+    let held = rows.into_iter().map(|row| LaneKey { tenant_id: row.tenant_id, contact_id: row.contact_id });
+    Ok(Finished { held: held.collect(), more })
+}
+
+/// Makes lanes that were given back ready at once.
+pub(crate) async fn hurry(
+    db: &mut PgConnection,
+    stage: Stage,
+    lanes: &[LaneKey],
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    if lanes.is_empty() {
+        return Ok(());
     }
-    // Without an owner, so that a late heartbeat does not hold it.
     sqlx::query!(
-        "update lanes l set ready_at = k.ready_at, attempts = k.attempts, lease_token = 0,
-                            done_event = coalesce(k.done_event, l.done_event)
-         from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::int[], $5::bigint[])
-              as k (tenant_id, contact_id, ready_at, attempts, done_event)
-         where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = $6",
-        &left.iter().map(|closing| closing.lease.lane.tenant_id).collect::<Vec<_>>(),
-        &left.iter().map(|closing| closing.lease.lane.contact_id).collect::<Vec<_>>(),
-        &left.iter().map(|closing| closing.again.map_or(now, |(at, _)| at)).collect::<Vec<_>>(),
-        &left.iter().map(|closing| closing.again.map_or(0, |(_, attempts)| attempts)).collect::<Vec<_>>(),
-        &left.iter().map(|closing| closing.done_event).collect::<Vec<_>>() as &[Option<i64>],
-        stage as i16
+        "update lanes l set ready_at = $4 from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, contact_id)
+         where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = $3 and l.lease_token = 0",
+        &lanes.iter().map(|lane| lane.tenant_id).collect::<Vec<_>>(),
+        &lanes.iter().map(|lane| lane.contact_id).collect::<Vec<_>>(),
+        stage as i16,
+        now
     )
     .execute(db)
     .await?;
-    Ok(left.iter().any(|closing| closing.again.is_none_or(|(at, _)| at <= now)))
+    Ok(())
 }
 
 impl Store {

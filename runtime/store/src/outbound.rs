@@ -111,7 +111,7 @@ impl Store {
     /// Queues the requests in one transaction. `births` is by request.
     pub async fn enqueue(&self, requests: &[Arc<SendRequest>], births: Births<'_>) -> Result<Enqueued, sqlx::Error> {
         let now = self.ambient.now();
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.hot.begin().await?;
         let sightings: Vec<_> = requests.iter().map(|request| Sighting { party: &request.party, seen: None }).collect();
         let (places, learned) = contacts::resolve(&mut tx, &self.contacts, &self.ambient, &sightings).await?;
         let addressed: Vec<Addressed<'_>> = requests

@@ -1,11 +1,13 @@
 //! The connection pool and the migrations.
 
+use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgPool};
+use sqlx::{ConnectOptions, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::ambient::Ambient;
 use crate::contacts;
@@ -13,12 +15,17 @@ use crate::group::Turns;
 use crate::lanes::{Rotation, Round};
 use crate::webhooks::listeners::Listeners;
 
+/// Besides the group commits that take turns, the journal's and the adoption of events are on the message's way.
+const BESIDE_WRITERS: u32 = 2;
+/// Connections for everything else, at the least.
+const FEWEST: u32 = 2;
+
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// `postgres://user:password@host:port/database`.
     pub url: String,
-    /// Most connections of this process.
+    /// Most connections of this process; a few more when `writers` leaves none for everything else.
     pub connections: u32,
     /// Transactions of group commits at the same time.
     pub writers: usize,
@@ -29,8 +36,11 @@ pub struct Settings {
 /// The database and what goes with every use of it. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    /// Connections.
-    pub pool: PgPool,
+    /// Connections for whatever comes.
+    pub(crate) pool: PgPool,
+    /// Connections of the message's way. A pool goes round all of its connections, and each of Postgres' processes has to
+    /// plan and remember by itself: few that are always busy cost less than many that take turns.
+    pub(crate) hot: PgPool,
     /// Time, ids and chance.
     pub ambient: Ambient,
     /// Signals to the stages.
@@ -64,16 +74,21 @@ impl Store {
                 ("plan_cache_mode", "force_generic_plan"),
             ])
             .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1));
-        let pool = PgPoolOptions::new()
-            .max_connections(settings.connections)
-            .acquire_timeout(settings.acquire_timeout)
-            // The first use of a dead connection fails by itself and is tried again; a ping before each use would
-            // cost a round trip per transaction.
-            .test_before_acquire(false)
-            .connect_lazy_with(options);
+        let pool = |connections| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(settings.acquire_timeout)
+                // The first use of a dead connection fails by itself and is tried again; a ping before each use would
+                // cost a round trip per transaction.
+                .test_before_acquire(false)
+                .connect_lazy_with(options.clone())
+        };
+        let hot = u32::try_from(settings.writers).unwrap_or(u32::MAX).saturating_add(BESIDE_WRITERS);
+        let (pool, hot) = (pool(settings.connections.saturating_sub(hot).max(FEWEST)), pool(hot));
         let turns = Turns::new(settings.writers);
         Ok(Self {
             pool,
+            hot,
             ambient,
             wakes: Arc::default(),
             turns,
@@ -99,9 +114,68 @@ impl Store {
         Ok(())
     }
 
+    /// Connections that are open, those of them that are idle, and how many there may be. Not of one moment.
+    pub fn connections(&self) -> (u32, u32, u32) {
+        let idle = |pool: &PgPool| u32::try_from(pool.num_idle()).unwrap_or(u32::MAX).min(pool.size());
+        let most = |pool: &PgPool| pool.options().get_max_connections();
+        let both = |of: &dyn Fn(&PgPool) -> u32| of(&self.pool) + of(&self.hot);
+        (both(&PgPool::size), both(&idle), both(&most))
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        tokio::join!(self.pool.close(), self.hot.close());
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), crate::Error> {
         sqlx::query_scalar!("select 1 as one").fetch_one(&self.pool).await?;
         Ok(())
+    }
+}
+
+/// Statements of the message's way that stand or fall together, or each for itself: a transaction costs two more round
+/// trips.
+pub(crate) enum Unit {
+    /// Each for itself.
+    Statements(PoolConnection<Postgres>),
+    /// Together.
+    Transaction(Transaction<'static, Postgres>),
+}
+
+impl Unit {
+    pub async fn statements(store: &Store) -> Result<Self, sqlx::Error> {
+        store.hot.acquire().await.map(Unit::Statements)
+    }
+
+    pub async fn transaction(store: &Store) -> Result<Self, sqlx::Error> {
+        store.hot.begin().await.map(Unit::Transaction)
+    }
+
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Unit::Statements(_) => Ok(()),
+            Unit::Transaction(transaction) => transaction.commit().await,
+        }
+    }
+}
+
+impl Deref for Unit {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match self {
+            Unit::Statements(connection) => connection,
+            Unit::Transaction(transaction) => transaction,
+        }
+    }
+}
+
+impl DerefMut for Unit {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match self {
+            Unit::Statements(connection) => connection,
+            Unit::Transaction(transaction) => transaction,
+        }
     }
 }

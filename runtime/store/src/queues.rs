@@ -19,6 +19,10 @@ pub struct Queues {
     pub acquire: Duration,
     /// One for each class.
     pub classes: Vec<Waiting>,
+    /// How long the oldest notice for a webhook that is not disabled has been ready; zero when there is none.
+    pub notices: TimeDelta,
+    /// How long the first scheduled message has been due; zero when none is.
+    pub overdue: TimeDelta,
 }
 
 /// What waits of a class.
@@ -55,7 +59,11 @@ impl Store {
             let first = since.filter(|(stage, priority, _)| of((*stage as i16, *priority))).map(|(_, _, at)| at).min();
             Waiting { class, ready, later, oldest: first.map_or(TimeDelta::zero(), |at| now - at) }
         });
-        Ok(Queues { acquire, classes: classes.to_vec() })
+        let age =
+            |since: Option<DateTime<Utc>>| since.map_or(TimeDelta::zero(), |at| (now - at).max(TimeDelta::zero()));
+        let notices = age(oldest_notice(&mut db).await?);
+        let overdue = age(first_scheduled(&mut db).await?);
+        Ok(Queues { acquire, classes: classes.to_vec(), notices, overdue })
     }
 }
 
@@ -96,12 +104,13 @@ async fn oldest(
     stage: Stage,
     now: DateTime<Utc>,
 ) -> Result<Vec<(i16, DateTime<Utc>)>, sqlx::Error> {
-    // Index lanes_fair, tenant by tenant.
+    // Index lanes_waiting, tenant by tenant.
     let rows = sqlx::query!(
         r#"with recursive tenants (id) as (
-               (select tenant_id from lanes where stage::integer = $1 order by tenant_id limit 1)
+               (select tenant_id from lanes where stage::integer = $1 and lease_token = 0 order by tenant_id limit 1)
                union all
-               select (select l.tenant_id from lanes l where l.stage::integer = $1 and l.tenant_id > t.id
+               select (select l.tenant_id from lanes l
+                       where l.stage::integer = $1 and l.lease_token = 0 and l.tenant_id > t.id
                        order by l.tenant_id limit 1)
                from tenants t where t.id is not null
            )
@@ -110,7 +119,8 @@ async fn oldest(
            cross join generate_series(0, 2) as p (priority)
            cross join lateral (
                select ready_at from lanes l
-               where l.stage::integer = $1 and l.tenant_id = t.id and l.priority = p.priority and l.ready_at <= $2
+               where l.stage::integer = $1 and l.lease_token = 0 and l.tenant_id = t.id and l.priority = p.priority
+                 and l.ready_at <= $2
                order by ready_at limit 1
            ) as first
            group by p.priority"#,
@@ -120,4 +130,26 @@ async fn oldest(
     .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(|row| (row.priority, row.since)).collect())
+}
+
+/// When the first notice of those that can be delivered is, or was, ready.
+async fn oldest_notice(db: &mut PgConnection) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    // Index webhook_queue_ready, endpoint by endpoint of all tenants.
+    sqlx::query_scalar!(
+        "select min(first.ready_at)
+         from webhooks w
+         cross join lateral (
+             select ready_at from webhook_queue
+             where tenant_id = w.tenant_id and webhook_id = w.id order by ready_at limit 1
+         ) as first
+         where w.disabled_at is null"
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// When the next scheduled message of all tenants is, or was, due.
+async fn first_scheduled(db: &mut PgConnection) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    // Index scheduled_next.
+    sqlx::query_scalar!("select send_at from scheduled order by send_at limit 1").fetch_optional(db).await
 }

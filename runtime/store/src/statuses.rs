@@ -46,13 +46,37 @@ pub(crate) async fn find(
     db: &mut PgConnection,
     statuses: &[(usize, &Progress)],
 ) -> Result<HashMap<usize, Target>, sqlx::Error> {
-    let (ours, others): (Vec<_>, Vec<_>) =
-        statuses.iter().copied().partition(|(_, status)| status.message_id.is_some());
-    let mut found = by_our_id(db, &ours).await?;
-    // What came back to us as callback data may be another system's.
-    let rest: Vec<_> = ours.into_iter().filter(|(place, _)| !found.contains_key(place)).chain(others).collect();
-    found.extend(by_metas_id(db, &rest).await?);
-    Ok(found)
+    if statuses.is_empty() {
+        return Ok(HashMap::new());
+    }
+    // Primary keys, or else index messages_metas_id: what came back to us as callback data may be another system's.
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select k.place as "place!", k.tenant_id as "tenant_id!", m.id as "id!",
+                  m.conversation_id as "conversation_id!", m.waits as "waits!", c.contact_id, m.traceparent
+           from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as k (tenant_id, id, wa_message_id, place)
+           cross join lateral (
+               (select id, conversation_id, status < 'sent' as waits, traceparent from messages
+                where tenant_id = k.tenant_id and id = k.id and direction = 'OUT' limit 1)
+               union all
+               (select id, conversation_id, status < 'sent', traceparent from messages
+                where tenant_id = k.tenant_id and wa_message_id = k.wa_message_id and direction = 'OUT' limit 1)
+               limit 1
+           ) as m
+           join conversations c on c.tenant_id = k.tenant_id and c.id = m.conversation_id"#,
+        &statuses.iter().map(|(_, status)| status.item.tenant_id).collect::<Vec<_>>(),
+        &statuses.iter().map(|(_, status)| status.message_id).collect::<Vec<_>>() as &[Option<Uuid>],
+        &statuses.iter().map(|(_, status)| status.wa_message_id.clone()).collect::<Vec<_>>()
+    )
+    .fetch_all(db)
+    .await?;
+    let found = rows.into_iter().filter_map(|row| {
+        let (arrival, _) = statuses.get(usize::try_from(row.place).ok()? - 1)?;
+        let place = Place { contact_id: row.contact_id, conversation_id: row.conversation_id };
+        let (tenant_id, message_id, waits) = (row.tenant_id, row.id, row.waits);
+        Some((*arrival, Target { tenant_id, message_id, place, waits, trace: traces::read(row.traceparent) }))
+    });
+    Ok(found.collect())
 }
 
 /// A message, and which of the statuses is about it, from 1.
@@ -66,98 +90,65 @@ struct Row {
     traceparent: Option<String>,
 }
 
-fn targets(rows: Vec<Row>, statuses: &[(usize, &Progress)]) -> HashMap<usize, Target> {
-    let found = rows.into_iter().filter_map(|row| {
-        let (arrival, _) = statuses.get(usize::try_from(row.place).ok()? - 1)?;
-        let place = Place { contact_id: row.contact_id, conversation_id: row.conversation_id };
-        let (tenant_id, message_id, waits) = (row.tenant_id, row.id, row.waits);
-        Some((*arrival, Target { tenant_id, message_id, place, waits, trace: traces::read(row.traceparent) }))
-    });
-    found.collect()
-}
-
-async fn by_our_id(
-    db: &mut PgConnection,
-    statuses: &[(usize, &Progress)],
-) -> Result<HashMap<usize, Target>, sqlx::Error> {
-    if statuses.is_empty() {
-        return Ok(HashMap::new());
-    }
-    // Primary keys.
-    let rows = sqlx::query_as!(
-        Row,
-        r#"select k.place as "place!", m.tenant_id, m.id, m.conversation_id, m.status < 'sent' as "waits!", c.contact_id,
-                  m.traceparent
-           from unnest($1::uuid[], $2::uuid[]) with ordinality as k (tenant_id, id, place)
-           join messages m on m.tenant_id = k.tenant_id and m.id = k.id
-           join conversations c on c.tenant_id = m.tenant_id and c.id = m.conversation_id
-           where m.direction = 'OUT'"#,
-        &statuses.iter().map(|(_, status)| status.item.tenant_id).collect::<Vec<_>>(),
-        &statuses.iter().map(|(_, status)| status.message_id.unwrap_or_default()).collect::<Vec<_>>()
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(targets(rows, statuses))
-}
-
-async fn by_metas_id(
-    db: &mut PgConnection,
-    statuses: &[(usize, &Progress)],
-) -> Result<HashMap<usize, Target>, sqlx::Error> {
-    if statuses.is_empty() {
-        return Ok(HashMap::new());
-    }
-    // Index messages_metas_id, then primary keys.
-    let rows = sqlx::query_as!(
-        Row,
-        r#"select k.place as "place!", m.tenant_id as "tenant_id!", m.id as "id!",
-                  m.conversation_id as "conversation_id!", m.waits as "waits!", c.contact_id, m.traceparent
-           from unnest($1::uuid[], $2::text[]) with ordinality as k (tenant_id, wa_message_id, place)
-           cross join lateral (
-               select tenant_id, id, conversation_id, status < 'sent' as waits, traceparent from messages
-               where tenant_id = k.tenant_id and wa_message_id = k.wa_message_id and direction = 'OUT' limit 1
-           ) as m
-           join conversations c on c.tenant_id = m.tenant_id and c.id = m.conversation_id"#,
-        &statuses.iter().map(|(_, status)| status.item.tenant_id).collect::<Vec<_>>(),
-        &statuses.iter().map(|(_, status)| status.wa_message_id.clone()).collect::<Vec<_>>()
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(targets(rows, statuses))
+/// What became of statuses whose messages were found.
+#[derive(Debug, Default)]
+pub(crate) struct Advanced {
+    /// Arrivals that were news.
+    pub fresh: Vec<usize>,
+    /// The delivery stage has something to settle.
+    pub hastened: bool,
 }
 
 /// Moves the messages up, writes the steps down, and makes messages whose outcome was unknown ready to be settled.
-/// Gives the arrivals that were news, and whether the delivery stage has something to settle.
 pub(crate) async fn advance(
     db: &mut PgConnection,
     statuses: &[(usize, &Progress)],
     targets: &HashMap<usize, Target>,
     now: DateTime<Utc>,
-) -> Result<(Vec<usize>, bool), sqlx::Error> {
+) -> Result<Advanced, sqlx::Error> {
     let mut found: Vec<(usize, &Progress, Target)> =
         statuses.iter().filter_map(|(n, status)| Some((*n, *status, *targets.get(n)?))).collect();
     if found.is_empty() {
-        return Ok((Vec::new(), false));
+        return Ok(Advanced::default());
     }
     found.sort_by_key(|(_, _, target)| (target.tenant_id, target.message_id));
-    let steps = record(db, &found, now).await?;
-    raise(db, &found, now).await?;
-    // Read before the messages moved up: who waits now was among those who waited then, or waits for no status yet.
+    let fresh = write(db, &found, now).await?;
+    // A statement of its own, behind the one that waited for whoever was settling: it sees what that one wrote. Read
+    // before the messages moved up: who waits now was among those who waited then, or waits for no status yet.
     found.retain(|(_, _, target)| target.waits);
     let hastened = hasten(db, &found, now).await?;
-    Ok((steps, hastened))
+    Ok(Advanced { fresh, hastened })
 }
 
-async fn record(
+/// The steps, and the messages in their order. Several statuses of one message count as the highest; words that are no
+/// step (deleted, later ones) move nothing.
+async fn write(
     db: &mut PgConnection,
     found: &[(usize, &Progress, Target)],
     now: DateTime<Utc>,
 ) -> Result<Vec<usize>, sqlx::Error> {
+    const STEPS: [&str; 5] = ["sent", "delivered", "read", "played", "failed"];
+    let step = |status: &str| STEPS.iter().find(|step| **step == status).map(|step| (*step).to_owned());
     let rows = sqlx::query!(
-        "insert into message_statuses (tenant_id, message_id, status, occurred_at, recorded_at, detail)
-         select tenant_id, message_id, status, occurred_at, $6, detail::json
-         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[])
-              as k (tenant_id, message_id, status, occurred_at, detail)
+        "with k as materialized (
+             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
+                                  $7::text[], $8::text[])
+                 as k (tenant_id, message_id, status, occurred_at, detail, step, wa_message_id, error)
+         ), raised as (
+             update messages m set
+                 status = greatest(m.status, k.step),
+                 wa_message_id = coalesce(m.wa_message_id, k.wa_message_id),
+                 error = coalesce(k.error::json, m.error),
+                 updated_at = $9
+             from (select distinct on (tenant_id, message_id)
+                          tenant_id, message_id, step::message_status as step, wa_message_id, error
+                   from k where step is not null
+                   order by tenant_id, message_id, step::message_status desc) as k
+             where m.tenant_id = k.tenant_id and m.id = k.message_id
+               and (m.status < k.step or m.wa_message_id is null)
+         )
+         insert into message_statuses (tenant_id, message_id, status, occurred_at, recorded_at, detail)
+         select tenant_id, message_id, status, occurred_at, $9, detail::json from k
          on conflict (tenant_id, message_id, status, occurred_at) do nothing
          returning message_id, status, occurred_at",
         &found.iter().map(|(_, _, target)| target.tenant_id).collect::<Vec<_>>(),
@@ -165,6 +156,9 @@ async fn record(
         &found.iter().map(|(_, status, _)| status.status.clone()).collect::<Vec<_>>(),
         &found.iter().map(|(_, status, _)| status.item.occurred_at).collect::<Vec<_>>(),
         &found.iter().map(|(_, status, _)| status.item.raw.clone()).collect::<Vec<_>>(),
+        &found.iter().map(|(_, status, _)| step(&status.status)).collect::<Vec<_>>() as &[Option<String>],
+        &found.iter().map(|(_, status, _)| status.wa_message_id.clone()).collect::<Vec<_>>(),
+        &found.iter().map(|(_, status, _)| status.error.clone()).collect::<Vec<_>>() as &[Option<String>],
         now
     )
     .fetch_all(db)
@@ -178,48 +172,6 @@ async fn record(
     Ok(fresh.copied().collect())
 }
 
-/// Several statuses of one message count as the highest. Words that are no step (deleted, later ones) move nothing.
-async fn raise(
-    db: &mut PgConnection,
-    found: &[(usize, &Progress, Target)],
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    const STEPS: [&str; 5] = ["sent", "delivered", "read", "played", "failed"];
-    let step = |status: &str| STEPS.iter().position(|step| *step == status);
-    let mut highest: Vec<(usize, &Progress, Target)> = Vec::new();
-    for (_, status, target) in found {
-        let Some(rank) = step(&status.status) else { continue };
-        match highest.last_mut() {
-            Some(last) if last.2.message_id == target.message_id => {
-                if rank > last.0 {
-                    *last = (rank, status, *target);
-                }
-            }
-            _ => highest.push((rank, status, *target)),
-        }
-    }
-    sqlx::query!(
-        "update messages m set
-             status = greatest(m.status, k.status::message_status),
-             wa_message_id = coalesce(m.wa_message_id, k.wa_message_id),
-             error = coalesce(k.error::json, m.error),
-             updated_at = $6
-         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])
-              as k (tenant_id, id, status, wa_message_id, error)
-         where m.tenant_id = k.tenant_id and m.id = k.id
-           and (m.status < k.status::message_status or m.wa_message_id is null)",
-        &highest.iter().map(|(_, _, target)| target.tenant_id).collect::<Vec<_>>(),
-        &highest.iter().map(|(_, _, target)| target.message_id).collect::<Vec<_>>(),
-        &highest.iter().map(|(rank, _, _)| STEPS[*rank].to_owned()).collect::<Vec<_>>(),
-        &highest.iter().map(|(_, status, _)| status.wa_message_id.clone()).collect::<Vec<_>>(),
-        &highest.iter().map(|(_, status, _)| status.error.clone()).collect::<Vec<_>>() as &[Option<String>],
-        now
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
 /// A message that waits in its lane because nobody knew whether Meta had it can be settled now.
 async fn hasten(
     db: &mut PgConnection,
@@ -229,11 +181,17 @@ async fn hasten(
     if found.is_empty() {
         return Ok(false);
     }
+    // Primary keys, row by row.
     let hastened = sqlx::query!(
         "update lanes l set ready_at = $4
-         from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k (tenant_id, contact_id, message_id)
-         join outbox o on o.tenant_id = k.tenant_id and o.contact_id = k.contact_id
-                      and o.message_id = k.message_id and o.state = 'unknown'
+         from (select k.tenant_id, k.contact_id
+               from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k (tenant_id, contact_id, message_id)
+               cross join lateral (
+                   select from outbox
+                   where tenant_id = k.tenant_id and contact_id = k.contact_id and message_id = k.message_id
+                     and state = 'unknown' limit 1
+               ) as o
+               order by k.tenant_id, k.contact_id) as k
          where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = 1 and l.ready_at > $4",
         &found.iter().map(|(_, _, target)| target.tenant_id).collect::<Vec<_>>(),
         &found.iter().map(|(_, _, target)| target.place.contact_id).collect::<Vec<_>>(),

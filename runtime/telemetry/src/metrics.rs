@@ -21,7 +21,7 @@ use prometheus_client::registry::Registry;
 use self::build::Builder;
 pub use self::build::{By, By2, Measure};
 use self::labels::{
-    Answer, Called, Class, Compiled, Connection, Doubt, Ended, Item, Kept, Ready, Stage, Verdict, Writer,
+    Answer, Called, Class, Compiled, Connection, Doubt, Ended, Item, Kept, Posted, Ready, Stage, Verdict, Writer,
 };
 pub use self::recording::{InUse, LaneMeters, WriterMeters};
 
@@ -73,9 +73,12 @@ pub struct Metrics {
     pub rate_limit_wait: Histogram,
     pub delivery_wait: Histogram,
     pub calls: By<Called, Counter>,
+    pub notices: By<Posted, Counter>,
 
     pub queue_lanes: By2<Class, Ready, Gauge>,
     pub queue_oldest: By<Class, Measure>,
+    pub notices_oldest: Measure,
+    pub scheduled_overdue: Measure,
     pub queue_looked: Counter,
     pub database_connections: By<Connection, Gauge>,
     pub database_connections_limit: Gauge,
@@ -124,9 +127,14 @@ impl Metrics {
             rate_limit_wait: all.seconds("rate_limit_wait", "Pauses of messages for a rate limit", wide),
             delivery_wait: all.seconds("delivery_wait", "From a message's queueing to Meta's acceptance", wide),
             calls: all.counters("calls", "HTTP calls of flows"),
+            notices: all.counters("notices", "Attempts to deliver notices to tenants' webhooks; gone: it is disabled"),
 
             queue_lanes: all.gauges2("queue_lanes", "Lanes that wait or are in work, over all processes; up to 50,000"),
             queue_oldest: all.seconds_gauges("queue_oldest", "How long the oldest work has been ready and unclaimed"),
+            notices_oldest: all
+                .seconds_gauge("notices_oldest", "How long the oldest notice has been ready and unclaimed"),
+            scheduled_overdue: all
+                .seconds_gauge("scheduled_overdue", "How long the oldest scheduled message is overdue"),
             queue_looked: all.counter("queue_looks", "Looks at the queues for these metrics that succeeded"),
             database_connections: all.gauges("database_connections", "Connections of this process to Postgres"),
             database_connections_limit: all.gauge("database_connections_limit", "DATABASE_CONNECTIONS"),

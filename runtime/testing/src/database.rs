@@ -112,7 +112,7 @@ async fn template(admin: &mut PgConnection, server: &PgConnectOptions) -> String
         };
         let store = Store::connect(&settings, Ambient::system()).unwrap();
         store.migrate().await.unwrap();
-        store.pool.close().await;
+        store.close().await;
         run(admin, format!("alter database {draft} rename to {name}")).await;
     }
     sqlx::query("select pg_advisory_unlock($1)").bind(TEMPLATE_LOCK).execute(admin).await.unwrap();

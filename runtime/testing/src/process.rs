@@ -42,16 +42,15 @@ impl Process {
     /// As [`Process::start`], with other arguments than `serve` alone.
     pub async fn start_with(binary: &str, arguments: &[&str], environment: &HashMap<String, String>) -> Self {
         let (mut child, log) = spawn(binary, arguments, environment);
-        let mut address = None;
-        eventually("the process says where it listens", async || {
-            if let Some(status) = child.try_wait().unwrap() {
-                panic!("the process ended before it was ready, {status}:\n{}", log.text());
-            }
-            address = log.address();
-            address.is_some()
+        eventually("the process says where it listens or ends", async || {
+            log.address().is_some() || child.try_wait().unwrap().is_some()
         })
         .await;
-        let address = address.unwrap().parse().unwrap();
+        let Some(address) = log.address() else {
+            let Ended { status, log } = ended(child, log).await;
+            panic!("the process ended before it was ready, {status}:\n{log}");
+        };
+        let address = address.parse().unwrap();
         let process = Self { api: Client::new(address), address, child, log };
         eventually("the process is ready", async || process.api.get("/ready", "").await.0 == 200).await;
         process

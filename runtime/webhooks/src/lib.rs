@@ -64,7 +64,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), reqwest::Error> {
     let client = Client::with_kept_connections(rules.clone(), Arc::new(System))?;
-    let sizes = Sizes { batch: BATCH, queue: settings.concurrency.max(1), writers: 1 };
+    let sizes = Sizes { batch: BATCH, queue: settings.concurrency.max(1), writers: 1, linger: None };
     let writer = store.clone();
     let settlements = GroupCommit::start(Writer::Notices, sizes, &store.turns, move |batch: Vec<_>| {
         let store = writer.clone();

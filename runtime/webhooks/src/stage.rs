@@ -11,7 +11,7 @@ use hoopoe_outcalls::guard::Rules;
 use hoopoe_secrets::MasterKey;
 use hoopoe_store::fault::crash_point;
 use hoopoe_store::group::GroupCommit;
-use hoopoe_store::webhooks::{Claimed, NoticeAsk, NoticeSettlement, Turn, open_secret};
+use hoopoe_store::webhooks::{Claimed, NoticeAsk, NoticeSettlement, Outcome, Turn, open_secret};
 use hoopoe_store::{Error, Store};
 use hoopoe_telemetry::metrics;
 use hoopoe_telemetry::metrics::labels;
@@ -91,6 +91,7 @@ impl Stage for Poster {
         let chance = |below| self.store.ambient.below(below);
         let verdict = verdict::of(answer, notice.attempt, self.store.ambient.now(), chance);
         tracing::debug!(%tenant, %webhook, id, attempt = notice.attempt, status = verdict.status, "a notice was posted");
+        metrics().notices.of(posted(&verdict.outcome)).inc();
         let settlement = NoticeSettlement {
             lease: notice.lease,
             outcome: verdict.outcome,
@@ -113,6 +114,15 @@ impl Stage for Poster {
         }
         crash_point("notice.settled");
         drop(place);
+    }
+}
+
+fn posted(outcome: &Outcome) -> labels::Posted {
+    match outcome {
+        Outcome::Delivered => labels::Posted::Delivered,
+        Outcome::Again(_) => labels::Posted::Again,
+        Outcome::Failed => labels::Posted::Failed,
+        Outcome::Gone(_) => labels::Posted::Gone,
     }
 }
 

@@ -32,6 +32,7 @@ async fn run(process: &Process, question: &Question, wasm: &[u8]) -> Result<Vec<
     let mut child = Command::new(&process.program)
         .args(&process.args)
         .env_clear()
+        .envs(process.env.iter().map(|(name, value)| (name, value)))
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_telemetry::metrics;
 use hoopoe_telemetry::metrics::labels::Doubt;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::{Delivery, take_out};
@@ -24,7 +24,9 @@ impl Store {
     /// is not among them before a further `doubt` has passed, and not at all once a status has come.
     pub async fn claim_deliveries(&self, ask: &Claim, doubt: TimeDelta) -> Result<Vec<Delivery>, crate::Error> {
         let now = self.ambient.now();
-        let mut tx = self.pool.begin().await?;
+        let mut db = self.pool.acquire().await?;
+        lanes::free_lost(&mut db, Stage::Delivery, &self.rotation, now).await?;
+        let mut tx = db.begin().await?;
         let claimed = lanes::claim(&mut tx, Stage::Delivery, &self.rotation, ask, now).await?;
         if claimed.is_empty() {
             return Ok(Vec::new());
@@ -55,12 +57,10 @@ impl Store {
         mark_sending(&mut tx, &send, now).await?;
         mark_unknown(&mut tx, &doubtful).await?;
         take_out(&mut tx, &settled).await?;
-        // The claim holds the lanes: what it saw of them is still so.
-        let held = closings.iter().map(|closing| (closing.lease.lane, closing.lease.touched)).collect();
-        let more = lanes::close(&mut tx, Stage::Delivery, &closings, &held, now).await?;
+        let finished = lanes::finish(&mut tx, Stage::Delivery, closings, now).await?;
         tx.commit().await?;
         metrics().unknown_outcomes.of(Doubt::OwnerGone).inc_by(doubtful.len() as u64);
-        if more {
+        if finished.more {
             self.wakes.delivery.notify_one();
         }
         Ok(send)

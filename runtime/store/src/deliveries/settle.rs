@@ -1,6 +1,6 @@
 //! The settlement of claimed messages, fenced by their lanes' leases.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -16,29 +16,24 @@ impl Store {
     /// was written, except that an acceptance by Meta is never forgotten.
     pub async fn settle(&self, settlements: &[Arc<Settlement>]) -> Result<Vec<bool>, sqlx::Error> {
         let now = self.ambient.now();
-        let mut tx = self.pool.begin().await?;
-        let held = lanes::hold(&mut tx, Stage::Delivery, settlements.iter().map(|one| one.lease)).await?;
-        let is_held = |one: &Settlement| held.contains_key(&one.lease.lane);
+        let mut tx = self.hot.begin().await?;
+        let finished =
+            lanes::finish(&mut tx, Stage::Delivery, settlements.iter().map(|one| one.closing()), now).await?;
+        let is_held = |one: &Settlement| finished.held.contains(&one.lease.lane);
         let mut written: Vec<&Arc<Settlement>> =
             settlements.iter().filter(|one| one.verdict.is_told(is_held(one))).collect();
         written.sort_by_key(|one| (one.lease.lane.tenant_id, one.message_id));
-        let accepted_before = write_messages(&mut tx, &written, now).await?;
+        let accepted = write_messages(&mut tx, &written, now).await?;
         write_steps(&mut tx, &written, now).await?;
-        let owned: Vec<&Arc<Settlement>> = settlements.iter().filter(|one| is_held(one)).collect();
-        put_back(&mut tx, &owned).await?;
-        let settled: Vec<_> =
-            owned.iter().filter(|one| one.verdict.is_final()).map(|one| (one.lease.lane, one.message_id)).collect();
-        take_out(&mut tx, &settled).await?;
-        let closings: Vec<Closing> = owned
-            .iter()
-            .map(|one| {
-                // A status was faster than the answer: the next claim only takes the message out.
-                let known = accepted_before.get(&one.lease.lane).copied().unwrap_or(false);
-                let again = one.verdict.again().map(|at| (if known { now } else { at }, 0));
-                Closing { lease: one.lease, done_event: None, again }
-            })
-            .collect();
-        let more = lanes::close(&mut tx, Stage::Delivery, &closings, &held, now).await?;
+        let (over, left): (Vec<&Arc<Settlement>>, Vec<&Arc<Settlement>>) =
+            settlements.iter().filter(|one| is_held(one)).partition(|one| one.verdict.is_final());
+        put_back(&mut tx, &left).await?;
+        let over: Vec<_> = over.iter().map(|one| (one.lease.lane, one.message_id)).collect();
+        take_out(&mut tx, &over).await?;
+        // A status was faster than the answer: the next claim only takes the message out.
+        let known: Vec<LaneKey> =
+            left.iter().map(|one| one.lease.lane).filter(|lane| accepted.contains(lane)).collect();
+        lanes::hurry(&mut tx, Stage::Delivery, &known, now).await?;
         let mut notices = self.notices();
         for one in &written {
             if let Some(kind) = one.verdict.told_as() {
@@ -50,10 +45,16 @@ impl Store {
         if told {
             self.wakes.webhooks.notify_one();
         }
-        if more || closings.iter().any(|closing| closing.again.is_some()) {
+        if finished.more || !left.is_empty() {
             self.wakes.delivery.notify_one();
         }
         Ok(settlements.iter().map(|one| is_held(one)).collect())
+    }
+}
+
+impl Settlement {
+    fn closing(&self) -> Closing {
+        Closing { lease: self.lease, done_event: None, again: self.verdict.again().map(|at| (at, 0)) }
     }
 }
 
@@ -164,12 +165,12 @@ impl Verdict {
     }
 }
 
-/// Gives, by lane, whether Meta was known to have the message already.
+/// Gives the lanes of messages that Meta is known to have.
 async fn write_messages(
     db: &mut PgConnection,
     written: &[&Arc<Settlement>],
     now: DateTime<Utc>,
-) -> Result<HashMap<LaneKey, bool>, sqlx::Error> {
+) -> Result<HashSet<LaneKey>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"update messages m set
              status = greatest(m.status, k.status::message_status),
@@ -195,7 +196,7 @@ async fn write_messages(
     .await?;
     let known = rows.into_iter().filter_map(|row| {
         let one = written.get(usize::try_from(row.place).ok()? - 1)?;
-        Some((one.lease.lane, row.accepted))
+        row.accepted.then_some(one.lease.lane)
     });
     Ok(known.collect())
 }

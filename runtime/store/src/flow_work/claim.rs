@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use hoopoe_telemetry::trace::TraceContext;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::{Around, Born, EVENTS_AT_ONCE, Event, Work, around};
@@ -26,8 +26,11 @@ struct Entry {
 impl Store {
     /// Claims lanes with events.
     pub async fn claim_events(&self, ask: &Claim) -> Result<Vec<Work>, crate::Error> {
-        let mut tx = self.pool.begin().await?;
-        let claimed = lanes::claim(&mut tx, Stage::Flow, &self.rotation, ask, self.ambient.now()).await?;
+        let now = self.ambient.now();
+        let mut db = self.pool.acquire().await?;
+        lanes::free_lost(&mut db, Stage::Flow, &self.rotation, now).await?;
+        let mut tx = db.begin().await?;
+        let claimed = lanes::claim(&mut tx, Stage::Flow, &self.rotation, ask, now).await?;
         let mut work: Vec<(Work, Vec<Entry>)> = claimed
             .into_iter()
             .map(|lane| {
@@ -64,7 +67,7 @@ impl Store {
             let done_event = entries.first().map_or(0, |entry| entry.id - 1);
             (Work { lease, done_event, attempts: 0, events: Vec::new() }, entries)
         });
-        Ok(surround(&mut *self.pool.acquire().await?, work.collect()).await?)
+        Ok(surround(&mut *self.hot.acquire().await?, work.collect()).await?)
     }
 }
 

@@ -26,9 +26,9 @@ impl Store {
     /// Commits lanes' runs in one transaction. `births` is by lane, for the messages that it sends.
     pub async fn commit_runs(&self, lanes: &[Arc<Advance>], births: Births<'_>) -> Result<Committed, sqlx::Error> {
         let now = self.ambient.now();
-        let mut tx = self.pool.begin().await?;
-        let held = lanes::hold(&mut tx, Stage::Flow, lanes.iter().map(|advance| advance.lease)).await?;
-        let is_held = |advance: &Advance| held.contains_key(&advance.lease.lane);
+        let mut tx = self.hot.begin().await?;
+        let finished = lanes::finish(&mut tx, Stage::Flow, lanes.iter().map(|lane| lane.closing()), now).await?;
+        let is_held = |advance: &Advance| finished.held.contains(&advance.lease.lane);
         let owned: Vec<&Arc<Advance>> = lanes.iter().filter(|advance| is_held(advance)).collect();
         record(&mut tx, &owned, now).await?;
         keep_states(&mut tx, &owned, now).await?;
@@ -45,8 +45,6 @@ impl Store {
             owned.iter().flat_map(|lane| &lane.handled).flat_map(|handled| &handled.calls).cloned().collect();
         http_calls::insert(&mut tx, &calls, now).await?;
         tag(&mut tx, &owned).await?;
-        let closings: Vec<Closing> = owned.iter().map(|lane| lane.closing()).collect();
-        let more = lanes::close(&mut tx, Stage::Flow, &closings, &held, now).await?;
         let mut notices = self.notices();
         owned.iter().for_each(|lane| lane.tell(&mut notices, now));
         let told = notices.write(&mut tx, now).await?;
@@ -54,7 +52,7 @@ impl Store {
         if told {
             self.wakes.webhooks.notify_one();
         }
-        if more {
+        if finished.more {
             self.wakes.flow.notify_one();
         }
         if queued.waits {

@@ -33,9 +33,9 @@ impl Claim {
     }
 }
 
-/// Where this process is in its round of the tenants, by stage.
+/// Where this process is in its round of the tenants, and when it looked for lanes whose owners are gone, by stage.
 #[derive(Default)]
-pub(crate) struct Rotation([Round; 2]);
+pub(crate) struct Rotation([(Round, Sweeps); 2]);
 
 /// A place in a round of the tenants.
 #[derive(Default)]
@@ -49,6 +49,65 @@ impl Round {
     pub fn turn(&self, to: Uuid) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = to;
     }
+}
+
+/// How often lanes are looked for whose owners are gone.
+const SWEEP: TimeDelta = TimeDelta::seconds(1);
+/// How far back such a look goes behind the one before it: clocks differ, and a lane that is locked is passed over.
+const SWEEP_OVERLAP: TimeDelta = TimeDelta::seconds(30);
+/// How often a look goes back without end. It steps over every entry that Postgres could not clean up yet.
+const WHOLE_SWEEP: TimeDelta = TimeDelta::minutes(10);
+
+/// The last looks for lanes whose owners are gone: any, and one without end.
+#[derive(Default)]
+struct Sweeps(Mutex<Option<(DateTime<Utc>, DateTime<Utc>)>>);
+
+impl Sweeps {
+    /// From which end of a lease on to look, when it is time.
+    fn due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (from, whole) = match *last {
+            Some((any, _)) if (any..any + SWEEP).contains(&now) => return None,
+            Some((any, whole)) if (whole..whole + WHOLE_SWEEP).contains(&now) => (any - SWEEP_OVERLAP, whole),
+            _ => (DateTime::UNIX_EPOCH, now),
+        };
+        *last = Some((now, whole));
+        Some(from)
+    }
+
+    /// The last look failed.
+    fn again(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Takes lanes from owners whose leases are over, at most once a second: they can be claimed then.
+pub(crate) async fn free_lost(
+    db: &mut PgConnection,
+    stage: Stage,
+    rotation: &Rotation,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let sweeps = &rotation.0[stage as usize].1;
+    let Some(from) = sweeps.due(now) else { return Ok(()) };
+    // Index lanes_leased.
+    let freed = sqlx::query!(
+        "with over as (
+             select tenant_id, contact_id from lanes
+             where stage::integer = $1 and lease_token <> 0 and ready_at between $2 and $3
+             order by tenant_id, contact_id
+             for update skip locked
+         )
+         update lanes l set lease_token = 0 from over o
+         where l.tenant_id = o.tenant_id and l.contact_id = o.contact_id and l.stage = $4",
+        stage as i32,
+        from,
+        now,
+        stage as i16
+    )
+    .execute(db)
+    .await;
+    freed.map(drop).inspect_err(|_| sweeps.again())
 }
 
 /// A lane as a claim finds it.
@@ -66,7 +125,7 @@ pub(crate) async fn claim(
     ask: &Claim,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, sqlx::Error> {
-    let round = &rotation.0[stage as usize];
+    let round = &rotation.0[stage as usize].0;
     let start = round.place();
     let mut tenants = waiting(db, stage, start, &ask.full, now).await?;
     if tenants.len() < TENANTS as usize && !start.is_nil() {
@@ -95,19 +154,22 @@ async fn waiting(
     full: &[Uuid],
     now: DateTime<Utc>,
 ) -> Result<Vec<Uuid>, sqlx::Error> {
-    // Index lanes_fair: one step per tenant that has lanes, and one look at each of its priorities.
+    // Index lanes_waiting: one step per tenant that has such lanes, and one look at each of its priorities.
     sqlx::query_scalar!(
         r#"with recursive tenants (id) as (
-               (select tenant_id from lanes where stage::integer = $1 and tenant_id > $2 order by tenant_id limit 1)
+               (select tenant_id from lanes where stage::integer = $1 and lease_token = 0 and tenant_id > $2
+                order by tenant_id limit 1)
                union all
-               select (select l.tenant_id from lanes l where l.stage::integer = $1 and l.tenant_id > t.id
+               select (select l.tenant_id from lanes l
+                       where l.stage::integer = $1 and l.lease_token = 0 and l.tenant_id > t.id
                        order by l.tenant_id limit 1)
                from tenants t where t.id is not null
            )
            select t.id as "id!" from tenants t
            where t.id is not null and t.id <> all ($3)
              and exists (select from generate_series(0, 2) as p (priority)
-                         where exists (select from lanes l where l.stage::integer = $1 and l.tenant_id = t.id
+                         where exists (select from lanes l
+                                       where l.stage::integer = $1 and l.lease_token = 0 and l.tenant_id = t.id
                                        and l.priority = p.priority and l.ready_at <= $4))
            limit $5"#,
         stage as i32,
@@ -129,14 +191,14 @@ async fn take(
     now: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, sqlx::Error> {
-    // Index lanes_fair.
+    // Index lanes_waiting.
     let rows = sqlx::query!(
         "with ready as (
              select l.tenant_id, l.contact_id
              from unnest($1::uuid[]) as t (id)
              cross join lateral (
                  select tenant_id, contact_id from lanes
-                 where stage::integer = $2 and tenant_id = t.id and ready_at <= $3
+                 where stage::integer = $2 and lease_token = 0 and tenant_id = t.id and ready_at <= $3
                  order by priority, ready_at limit $4
                  for update skip locked
              ) as l
@@ -169,14 +231,15 @@ async fn take(
     Ok(claimed.collect())
 }
 
-/// When the next lane of a stage is ready, if any waits.
+/// When the next lane of a stage that nobody owns is ready, if any waits.
 pub(crate) async fn next_ready(db: &mut PgConnection, stage: Stage) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    // Index lanes_fair, tenant by tenant.
+    // Index lanes_waiting, tenant by tenant.
     sqlx::query_scalar!(
         "with recursive tenants (id) as (
-             (select tenant_id from lanes where stage::integer = $1 order by tenant_id limit 1)
+             (select tenant_id from lanes where stage::integer = $1 and lease_token = 0 order by tenant_id limit 1)
              union all
-             select (select l.tenant_id from lanes l where l.stage::integer = $1 and l.tenant_id > t.id
+             select (select l.tenant_id from lanes l
+                     where l.stage::integer = $1 and l.lease_token = 0 and l.tenant_id > t.id
                      order by l.tenant_id limit 1)
              from tenants t where t.id is not null
          )
@@ -185,7 +248,7 @@ pub(crate) async fn next_ready(db: &mut PgConnection, stage: Stage) -> Result<Op
          cross join generate_series(0, 2) as p (priority)
          cross join lateral (
              select ready_at from lanes l
-             where l.stage::integer = $1 and l.tenant_id = t.id and l.priority = p.priority
+             where l.stage::integer = $1 and l.lease_token = 0 and l.tenant_id = t.id and l.priority = p.priority
              order by ready_at limit 1
          ) as first",
         stage as i32

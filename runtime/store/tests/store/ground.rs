@@ -41,7 +41,7 @@ impl Ground {
             key_sha256: [7; 32],
         };
         let tenant = store.register(&registration).await.unwrap();
-        store.pool.close().await;
+        store.close().await;
         Self { db, ambient, tenant_id: tenant.id, channel_id: tenant.channels[0].id }
     }
 
@@ -142,8 +142,13 @@ fn process(db: &Database, ambient: &Ambient) -> Store {
 /// The journal's writer of a process.
 pub fn journal(store: &Store, batch: usize) -> GroupCommit<Arrival, Kept> {
     let (store, turns) = (store.clone(), store.turns.clone());
-    GroupCommit::start(Writer::Journal, Sizes { batch, queue: 10_000, writers: 1 }, &turns, move |arrivals: Vec<_>| {
-        let store = store.clone();
-        Box::pin(async move { Ok(store.append(&arrivals, Births::NONE).await?.kept) })
-    })
+    GroupCommit::start(
+        Writer::Journal,
+        Sizes { batch, queue: 10_000, writers: 1, linger: None },
+        &turns,
+        move |arrivals: Vec<_>| {
+            let store = store.clone();
+            Box::pin(async move { Ok(store.append(&arrivals, Births::NONE).await?.kept) })
+        },
+    )
 }

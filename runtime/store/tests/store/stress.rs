@@ -183,7 +183,7 @@ async fn watch(story: Arc<Story>) -> usize {
 }
 
 fn sizes() -> Sizes {
-    Sizes { batch: 128, queue: 128, writers: 1 }
+    Sizes { batch: 128, queue: 128, writers: 1, linger: None }
 }
 
 impl Story {

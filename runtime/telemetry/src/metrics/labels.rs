@@ -76,6 +76,7 @@ label!(
     /// A group commit: what shares transactions.
     Writer, "writer":
     Journal = "journal",
+    Statuses = "statuses",
     Sends = "sends",
     Runs = "runs",
     Settlements = "settlements",
@@ -175,6 +176,15 @@ label!(
     Answered = "answered",
     Failed = "failed",
     Again = "again",
+);
+
+label!(
+    /// What became of an attempt to deliver a notice to a tenant's webhook.
+    Posted, "outcome":
+    Delivered = "delivered",
+    Again = "again",
+    Failed = "failed",
+    Gone = "gone",
 );
 
 label!(

@@ -6,7 +6,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
-mod common;
+mod events;
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -14,14 +14,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{OWNER, context, text};
+use events::{context, press, status, text, timer};
+use hoopoe_runtime::compile;
 use hoopoe_sandbox::compile::{CompileLimits, Compiler, Process};
-use hoopoe_sandbox::contract::{
-    Action, Choice, Content, Context, Event, Message, NextState, Outcome, SendContent, StatusKind, Timer,
-};
-use hoopoe_sandbox::{Cache, Failure, Plugin, Run, Sandbox, Settings};
+use hoopoe_sandbox::contract::{Action, Context, Event, NextState, Outcome, SendContent};
+use hoopoe_sandbox::{Cache, Failure, Owner, Plugin, Run, Sandbox, Settings};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+
+const OWNER: Owner = Owner(1);
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -69,12 +70,12 @@ fn built(name: &str) -> Option<Vec<u8>> {
     Some(fs::read(target.join("flow.wasm")).unwrap())
 }
 
-/// As an upload in production: compiled in a process with its limits, asked what it is, and kept by its digest. But for
-/// the limits of time: this compiler is not optimised, and the machine may be busy with other tests.
+/// As an upload in production: compiled in the process that `hoopoe` starts, with its allocator and its limits, asked
+/// what it is, and kept by its digest. But for the limits of time: this compiler is not optimised, and the machine may be busy with other tests.
 async fn uploaded(component: &[u8]) -> Plugin {
     let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("languages"), [0; 32]);
     let limits = CompileLimits { cpu: PATIENCE, wall: PATIENCE, ..CompileLimits::default() };
-    let process = Process { limits, ..Process::new(env!("CARGO_BIN_EXE_hoopoe-compile-plugin"), [""; 0]) };
+    let process = Process { program: env!("CARGO_BIN_EXE_hoopoe").into(), ..compile::process(limits, 1) };
     let compiler = Compiler::Process(process);
     let sandbox = Sandbox::new(Settings { compiler, cache: Some(cache), ..Settings::default() }).unwrap();
     let found = sandbox.inspect(component).await.unwrap();
@@ -89,19 +90,6 @@ async fn run(plugin: &Plugin, context: &Context, event: &Event, state: Option<&[
     eprintln!("{} fuel, {} bytes, {:?}, then {:?}", run.fuel, run.memory_bytes, run.elapsed, again.elapsed);
     assert_eq!(run, Run { elapsed: run.elapsed, ..again });
     run
-}
-
-fn message(content: Content) -> Event {
-    let Event::Message(message) = text("") else { unreachable!("it is a message") };
-    Event::Message(Message { content, ..message })
-}
-
-fn press(id: &str) -> Event {
-    message(Content::ButtonReply(Choice { id: id.into(), title: "Press".into(), description: None }))
-}
-
-fn timer(name: &str, due: u64) -> Event {
-    Event::Timer(Timer { name: name.into(), due, payload: String::new() })
 }
 
 /// The texts that actions send.
@@ -175,7 +163,7 @@ async fn javascript() {
     let (ended, _) = talk.event(&text("Too short – 剪太短了")).await;
     assert!(matches!(&ended[1], Action::HandOff(why) if why == "feedback bad: Too short – 剪太短了"), "{ended:?}");
 
-    let status = run(&talk.plugin, &talk.context, &common::status(StatusKind::Read), None).await;
+    let status = run(&talk.plugin, &talk.context, &status(), None).await;
     assert_eq!(status.result, Err(Failure::Reject("no status was asked for".into())));
 }
 
@@ -207,6 +195,6 @@ async fn python() {
     let (listed, _) = talk.event(&text("list")).await;
     assert_eq!(texts(&listed), ["There is nothing to remind you of."]);
 
-    let status = run(&talk.plugin, &talk.context, &common::status(StatusKind::Read), None).await;
+    let status = run(&talk.plugin, &talk.context, &status(), None).await;
     assert_eq!(status.result, Err(Failure::Reject("no Event_Status was asked for".into())));
 }
