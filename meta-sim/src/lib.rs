@@ -10,6 +10,7 @@
 
 mod check;
 mod control;
+mod direct;
 mod envelope;
 mod fault;
 mod graph;
@@ -23,6 +24,7 @@ mod state;
 mod statuses;
 mod webhook;
 
+pub use direct::{Direct, Platform};
 pub use fault::Fault;
 pub use inbound::Inbound;
 pub use kinds::InboundKind;

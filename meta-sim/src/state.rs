@@ -1,6 +1,7 @@
 //! What all parts of a simulator share.
 
 use std::{
+    collections::HashMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Options,
+    direct::Platform,
     fault::Script,
     ledger::{Accepted, Ledger, MarkedRead, Stats},
     statuses::Progress,
@@ -23,6 +25,8 @@ pub(crate) struct State {
     options: Mutex<Options>,
     script: Mutex<Script>,
     ledger: Mutex<Ledger>,
+    /// Who wrote to which page or Instagram account.
+    people: Mutex<HashMap<String, Vec<(Platform, String)>>>,
     stats: watch::Sender<Stats>,
     pub(crate) poster: Poster,
     progress: mpsc::UnboundedSender<Progress>,
@@ -37,6 +41,7 @@ impl State {
             ledger: Mutex::new(Ledger::new(options.keep)),
             options: Mutex::new(options),
             script: Mutex::default(),
+            people: Mutex::default(),
             stats: watch::Sender::new(Stats::default()),
             poster,
             progress,
@@ -56,6 +61,10 @@ impl State {
 
     pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
         lock(&self.script)
+    }
+
+    pub(crate) fn people(&self) -> MutexGuard<'_, HashMap<String, Vec<(Platform, String)>>> {
+        lock(&self.people)
     }
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
