@@ -14,6 +14,7 @@ mod flows;
 mod health;
 mod json;
 mod messages;
+mod messenger;
 mod metrics;
 mod page;
 mod plugins;
@@ -181,6 +182,8 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(send_batch::send_batch))
         .routes(routes!(send_template::send_template))
         .routes(routes!(channels::update))
+        .routes(routes!(messenger::add_page))
+        .routes(routes!(messenger::add_account))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::redrive))
         .routes(routes!(dead_letters::purge))

@@ -78,7 +78,9 @@ pub struct SuspendedTemplateBody {
 pub struct ChannelBody {
     /// Stable id.
     id: Uuid,
-    /// Meta's id of the number.
+    /// `whatsapp`, `messenger` or `instagram`.
+    kind: String,
+    /// Meta's id of the number, page or Instagram account.
     phone_number_id: String,
     /// Meta's id of the business account.
     waba_id: Option<String>,
@@ -177,11 +179,11 @@ pub fn optional_secret<'de, D: serde::Deserializer<'de>>(json: D) -> Result<Opti
     Ok(Option::<String>::deserialize(json)?.map(SecretString::from))
 }
 
-fn secret<'de, D: serde::Deserializer<'de>>(json: D) -> Result<SecretString, D::Error> {
+pub fn secret<'de, D: serde::Deserializer<'de>>(json: D) -> Result<SecretString, D::Error> {
     String::deserialize(json).map(SecretString::from)
 }
 
-fn digits(field: &str, value: &str) -> Result<(), ApiError> {
+pub fn digits(field: &str, value: &str) -> Result<(), ApiError> {
     if (5..=32).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(());
     }
@@ -208,6 +210,7 @@ impl From<Channel> for ChannelBody {
     fn from(channel: Channel) -> Self {
         Self {
             id: channel.id,
+            kind: channel.kind,
             phone_number_id: channel.phone_number_id,
             waba_id: channel.waba_id,
             display_phone_number: channel.display_phone_number,

@@ -6,6 +6,7 @@
 //! belongs to nobody, is kept with the reason, and its neighbours go their way.
 
 mod arrivals;
+mod messaging;
 mod routes;
 
 use std::sync::Arc;
@@ -167,8 +168,10 @@ impl Ingest {
                 self.store.learn_number(route, number).await?;
                 self.routes.forget();
             }
-            let arrival = Arc::new(arrivals::arrival(item, route.as_deref(), now, trace));
-            answers.push((self.journal.submit(arrival.clone())?, arrival));
+            for arrival in arrivals::arrivals(item, route.as_deref(), now, trace) {
+                let arrival = Arc::new(arrival);
+                answers.push((self.journal.submit(arrival.clone())?, arrival));
+            }
         }
         let mut receipt = Receipt::default();
         for (answer, arrival) in answers {
@@ -200,7 +203,7 @@ impl Ingest {
 fn count(arrival: &Arrival, kept: Kept) {
     let item = match arrival {
         Arrival::Message(_) => labels::Item::Message,
-        Arrival::Status(_) => labels::Item::Status,
+        Arrival::Status(_) | Arrival::Watermark(_) | Arrival::Echo(_) => labels::Item::Status,
         Arrival::Other(_) => labels::Item::Other,
         Arrival::Unrouted(_) => labels::Item::Unowned,
     };

@@ -4,6 +4,7 @@
 //! One transaction takes many: contacts, lanes, events, inbound messages and the progress of outbound ones, each with
 //! one statement for all.
 
+mod messaging;
 mod rows;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use chrono::{DateTime, Utc};
 use hoopoe_telemetry::trace::TraceContext;
 use uuid::Uuid;
 
+pub use self::messaging::{Echo, Watermark};
 use self::rows::{born, insert_events, insert_messages, openings, rows};
 use crate::Store;
 use crate::contacts::{self, Party, Profile, Sighting};
@@ -28,6 +30,10 @@ pub enum Arrival {
     Message(Inbound),
     /// A sent message made progress.
     Status(Progress),
+    /// Messages of Messenger or Instagram made progress.
+    Watermark(Watermark),
+    /// A page or Instagram account wrote.
+    Echo(Echo),
     /// Anything else that belongs to a channel.
     Other(Item),
     /// What belongs to nobody.
@@ -73,7 +79,7 @@ pub struct Inbound {
 }
 
 /// A status of an outbound message.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Progress {
     /// The item.
     pub item: Item,
@@ -116,6 +122,9 @@ impl Store {
     pub async fn append(&self, arrivals: &[Arc<Arrival>], births: Births<'_>) -> Result<Appended, sqlx::Error> {
         let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;
+        let given = arrivals.len();
+        let expanded = messaging::expand(&mut tx, arrivals).await?;
+        let arrivals = &*expanded;
         let progress: Vec<(usize, &Progress)> = arrivals.iter().enumerate().filter_map(|(n, a)| a.status(n)).collect();
         let targets = statuses::find(&mut tx, &progress).await?;
         let inbound: Vec<&Inbound> = arrivals.iter().filter_map(|arrival| arrival.message()).collect();
@@ -125,6 +134,7 @@ impl Store {
                 party: &message.party,
                 seen: Some((&message.profile, message.item.occurred_at.min(message.item.received_at))),
             })
+            .chain(arrivals.iter().filter_map(|one| one.echo()).map(|echo| Sighting { party: &echo.party, seen: None }))
             .collect();
         let (places, learned) = contacts::resolve(&mut tx, &self.contacts, &self.ambient, &sightings).await?;
 
@@ -133,10 +143,13 @@ impl Store {
         let stored = insert_events(&mut tx, &rows).await?;
         let mut kept = vec![Kept::Repeated; arrivals.len()];
         let mut fresh = Vec::new();
+        let mut echoes = Vec::new();
         for row in &rows {
             if let Some(event_id) = stored.get(&row.arrival) {
                 kept[row.arrival] = Kept::New;
                 fresh.extend(row.message.zip(row.place).map(|(message, place)| (*event_id, message, place)));
+                let echo = arrivals[row.arrival].echo();
+                echoes.extend(echo.and_then(|echo| Some((*event_id, echo, *places.get(&echo.party)?))));
             }
         }
         let mut notices = self.notices();
@@ -144,6 +157,7 @@ impl Store {
         for ((_, message, _), id) in fresh.iter().zip(inserted) {
             notices.message(message.item.tenant_id, id, types::MESSAGE_RECEIVED, message.item.received_at);
         }
+        messaging::insert_echoes(&mut tx, &self.ambient, &echoes).await?;
         let (steps, hastened) = statuses::advance(&mut tx, &progress, &targets, now).await?;
         for arrival in steps {
             kept[arrival] = Kept::New;
@@ -151,6 +165,7 @@ impl Store {
                 target.tell(status, &mut notices);
             }
         }
+        messaging::forget_read(&mut tx, arrivals).await?;
         let unrouted: Vec<&Arc<Unrouted>> = arrivals.iter().filter_map(|arrival| arrival.unrouted()).collect();
         if !unrouted.is_empty() {
             unrouted::record(&mut tx, &unrouted).await?;
@@ -173,7 +188,9 @@ impl Store {
                 *kept = Kept::Unrouted;
             }
         }
-        let traced = targets.iter().filter_map(|(place, target)| Some((*place, target.message_id, target.trace?)));
+        kept.truncate(given);
+        let traced = targets.iter().filter(|(place, _)| **place < given);
+        let traced = traced.filter_map(|(place, target)| Some((*place, target.message_id, target.trace?)));
         Ok(Appended { kept, born: born(&rows, &stored, opened.leases, arrivals), traced: traced.collect() })
     }
 }
@@ -193,11 +210,20 @@ impl Arrival {
         }
     }
 
+    fn echo(&self) -> Option<&Echo> {
+        match self {
+            Arrival::Echo(echo) => Some(echo),
+            _ => None,
+        }
+    }
+
     /// What an item of a channel has; nothing for one that belongs to nobody.
     pub(crate) fn item(&self) -> Option<&Item> {
         match self {
             Arrival::Message(inbound) => Some(&inbound.item),
             Arrival::Status(progress) => Some(&progress.item),
+            Arrival::Watermark(watermark) => Some(&watermark.item),
+            Arrival::Echo(echo) => Some(&echo.item),
             Arrival::Other(item) => Some(item),
             Arrival::Unrouted(_) => None,
         }
@@ -213,7 +239,7 @@ impl Arrival {
         match self {
             Arrival::Message(_) => true,
             Arrival::Status(progress) => progress.for_flow,
-            Arrival::Other(_) | Arrival::Unrouted(_) => false,
+            Arrival::Watermark(_) | Arrival::Echo(_) | Arrival::Other(_) | Arrival::Unrouted(_) => false,
         }
     }
 

@@ -25,6 +25,7 @@ mod internal_events;
 pub mod journal;
 pub mod lanes;
 pub mod messages;
+pub mod messenger;
 pub mod outbound;
 pub mod plugins;
 mod pool;

@@ -29,7 +29,9 @@ pub struct Tenant {
 pub struct Channel {
     /// Stable id.
     pub id: Uuid,
-    /// Meta's id of the number.
+    /// `whatsapp`, `messenger` or `instagram`.
+    pub kind: String,
+    /// Meta's id of the number, page or Instagram account.
     pub phone_number_id: String,
     /// Meta's id of the business account.
     pub waba_id: Option<String>,
@@ -132,7 +134,7 @@ impl Store {
         };
         let channels = sqlx::query_as!(
             Channel,
-            "select id, phone_number_id, waba_id, display_phone_number, suspended_reason, created_at
+            "select id, kind, phone_number_id, waba_id, display_phone_number, suspended_reason, created_at
              from channels where tenant_id = $1 order by created_at, id",
             id
         )

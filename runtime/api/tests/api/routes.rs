@@ -9,13 +9,15 @@ use crate::answers::answer;
 use crate::webhook::signed;
 
 /// The contract: every route, with the status of a request that has its key and nothing else.
-pub const ROUTES: [(&str, &str, u16); 60] = [
+pub const ROUTES: [(&str, &str, u16); 62] = [
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
     ("POST", "/tenants/register", 415),
     ("GET", "/tenants/{id}", 200),
     ("GET", "/tenants/{id}/alerts", 200),
     ("PUT", "/tenants/{id}/alerts", 415),
+    ("POST", "/tenants/{id}/channels/instagram", 415),
+    ("POST", "/tenants/{id}/channels/messenger", 415),
     ("PUT", "/tenants/{id}/channels/{phoneNumberId}", 415),
     ("GET", "/tenants/{id}/conversations", 200),
     ("GET", "/tenants/{id}/conversations/{conversation}", 404),
