@@ -6,6 +6,7 @@
 //! | `GET /_sim/stats` | all counters |
 //! | `GET /_sim/accepted?to=&text=&limit=` | how many, and the last of them (100 unless said) |
 //! | `POST /_sim/inbound` | posts messages from a user: see [`InboundOrder`] |
+//! | `POST /_sim/direct` | posts what a person did on Messenger or Instagram: see [`DirectOrder`] |
 //! | `POST /_sim/faults`, `DELETE /_sim/faults` | scripts a fault: see [`FaultOrder`]; clears them |
 //! | `POST /_sim/config` | changes settings: see [`Config`] |
 //! | `POST /_sim/codes` | a code of the signup dialog: `{"code", "grant"}`, see [`Grant`] |
@@ -25,7 +26,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Accepted, BusinessNumber, Fault, Grant, Inbound, InboundKind, Stats, sim,
+    Accepted, BusinessNumber, Direct, Fault, Grant, Inbound, InboundKind, Platform, Stats, sim,
     state::{State, now_ms},
 };
 
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/_sim/stats", get(stats))
         .route("/_sim/accepted", get(accepted))
         .route("/_sim/inbound", post(inbound))
+        .route("/_sim/direct", post(direct))
         .route("/_sim/faults", post(add_fault).delete(clear_faults))
         .route("/_sim/config", post(configure))
         .route("/_sim/codes", post(offer_code))
@@ -150,6 +152,34 @@ async fn inbound(Shared(state): Shared<Arc<State>>, Json(order): Json<InboundOrd
     Ok(Json(json!({ "ids": ids, "deliveries": deliveries })))
 }
 
+/// A text, or any other event, of a person to a page or Instagram account.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DirectOrder {
+    platform: Platform,
+    home: String,
+    from: String,
+    text: Option<String>,
+    event: Option<Value>,
+    #[serde(default = "one")]
+    repeat: u32,
+}
+
+async fn direct(Shared(state): Shared<Arc<State>>, Json(order): Json<DirectOrder>) -> Result<Json<Value>, Refused> {
+    if !(1..=10_000).contains(&order.repeat) {
+        return Err(refused("repeat must be from 1 to 10000"));
+    }
+    let event = match order.event {
+        Some(event) => Direct::new(order.platform, &order.home, &order.from, event),
+        None => Direct::text(order.platform, &order.home, &order.from, order.text.as_deref().unwrap_or("hello")),
+    };
+    let mut deliveries = Vec::new();
+    for _ in 0..order.repeat {
+        deliveries.push(sim::receive_direct(&state, std::slice::from_ref(&event)).await);
+    }
+    Ok(Json(json!({ "id": event.id(), "deliveries": deliveries })))
+}
+
 /// A fault for the next `times` sends, of all or to one recipient.
 #[derive(Deserialize)]
 struct FaultOrder {
@@ -167,6 +197,7 @@ enum FaultKind {
         code: i64,
         http_status: Option<u16>,
         title: Option<String>,
+        subcode: Option<i64>,
     },
     ServerError {
         http_status: Option<u16>,
@@ -191,7 +222,15 @@ enum FaultKind {
 impl From<FaultKind> for Fault {
     fn from(kind: FaultKind) -> Fault {
         match kind {
-            FaultKind::GraphError { code, http_status, title } => match Fault::code(code) {
+            FaultKind::GraphError { code, http_status, title, subcode } => match Fault::code(code) {
+                Fault::GraphError { http_status: usual, title: usual_title, .. } if subcode.is_some() => {
+                    Fault::Subcode {
+                        http_status: http_status.unwrap_or(usual),
+                        code,
+                        subcode: subcode.unwrap_or_default(),
+                        title: title.unwrap_or(usual_title),
+                    }
+                }
                 Fault::GraphError { http_status: usual, title: usual_title, .. } => Fault::GraphError {
                     http_status: http_status.unwrap_or(usual),
                     code,

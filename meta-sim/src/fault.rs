@@ -17,6 +17,17 @@ pub enum Fault {
         /// Meta's words.
         title: String,
     },
+    /// Refused with an error of the Graph API that has a subcode.
+    Subcode {
+        /// HTTP status.
+        http_status: u16,
+        /// Meta's code.
+        code: i64,
+        /// Meta's subcode.
+        subcode: i64,
+        /// Meta's words.
+        title: String,
+    },
     /// Refused with this HTTP status and a page of HTML, as a proxy before Meta does.
     ServerError(u16),
     /// Refused with 429 and no error of Meta.

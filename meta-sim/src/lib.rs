@@ -10,6 +10,7 @@
 
 mod check;
 mod control;
+mod direct;
 mod directory;
 mod envelope;
 mod fault;
@@ -25,6 +26,7 @@ mod state;
 mod statuses;
 mod webhook;
 
+pub use direct::{Direct, Platform};
 pub use directory::{BusinessNumber, Grant};
 pub use fault::Fault;
 pub use inbound::Inbound;

@@ -23,6 +23,8 @@ pub struct Options {
     pub status_delay: Duration,
     /// The order of one message's statuses.
     pub status_order: StatusOrder,
+    /// Whether echoes of Messenger and Instagram tell what the sender attached (`metadata`).
+    pub echo_metadata: bool,
     /// How often each status webhook is posted once more after it was acknowledged.
     pub status_repeats: u32,
     /// How many statuses may share a POST, at least 1. Under load Meta puts many into one.
@@ -48,6 +50,7 @@ impl Default for Options {
             statuses: ["sent", "delivered", "read"].map(str::to_owned).to_vec(),
             status_delay: Duration::ZERO,
             status_order: StatusOrder::InOrder,
+            echo_metadata: true,
             status_repeats: 0,
             status_batch: 100,
             webhook_retries: 30,

@@ -6,7 +6,8 @@ use axum::{Router, routing};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 use crate::{
-    Accepted, BusinessNumber, Delivery, Fault, Grant, Inbound, MarkedRead, Options, Stats, control, envelope, graph,
+    Accepted, BusinessNumber, Delivery, Direct, Fault, Grant, Inbound, MarkedRead, Options, Stats, control, direct,
+    envelope, graph,
     line::{Line, Lines},
     management,
     state::State,
@@ -257,6 +258,12 @@ impl Sim {
         receive(&self.state, messages).await
     }
 
+    /// Posts what people did on Messenger or Instagram, all on one of them, in one signed POST, once. From then on they can
+    /// be written to.
+    pub async fn receive_direct(&self, events: &[Direct]) -> Delivery {
+        receive_direct(&self.state, events).await
+    }
+
     /// Posts these bytes with this signature, or without one, once.
     pub async fn post_raw(&self, body: Vec<u8>, signature: Option<String>) -> Delivery {
         let url = self.state.option(|options| options.webhook_url.clone());
@@ -286,9 +293,19 @@ fn body_of(state: &State, messages: Vec<Inbound>) -> Vec<u8> {
     envelope::body(messages.into_iter().map(|message| message.part(&account)).collect())
 }
 
+pub(crate) async fn receive_direct(state: &State, events: &[Direct]) -> Delivery {
+    for event in events {
+        state.people().entry(event.person.clone()).or_default().push((event.platform, event.home.clone()));
+    }
+    post(state, direct::body_of(events), events.len() as u64).await
+}
+
 pub(crate) async fn receive(state: &State, messages: Vec<Inbound>) -> Delivery {
     let count = messages.len() as u64;
-    let body = body_of(state, messages);
+    post(state, body_of(state, messages), count).await
+}
+
+async fn post(state: &State, body: Vec<u8>, count: u64) -> Delivery {
     let (url, signature) = state.option(|options| (options.webhook_url.clone(), sign(&options.app_secret, &body)));
     state.count(|stats| stats.inbound += count);
     let delivery = state.poster.post(url.as_deref(), body, Some(&signature)).await;

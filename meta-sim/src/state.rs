@@ -1,6 +1,7 @@
 //! What all parts of a simulator share.
 
 use std::{
+    collections::HashMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Options,
+    direct::Platform,
     directory::{Directory, Grant},
     fault::Script,
     ledger::{Accepted, Ledger, MarkedRead, Stats},
@@ -25,6 +27,8 @@ pub(crate) struct State {
     script: Mutex<Script>,
     ledger: Mutex<Ledger>,
     directory: Mutex<Directory>,
+    /// Who wrote to which page or Instagram account.
+    people: Mutex<HashMap<String, Vec<(Platform, String)>>>,
     stats: watch::Sender<Stats>,
     pub(crate) poster: Poster,
     progress: mpsc::UnboundedSender<Progress>,
@@ -40,6 +44,7 @@ impl State {
             options: Mutex::new(options),
             script: Mutex::default(),
             directory: Mutex::default(),
+            people: Mutex::default(),
             stats: watch::Sender::new(Stats::default()),
             poster,
             progress,
@@ -59,6 +64,10 @@ impl State {
 
     pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
         lock(&self.script)
+    }
+
+    pub(crate) fn people(&self) -> MutexGuard<'_, HashMap<String, Vec<(Platform, String)>>> {
+        lock(&self.people)
     }
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {

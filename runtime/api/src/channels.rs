@@ -17,7 +17,11 @@ use crate::auth::{Admin, ForTenant};
 use crate::channels_body::{ChannelBody, ChannelList, ChannelWithMeta, MetaErrorBody};
 use crate::error::{ApiError, ErrorBody, invalid_field, not_found, tenant_not_found};
 use crate::json::Json;
+use crate::send;
 use crate::tenants::{TenantBody, checked_token, digits, optional_secret, secret};
+
+/// The kind of channel whose numbers and tokens Meta is asked of.
+const WHATSAPP: &str = "whatsapp";
 
 /// A further number.
 #[derive(Deserialize, ToSchema)]
@@ -45,7 +49,8 @@ pub struct NewChannel {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ChannelUpdate {
-    /// The number's new access token; the old one stays when absent. Meta is asked whether it is valid.
+    /// The channel's new access token; the old one stays when absent. For a number of WhatsApp Meta is asked whether it
+    /// is valid.
     #[serde(default, deserialize_with = "optional_secret")]
     #[schema(value_type = Option<String>, example = "EAAG...")]
     access_token: Option<SecretString>,
@@ -59,7 +64,7 @@ pub struct ChannelUpdate {
     default: Option<bool>,
 }
 
-/// The tenant's numbers.
+/// The tenant's channels: numbers, pages and Instagram accounts.
 #[utoipa::path(get, path = "/tenants/{id}/channels", tag = "tenants",
     params(("id" = Uuid, Path, description = "The tenant")), security(("bearer" = [])),
     responses((status = 200, body = ChannelList), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
@@ -130,6 +135,10 @@ pub async fn show(
     let channels = tenant(&api, tenant_id).await?.channels;
     let found = channels.into_iter().find(|channel| channel.phone_number_id == number);
     let found = found.ok_or_else(|| no_number(&number))?;
+    if found.kind != WHATSAPP {
+        let message = format!("Meta is asked of numbers of WhatsApp; this channel is one of {}", found.kind);
+        return Ok(axum::Json(ChannelWithMeta::new(found, Err(MetaErrorBody { code: None, message }))));
+    }
     let asked = match api.onboarding.at_meta(tenant_id, &number).await {
         Ok(at_meta) => Ok(at_meta),
         Err(NotAtMeta::Store(error)) => return Err(error.into()),
@@ -140,11 +149,11 @@ pub async fn show(
     Ok(axum::Json(ChannelWithMeta::new(found, asked)))
 }
 
-/// Change a number's access token or rate and let it send again, or make it the default. Messages that waited because Meta
-/// refused the number are tried at once.
+/// Change a channel's access token or rate and let it send again, or make it the default. Messages that waited because
+/// Meta refused the channel are tried at once.
 #[utoipa::path(put, path = "/tenants/{id}/channels/{phoneNumberId}", tag = "tenants", request_body = ChannelUpdate,
     params(("id" = Uuid, Path, description = "The tenant"),
-        ("phoneNumberId" = String, Path, description = "Meta's id of the number")),
+        ("phoneNumberId" = String, Path, description = "Meta's id of the number, page or Instagram account")),
     security(("bearer" = [])),
     responses((status = 200, body = TenantBody),
         (status = 400, description = "A field is wrong, or Meta does not take the token: the old one stays",
@@ -157,12 +166,13 @@ pub async fn update(
     Json(update): Json<ChannelUpdate>,
 ) -> Result<axum::Json<TenantBody>, ApiError> {
     let number = ids.1;
+    if let Some(token) = &update.access_token {
+        checked_token(token)?;
+    }
+    let home = send::find(&api, tenant_id, Some(&number)).await?.ok_or_else(|| no_number(&number))?;
     let look = match &update.access_token {
-        Some(token) => {
-            checked_token(token)?;
-            Some(checked_with_meta(&api, tenant_id, token).await?)
-        }
-        None => None,
+        Some(token) if home.kind == WHATSAPP => Some(checked_with_meta(&api, tenant_id, token).await?),
+        _ => None,
     };
     checked_rate(update.messages_per_second)?;
     if update.default == Some(false) {
@@ -193,7 +203,9 @@ async fn tenant(api: &Api, tenant_id: Uuid) -> Result<Tenant, ApiError> {
 }
 
 fn no_number(number: &str) -> ApiError {
-    not_found(format!("the tenant has no number {number}; give Meta's id of one of its numbers"))
+    not_found(format!(
+        "the tenant has no channel {number}; give Meta's id of one of its numbers, pages or Instagram accounts"
+    ))
 }
 
 fn checked_rate(rate: Option<f64>) -> Result<(), ApiError> {

@@ -21,7 +21,9 @@ pub struct ChannelList {
 pub struct ChannelBody {
     /// Stable id.
     id: Uuid,
-    /// Meta's id of the number.
+    /// `whatsapp`, `messenger` or `instagram`.
+    kind: String,
+    /// Meta's id of the number, page or Instagram account.
     phone_number_id: String,
     /// Meta's id of the business account.
     waba_id: Option<String>,
@@ -33,7 +35,7 @@ pub struct ChannelBody {
     messages_per_second: Option<f64>,
     /// Why Meta refuses this channel, when it does.
     suspended_reason: Option<String>,
-    /// What is known of its access token.
+    /// What is known of its access token; nothing for pages and Instagram accounts, whose tokens are not checked.
     token: TokenBody,
     /// When it was registered.
     created_at: DateTime<Utc>,
@@ -143,6 +145,7 @@ impl From<Channel> for ChannelBody {
     fn from(channel: Channel) -> Self {
         Self {
             id: channel.id,
+            kind: channel.kind,
             phone_number_id: channel.phone_number_id,
             waba_id: channel.waba_id,
             display_phone_number: channel.display_phone_number,

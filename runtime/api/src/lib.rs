@@ -17,6 +17,7 @@ mod flows;
 mod health;
 mod json;
 mod messages;
+mod messenger;
 mod metrics;
 mod page;
 mod plugins;
@@ -196,6 +197,8 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(embedded_signup::sign_up))
         .routes(routes!(channels::list, channels::add))
         .routes(routes!(channels::show, channels::update))
+        .routes(routes!(messenger::add_page))
+        .routes(routes!(messenger::add_account))
         .routes(routes!(apps::show, apps::put, apps::delete))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::redrive))

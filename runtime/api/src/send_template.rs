@@ -80,8 +80,8 @@ pub async fn send_template(
     let content = api.library.render((tenant_id, &tenant.name), key, language, &variables, now).await?;
     // Rendering has checked it already.
     let payload = content.payload(None).map_err(|invalid| bad_request(invalid.to_string()))?;
-    let channel_id = channel(&api, tenant_id, address.from.as_deref()).await?;
-    let accepted = submit(&api, (tenant_id, channel_id), address, payload, SINGLE)?.committed().await?;
+    let home = channel(&api, tenant_id, address.from.as_deref()).await?;
+    let accepted = submit(&api, &home, address, payload, SINGLE)?.committed().await?;
     span.set("hoopoe.message.id", accepted.id);
     Ok((StatusCode::ACCEPTED, axum::Json(accepted)))
 }

@@ -15,7 +15,7 @@ use crate::senders::{Sender, Unusable};
 /// How long a template that Meta has paused or disabled is not tried.
 const TEMPLATE_PAUSE: TimeDelta = TimeDelta::hours(1);
 /// Pause of a message whose number cannot be looked up now.
-const NOT_NOW: TimeDelta = TimeDelta::seconds(2);
+pub(crate) const NOT_NOW: TimeDelta = TimeDelta::seconds(2);
 
 impl Deliveries {
     /// The number to send from, or what becomes of the message without a request.
@@ -126,9 +126,10 @@ fn dead(class: &str, message: &str) -> Verdict {
     Verdict::Dead { error: json!({ "class": class, "message": message }).to_string(), expired: class == "expired" }
 }
 
-/// Whether a payload marks a message as read: Meta does not count it among the messages.
-fn is_read_mark(payload: &str) -> bool {
-    payload.contains("\"read\"") && serde_json::from_str(payload).is_ok_and(|payload| graph::is_read_mark(&payload))
+/// Whether a payload marks a message as read, or is made of sender actions: Meta does not count it among the messages.
+pub(crate) fn is_read_mark(payload: &str) -> bool {
+    let may_be = ["\"read\"", "\"actions\""].iter().any(|word| payload.contains(word));
+    may_be && serde_json::from_str(payload).is_ok_and(|payload| graph::is_read_mark(&payload))
 }
 
 /// Name and language of the approved template that a payload sends.

@@ -8,6 +8,7 @@
 mod checks;
 mod connections;
 mod graph;
+mod messenger;
 mod observe;
 mod pace;
 mod scheduled;
@@ -182,6 +183,9 @@ impl Stage for Deliveries {
 impl Deliveries {
     /// Makes one request and judges its outcome.
     async fn attempt(&self, delivery: &Delivery, sender: &Sender, span: &Span) -> Verdict {
+        if let Err(verdict) = self.begin_unread(delivery, sender).await {
+            return verdict;
+        }
         let answer = if sender.is_mock() {
             Ok(format!("wamid.mock.{}", delivery.message_id))
         } else {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use hoopoe_protocol::messenger::Platform;
 use hoopoe_secrets::{MasterKey, Sealed};
 use hoopoe_store::Store;
 use hoopoe_store::channels::TemplateSuspension;
@@ -24,8 +25,12 @@ const MOCK: &str = "mock_";
 
 /// A number to send from.
 pub(crate) struct Sender {
+    /// Messenger or Instagram; none for WhatsApp.
+    pub platform: Option<Platform>,
     /// Meta's id of it.
     pub phone_number_id: String,
+    /// Instagram: the page that the account is linked to.
+    pub page_id: Option<String>,
     /// Its access token.
     pub token: SecretString,
     /// The same as it is stored.
@@ -108,7 +113,9 @@ impl Senders {
         let next = found.suspended.as_ref().map_or(DateTime::UNIX_EPOCH, |(at, _)| *at + PROBE);
         let before = known.map_or(next, |(sender, _)| *sender.probe_at.lock().unwrap_or_else(PoisonError::into_inner));
         let sender = Arc::new(Sender {
+            platform: Platform::of(&found.kind),
             phone_number_id: found.phone_number_id,
+            page_id: found.page_id,
             token: self.master_key.open(tenant_id, &found.token).map_err(Unusable::Token)?,
             sealed: found.token,
             rate: found.rate,

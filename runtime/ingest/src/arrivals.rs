@@ -1,4 +1,4 @@
-//! An item of the protocol becomes an arrival of the journal.
+//! An item of the protocol becomes arrivals of the journal.
 
 use chrono::{DateTime, Utc};
 use hoopoe_protocol::envelope::{
@@ -12,18 +12,29 @@ use hoopoe_telemetry::trace::TraceContext;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-pub(crate) fn arrival(
+use crate::messaging;
+
+/// What an item becomes: one arrival, and of an event of Messenger or Instagram, which may be about many messages, one or
+/// more.
+pub(crate) fn arrivals(
     item: WireItem,
     route: Option<&Route>,
     now: DateTime<Utc>,
     trace: Option<TraceContext>,
-) -> Arrival {
+) -> Vec<Arrival> {
+    match route.filter(|_| messaging::is_event(&item)) {
+        Some(route) => messaging::arrivals(item, route, now, trace),
+        None => vec![single(item, route, now, trace)],
+    }
+}
+
+fn single(item: WireItem, route: Option<&Route>, now: DateTime<Utc>, trace: Option<TraceContext>) -> Arrival {
     let Some(route) = route else {
         let reason = match &item.route {
             WireRoute::PhoneNumber(_) => "no tenant has this phone number id",
             WireRoute::Account(_) => "no tenant has this business account",
-            WireRoute::Page(_) => "no tenant has this page; there are no channels of Messenger yet",
-            WireRoute::Instagram(_) => "no tenant has this Instagram account; there are no channels of Instagram yet",
+            WireRoute::Page(_) => "no tenant has this page",
+            WireRoute::Instagram(_) => "no tenant has this Instagram account",
             WireRoute::None => "it names neither a phone number nor a business account",
         };
         return Arrival::Unrouted(unrouted(id_of(item.route), item.field, reason.to_owned(), item.raw, now).into());
@@ -50,9 +61,11 @@ pub(crate) fn arrival(
     }
 }
 
-/// An item that came by the webhook of a tenant's own app and is not of its numbers.
+/// An item that came by the webhook of a tenant's own app and is not of its channels.
 pub(crate) fn foreign(item: WireItem, tenant_id: Uuid, now: DateTime<Utc>) -> Arrival {
-    let reason = format!("it came by the webhook of the own app of tenant {tenant_id}, who has no such number");
+    let reason = format!(
+        "it came by the webhook of the own app of tenant {tenant_id}, who has no such number, page or Instagram account"
+    );
     Arrival::Unrouted(unrouted(id_of(item.route), item.field, reason, item.raw, now).into())
 }
 
@@ -70,6 +83,8 @@ pub(crate) fn refused(arrival: &Arrival, reason: String, now: DateTime<Utc>) -> 
     let item = match arrival {
         Arrival::Message(inbound) => &inbound.item,
         Arrival::Status(progress) => &progress.item,
+        Arrival::Watermark(watermark) => &watermark.item,
+        Arrival::Echo(echo) => &echo.item,
         Arrival::Other(item) => item,
         Arrival::Unrouted(unrouted) => return Unrouted { reason, ..(**unrouted).clone() },
     };
@@ -112,10 +127,10 @@ fn status(head: StatusHead, item: Item, route: &Route) -> Arrival {
     })
 }
 
-fn moment(millis: Option<i64>) -> Option<DateTime<Utc>> {
+pub(crate) fn moment(millis: Option<i64>) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(millis?)
 }
 
-fn digest(raw: &str) -> String {
+pub(crate) fn digest(raw: &str) -> String {
     hex::encode(Sha256::digest(raw.as_bytes()))
 }

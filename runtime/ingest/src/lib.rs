@@ -6,6 +6,7 @@
 //! belongs to nobody, is kept with the reason, and its neighbours go their way.
 
 mod arrivals;
+mod messaging;
 mod routes;
 
 use std::sync::Arc;
@@ -81,7 +82,7 @@ fn progress_span(progress: &Progress, message_id: Uuid, trace: TraceContext) {
     span.link(progress.item.trace);
 }
 
-/// A tenant's own app at Meta: what it signs is of that tenant's numbers alone.
+/// A tenant's own app at Meta: what it signs is of that tenant's channels alone.
 #[derive(Debug, Clone)]
 pub struct OwnApp {
     /// The tenant.
@@ -144,7 +145,7 @@ impl Ingest {
         self.receive_by(None, body, signature, traceparent).await
     }
 
-    /// Takes a POST of a tenant's own app. Items of numbers that are not the tenant's are kept without an owner. What is
+    /// Takes a POST of a tenant's own app. Items of channels that are not the tenant's are kept without an owner. What is
     /// traced is not the tenant's to say.
     pub async fn receive_own(&self, app: &OwnApp, body: &[u8], signature: Option<&str>) -> Result<Receipt, Error> {
         self.receive_by(Some(app), body, signature, None).await
@@ -192,7 +193,7 @@ impl Ingest {
         }
     }
 
-    /// Of a tenant's own app only what is of its numbers has an owner.
+    /// Of a tenant's own app only what is of its channels has an owner.
     async fn take(&self, body: &[u8], of: Option<Uuid>, trace: Option<TraceContext>) -> Result<Receipt, Error> {
         let items = envelope::parse(body)?;
         let mut routes = self.routes.of(&items).await?;
@@ -208,13 +209,17 @@ impl Ingest {
                 self.store.learn_number(route, number).await?;
                 self.routes.forget();
             }
-            let arrival = match (&route, of) {
-                (None, Some(tenant_id)) => arrivals::foreign(item, tenant_id, now),
-                _ => arrivals::arrival(item, route.as_deref(), now, trace),
+            // What is told of one message of Messenger stays together: each part helps to understand the others.
+            let may_linger = !messaging::is_event(&item);
+            let arrivals = match (&route, of) {
+                (None, Some(tenant_id)) => vec![arrivals::foreign(item, tenant_id, now)],
+                _ => arrivals::arrivals(item, route.as_deref(), now, trace),
             };
-            let arrival = Arc::new(arrival);
-            let group = if arrival.is_mere_status() { &self.statuses } else { &self.journal };
-            answers.push((group.submit(arrival.clone())?, arrival));
+            for arrival in arrivals {
+                let arrival = Arc::new(arrival);
+                let group = if may_linger && arrival.is_mere_status() { &self.statuses } else { &self.journal };
+                answers.push((group.submit(arrival.clone())?, arrival));
+            }
         }
         let mut receipt = Receipt::default();
         for (answer, arrival) in answers {
@@ -277,7 +282,7 @@ fn verify_any(secrets: &[SecretString], body: &[u8], signature: Option<&str>) ->
 fn count(arrival: &Arrival, kept: Kept) {
     let item = match arrival {
         Arrival::Message(_) => labels::Item::Message,
-        Arrival::Status(_) => labels::Item::Status,
+        Arrival::Status(_) | Arrival::Watermark(_) | Arrival::Echo(_) => labels::Item::Status,
         Arrival::Other(_) => labels::Item::Other,
         Arrival::Unrouted(_) => labels::Item::Unowned,
     };

@@ -61,7 +61,8 @@ fn key(item: &Item) -> Option<Key> {
     match &item.route {
         envelope::Route::PhoneNumber(number) => Some(Key::PhoneNumber(number.clone())),
         envelope::Route::Account(account) => Some(Key::Account(account.clone())),
-        // No tenant can have a channel there yet.
-        envelope::Route::Page(_) | envelope::Route::Instagram(_) | envelope::Route::None => None,
+        envelope::Route::Page(page) => Some(Key::Page(page.clone())),
+        envelope::Route::Instagram(account) => Some(Key::Instagram(account.clone())),
+        envelope::Route::None => None,
     }
 }

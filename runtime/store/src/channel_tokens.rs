@@ -51,8 +51,8 @@ impl TokenState {
     }
 }
 
-/// Nothing is known of the channel's token, and it is to be checked at once. Gives since when the tenant is warned of
-/// the one before.
+/// Nothing is known of the channel's token, and it is to be checked at once, if the channel is one of WhatsApp: others are
+/// not checked. Gives since when the tenant is warned of the one before.
 pub(crate) async fn begin(
     db: &mut PgConnection,
     tenant_id: Uuid,
@@ -61,7 +61,8 @@ pub(crate) async fn begin(
 ) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
     let warned_at = warned_since(&mut *db, tenant_id, channel_id).await?;
     sqlx::query!(
-        "insert into channel_tokens (tenant_id, channel_id, check_at) values ($1, $2, $3)
+        "insert into channel_tokens (tenant_id, channel_id, check_at)
+         select tenant_id, id, $3 from channels where tenant_id = $1 and id = $2 and kind = 'whatsapp'
          on conflict (tenant_id, channel_id) do update set check_at = $3, checked_at = null, valid = null,
              reason = null, expires_at = null, data_access_expires_at = null, scopes = default, app_id = null,
              warned_at = null",
@@ -90,13 +91,13 @@ async fn warned_since(
 }
 
 impl Store {
-    /// Queues the check of every channel that has none, of all tenants: those that a process of the release before has
+    /// Queues the check of every channel of WhatsApp that has none, of all tenants: those that a process of the release before has
     /// registered. Gives how many there were.
     pub async fn adopt_tokens(&self) -> Result<u64, Error> {
         let adopted = sqlx::query!(
             "insert into channel_tokens (tenant_id, channel_id, check_at)
              select c.tenant_id, c.id, $1 from channels c
-             where not exists (select from channel_tokens k where k.tenant_id = c.tenant_id and k.channel_id = c.id)
+             where c.kind = 'whatsapp' and not exists (select from channel_tokens k where k.tenant_id = c.tenant_id and k.channel_id = c.id)
              on conflict (tenant_id, channel_id) do nothing",
             self.ambient.now()
         )
@@ -224,11 +225,12 @@ impl Store {
         Ok(())
     }
 
-    /// A channel with its token, by Meta's id of the number.
+    /// A channel of WhatsApp with its token, by Meta's id of the number.
     pub async fn token_of(&self, tenant_id: Uuid, phone_number_id: &str) -> Result<Option<TokenCheck>, Error> {
         // Index channels_phone_number_id.
         let row = sqlx::query!(
-            "select id, token_sealed, token_key_id from channels where tenant_id = $1 and phone_number_id = $2",
+            "select id, token_sealed, token_key_id from channels
+             where tenant_id = $1 and phone_number_id = $2 and kind = 'whatsapp'",
             tenant_id,
             phone_number_id
         )

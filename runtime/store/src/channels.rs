@@ -13,8 +13,12 @@ use crate::{Error, Store, channel_tokens};
 /// A number to send from.
 #[derive(Debug)]
 pub struct Sender {
-    /// Meta's id of the number.
+    /// `whatsapp`, `messenger` or `instagram`.
+    pub kind: String,
+    /// Meta's id of the number, page or Instagram account.
     pub phone_number_id: String,
+    /// Instagram: the page that the account is linked to.
+    pub page_id: Option<String>,
     /// Its access token.
     pub token: Sealed,
     /// Messages per second, when it has a rate of its own.
@@ -43,7 +47,7 @@ impl Store {
     pub async fn sender(&self, tenant_id: Uuid, channel_id: Uuid) -> Result<Option<Sender>, Error> {
         // Primary key.
         let row = sqlx::query!(
-            "select phone_number_id, token_sealed, token_key_id, messages_per_second, suspended_at, suspended_reason
+            "select kind, phone_number_id, page_id, token_sealed, token_key_id, messages_per_second, suspended_at, suspended_reason
              from channels where tenant_id = $1 and id = $2",
             tenant_id,
             channel_id
@@ -52,7 +56,9 @@ impl Store {
         .await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(Sender {
+            kind: row.kind,
             phone_number_id: row.phone_number_id,
+            page_id: row.page_id,
             token: Sealed { key_id: row.token_key_id, bytes: row.token_sealed },
             rate: row.messages_per_second,
             suspended: row.suspended_at.map(|at| (at, row.suspended_reason.unwrap_or_default())),

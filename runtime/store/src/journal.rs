@@ -4,6 +4,7 @@
 //! One transaction takes many: contacts, lanes, events, inbound messages and the progress of outbound ones, each with
 //! one statement for all.
 
+mod messaging;
 mod rows;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use chrono::{DateTime, Utc};
 use hoopoe_telemetry::trace::TraceContext;
 use uuid::Uuid;
 
+pub use self::messaging::{Echo, Watermark};
 use self::rows::{born, insert_events, insert_messages, openings, rows};
 use crate::Store;
 use crate::contacts::{self, Party, Profile, Sighting};
@@ -30,6 +32,10 @@ pub enum Arrival {
     Message(Inbound),
     /// A sent message made progress.
     Status(Progress),
+    /// Messages of Messenger or Instagram made progress.
+    Watermark(Watermark),
+    /// A page or Instagram account wrote.
+    Echo(Echo),
     /// Anything else that belongs to a channel.
     Other(Item),
     /// What belongs to nobody.
@@ -75,7 +81,7 @@ pub struct Inbound {
 }
 
 /// A status of an outbound message.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Progress {
     /// The item.
     pub item: Item,
@@ -122,6 +128,9 @@ impl Store {
         let mut notices = self.notices();
         let alone = arrivals.iter().all(|arrival| arrival.stands_alone(&notices));
         let mut db = if alone { Unit::statements(self).await? } else { Unit::transaction(self).await? };
+        let given = arrivals.len();
+        let expanded = messaging::expand(&mut db, arrivals).await?;
+        let arrivals = &*expanded;
         let progress: Vec<(usize, &Progress)> = arrivals.iter().enumerate().filter_map(|(n, a)| a.status(n)).collect();
         let targets = statuses::find(&mut db, &progress).await?;
         let inbound: Vec<&Inbound> = arrivals.iter().filter_map(|arrival| arrival.message()).collect();
@@ -131,6 +140,7 @@ impl Store {
                 party: &message.party,
                 seen: Some((&message.profile, message.item.occurred_at.min(message.item.received_at))),
             })
+            .chain(arrivals.iter().filter_map(|one| one.echo()).map(|echo| Sighting { party: &echo.party, seen: None }))
             .collect();
         let (places, learned) = contacts::resolve(&mut db, &self.contacts, &self.ambient, &sightings).await?;
 
@@ -139,23 +149,28 @@ impl Store {
         let stored = insert_events(&mut db, &rows).await?;
         let mut kept = vec![Kept::Repeated; arrivals.len()];
         let mut fresh = Vec::new();
+        let mut echoes = Vec::new();
         for row in &rows {
             if let Some(event_id) = stored.get(&row.arrival) {
                 kept[row.arrival] = Kept::New;
                 fresh.extend(row.message.zip(row.place).map(|(message, place)| (*event_id, message, place)));
+                let echo = arrivals[row.arrival].echo();
+                echoes.extend(echo.and_then(|echo| Some((*event_id, echo, *places.get(&echo.party)?))));
             }
         }
         let inserted = insert_messages(&mut db, &self.ambient, &fresh).await?;
         for ((_, message, _), id) in fresh.iter().zip(inserted) {
             notices.message(message.item.tenant_id, id, types::MESSAGE_RECEIVED, message.item.received_at);
         }
-        let Advanced { fresh, hastened } = statuses::advance(&mut db, &progress, &targets, now).await?;
-        for arrival in fresh {
+        messaging::insert_echoes(&mut db, &self.ambient, &echoes).await?;
+        let Advanced { fresh: steps, hastened } = statuses::advance(&mut db, &progress, &targets, now).await?;
+        for arrival in steps {
             kept[arrival] = Kept::New;
             if let (Some((_, status)), Some(target)) = (arrivals[arrival].status(arrival), targets.get(&arrival)) {
                 target.tell(status, &mut notices);
             }
         }
+        messaging::forget_read(&mut db, arrivals).await?;
         let unrouted: Vec<&Arc<Unrouted>> = arrivals.iter().filter_map(|arrival| arrival.unrouted()).collect();
         if !unrouted.is_empty() {
             unrouted::record(&mut db, &unrouted).await?;
@@ -178,7 +193,9 @@ impl Store {
                 *kept = Kept::Unrouted;
             }
         }
-        let traced = targets.iter().filter_map(|(place, target)| Some((*place, target.message_id, target.trace?)));
+        kept.truncate(given);
+        let traced = targets.iter().filter(|(place, _)| **place < given);
+        let traced = traced.filter_map(|(place, target)| Some((*place, target.message_id, target.trace?)));
         Ok(Appended { kept, born: born(&rows, &stored, opened.leases, arrivals), traced: traced.collect() })
     }
 }
@@ -198,11 +215,20 @@ impl Arrival {
         }
     }
 
+    fn echo(&self) -> Option<&Echo> {
+        match self {
+            Arrival::Echo(echo) => Some(echo),
+            _ => None,
+        }
+    }
+
     /// What an item of a channel has; nothing for one that belongs to nobody.
     pub(crate) fn item(&self) -> Option<&Item> {
         match self {
             Arrival::Message(inbound) => Some(&inbound.item),
             Arrival::Status(progress) => Some(&progress.item),
+            Arrival::Watermark(watermark) => Some(&watermark.item),
+            Arrival::Echo(echo) => Some(&echo.item),
             Arrival::Other(item) => Some(item),
             Arrival::Unrouted(_) => None,
         }
@@ -218,7 +244,7 @@ impl Arrival {
         match self {
             Arrival::Message(_) => true,
             Arrival::Status(progress) => progress.for_flow,
-            Arrival::Other(_) | Arrival::Unrouted(_) => false,
+            Arrival::Watermark(_) | Arrival::Echo(_) | Arrival::Other(_) | Arrival::Unrouted(_) => false,
         }
     }
 

@@ -26,6 +26,7 @@ mod internal_events;
 pub mod journal;
 pub mod lanes;
 pub mod messages;
+pub mod messenger;
 pub mod meta_apps;
 pub mod numbers;
 pub mod outbound;

@@ -168,7 +168,7 @@ impl Store {
     pub async fn account_route(&self, tenant_id: Uuid, waba_id: &str) -> Result<Option<Arc<Route>>, Error> {
         // Primary key, by tenant.
         let row = sqlx::query!(
-            r#"select c.id, 'status' = any (t.flow_wants) as "wants_statuses!",
+            r#"select c.id, c.kind, 'status' = any (t.flow_wants) as "wants_statuses!",
                       c.display_phone_number is not null as "number_known!"
                from channels c join tenants t on t.id = c.tenant_id
                where c.tenant_id = $1 and c.waba_id = $2 order by c.created_at, c.id limit 1"#,
@@ -179,7 +179,7 @@ impl Store {
         .await?;
         Ok(row.map(|row| {
             let (wants_statuses, number_known) = (row.wants_statuses, row.number_known);
-            Arc::new(Route { tenant_id, channel_id: row.id, wants_statuses, number_known })
+            Arc::new(Route { tenant_id, channel_id: row.id, kind: row.kind, wants_statuses, number_known })
         }))
     }
 }

@@ -16,6 +16,7 @@ use crate::Store;
 use crate::contacts::{self, Party, Place, Sighting};
 use crate::deliveries::{Delivery, Waiting};
 use crate::lanes::{self, Births, LaneKey, Lease, Opened, Opening, Stage};
+use crate::messenger::person;
 use crate::scheduled::{self, Scheduled};
 use crate::traces;
 
@@ -260,7 +261,7 @@ fn first_of_lanes(
             message_id: one.message.id,
             channel_id: one.channel_id,
             wa_id: one.wa_id.map(str::to_owned),
-            user_id: one.user_id.map(str::to_owned),
+            user_id: one.user_id.map(|id| person(id).to_owned()),
             payload: one.message.payload.clone(),
             attempt: 1,
             due_at: now,

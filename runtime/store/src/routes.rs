@@ -13,6 +13,8 @@ pub struct Route {
     pub tenant_id: Uuid,
     /// The number.
     pub channel_id: Uuid,
+    /// `whatsapp`, `messenger` or `instagram`.
+    pub kind: String,
     /// Whether the tenant's flow wants to see statuses.
     pub wants_statuses: bool,
     /// Whether the number as people write it is known.
@@ -24,6 +26,10 @@ pub struct Route {
 pub enum Key {
     /// `metadata.phone_number_id`.
     PhoneNumber(String),
+    /// `entry.id` of Messenger: a page.
+    Page(String),
+    /// `entry.id` of Instagram: an account.
+    Instagram(String),
     /// `entry.id`, the business account; it stands for the account's oldest channel.
     Account(String),
 }
@@ -33,23 +39,27 @@ impl Store {
     pub async fn routes(&self, keys: &[Key]) -> Result<Vec<Option<Arc<Route>>>, Error> {
         let numbers: Vec<Option<&str>> = keys.iter().map(Key::number).collect();
         let accounts: Vec<Option<&str>> = keys.iter().map(Key::account).collect();
+        let kinds: Vec<&str> = keys.iter().map(Key::kind).collect();
         // Indexes channels_phone_number_id and channels_waba_id.
         let rows = sqlx::query!(
             r#"select k.place as "place!", c.tenant_id as "tenant_id!", c.id as "id!",
+                      c.kind as "kind!",
                       'status' = any (t.flow_wants) as "wants_statuses!",
                       c.display_phone_number is not null as "number_known!"
-               from unnest($1::text[], $2::text[]) with ordinality as k (number, account, place)
+               from unnest($1::text[], $2::text[], $3::text[]) with ordinality as k (number, account, kind, place)
                cross join lateral (
                    select * from (
-                       (select tenant_id, id, display_phone_number from channels where phone_number_id = k.number)
+                       (select tenant_id, id, kind, display_phone_number from channels
+                        where phone_number_id = k.number and kind = k.kind)
                        union all
-                       (select tenant_id, id, display_phone_number from channels where waba_id = k.account
+                       (select tenant_id, id, kind, display_phone_number from channels where waba_id = k.account
                         order by created_at, id limit 1)
                    ) as either limit 1
                ) as c
                join tenants t on t.id = c.tenant_id"#,
             &numbers as &[Option<&str>],
-            &accounts as &[Option<&str>]
+            &accounts as &[Option<&str>],
+            &kinds as &[&str]
         )
         .fetch_all(&self.pool)
         .await?;
@@ -58,6 +68,7 @@ impl Store {
             let route = Route {
                 tenant_id: row.tenant_id,
                 channel_id: row.id,
+                kind: row.kind,
                 wants_statuses: row.wants_statuses,
                 number_known: row.number_known,
             };
@@ -86,14 +97,22 @@ impl Store {
 impl Key {
     fn number(&self) -> Option<&str> {
         match self {
-            Key::PhoneNumber(number) => Some(number),
+            Key::PhoneNumber(id) | Key::Page(id) | Key::Instagram(id) => Some(id),
             Key::Account(_) => None,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Key::PhoneNumber(_) | Key::Account(_) => "whatsapp",
+            Key::Page(_) => "messenger",
+            Key::Instagram(_) => "instagram",
         }
     }
 
     fn account(&self) -> Option<&str> {
         match self {
-            Key::PhoneNumber(_) => None,
+            Key::PhoneNumber(_) | Key::Page(_) | Key::Instagram(_) => None,
             Key::Account(account) => Some(account),
         }
     }

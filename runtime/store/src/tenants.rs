@@ -31,7 +31,9 @@ pub struct Tenant {
 pub struct Channel {
     /// Stable id.
     pub id: Uuid,
-    /// Meta's id of the number.
+    /// `whatsapp`, `messenger` or `instagram`.
+    pub kind: String,
+    /// Meta's id of the number, page or Instagram account.
     pub phone_number_id: String,
     /// Meta's id of the business account.
     pub waba_id: Option<String>,
@@ -133,7 +135,7 @@ impl Store {
         };
         // Primary keys, by tenant.
         let channels = sqlx::query!(
-            r#"select c.id, c.phone_number_id, c.waba_id, c.display_phone_number, c.suspended_reason,
+            r#"select c.id, c.kind, c.phone_number_id, c.waba_id, c.display_phone_number, c.suspended_reason,
                       c.messages_per_second, c.created_at, k.checked_at as "checked_at?", k.valid as "valid?",
                       k.reason as "reason?", k.expires_at as "expires_at?",
                       k.data_access_expires_at as "data_access_expires_at?", k.scopes as "scopes?",
@@ -153,6 +155,7 @@ impl Store {
             .map(|channel| Channel {
                 is_default: default == Some(channel.id),
                 id: channel.id,
+                kind: channel.kind,
                 phone_number_id: channel.phone_number_id,
                 waba_id: channel.waba_id,
                 display_phone_number: channel.display_phone_number,
@@ -184,7 +187,7 @@ impl Store {
         Ok(tenant)
     }
 
-    /// The tenant's channel with this phone number id; when none is named its default one, else its oldest.
+    /// The tenant's channel with this id of Meta's; when none is named its default one, else its oldest.
     pub async fn channel(&self, tenant_id: Uuid, phone_number_id: Option<&str>) -> Result<Option<Uuid>, Error> {
         let channel = sqlx::query_scalar!(
             "select c.id from channels c join tenants t on t.id = c.tenant_id

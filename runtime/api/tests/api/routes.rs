@@ -9,7 +9,7 @@ use crate::answers::answer;
 use crate::webhook::signed;
 
 /// The contract: every route, with the status of a request that has its key and nothing else.
-pub const ROUTES: [(&str, &str, u16); 69] = [
+pub const ROUTES: [(&str, &str, u16); 71] = [
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
     ("POST", "/tenants/embedded-signup", 415),
@@ -23,6 +23,8 @@ pub const ROUTES: [(&str, &str, u16); 69] = [
     ("GET", "/tenants/{id}/channels", 200),
     ("POST", "/tenants/{id}/channels", 415),
     ("GET", "/tenants/{id}/channels/{phoneNumberId}", 200),
+    ("POST", "/tenants/{id}/channels/instagram", 415),
+    ("POST", "/tenants/{id}/channels/messenger", 415),
     ("PUT", "/tenants/{id}/channels/{phoneNumberId}", 415),
     ("GET", "/tenants/{id}/conversations", 200),
     ("GET", "/tenants/{id}/conversations/{conversation}", 404),

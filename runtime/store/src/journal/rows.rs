@@ -86,6 +86,8 @@ pub(super) fn rows<'a>(
                 Some(_) => continue,
                 None => Row { item: &progress.item, place: None, arrival, message: None },
             },
+            Arrival::Watermark(watermark) => Row { item: &watermark.item, place: None, arrival, message: None },
+            Arrival::Echo(echo) => Row { item: &echo.item, place: None, arrival, message: None },
             Arrival::Other(item) => Row { item, place: None, arrival, message: None },
             Arrival::Unrouted(_) => continue,
         };
