@@ -61,8 +61,8 @@ pub(crate) async fn begin(
 ) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
     let warned_at = warned_since(&mut *db, tenant_id, channel_id).await?;
     sqlx::query!(
-        "insert into channel_tokens (tenant_id, channel_id, check_at)
-         select tenant_id, id, $3 from channels where tenant_id = $1 and id = $2 and kind = 'whatsapp'
+        "insert into channel_tokens (tenant_id, channel_id, check_at) select tenant_id, id, $3 from channels
+         where tenant_id = $1 and id = $2 and kind = 'whatsapp'
          on conflict (tenant_id, channel_id) do update set check_at = $3, checked_at = null, valid = null,
              reason = null, expires_at = null, data_access_expires_at = null, scopes = default, app_id = null,
              warned_at = null",
