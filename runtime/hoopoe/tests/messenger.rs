@@ -99,6 +99,32 @@ async fn a_message_is_answered_and_the_answer_is_followed_until_it_is_read() {
 }
 
 #[tokio::test]
+async fn a_flow_that_wants_statuses_gets_one_for_each_step_of_each_message() {
+    for (platform, expected) in [
+        (Platform::Messenger, ["delivered", "read", "sent"].as_slice()),
+        (Platform::Instagram, ["read", "sent"].as_slice()),
+    ] {
+        let (world, tenant) = start().await;
+        world.set_flow(&tenant, "auto-reply", &["message", "status"]).await;
+        says(&world, platform, PERSON, "hello").await;
+        world.idle().await;
+        let ours = outbound(&world, &tenant).await[0]["id"].as_str().unwrap().to_owned();
+        let events: Vec<(String, bool)> = sqlx::query_as(
+            "select raw->>'status', contact_id is not null and exists (select from flow_runs r
+                 where r.tenant_id = e.tenant_id and r.event_id = e.id)
+             from events e where kind = 'status' and raw->>'biz_opaque_callback_data' = $1 order by 1",
+        )
+        .bind(&ours)
+        .fetch_all(&world.db.pool)
+        .await
+        .unwrap();
+        let expected: Vec<(String, bool)> = expected.iter().map(|step| ((*step).to_owned(), true)).collect();
+        assert_eq!(events, expected, "{platform:?}");
+        world.end().await;
+    }
+}
+
+#[tokio::test]
 async fn channels_of_one_tenant_are_mixed_and_each_answers_its_own_people() {
     let (world, tenant) = start().await;
     says(&world, Platform::Messenger, PERSON, "by page").await;

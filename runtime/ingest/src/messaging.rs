@@ -114,5 +114,5 @@ fn echo(message: &messenger::Message, item: Item, party: Party, route: &Route) -
     let item = Item { kind: "echo".to_owned(), external_id: message.id.clone(), ..item };
     let (kind, body) = message.shown();
     let foreign = message.metadata.is_some() && ours.is_none();
-    Arrival::Echo(Echo { item, progress, party, kind, body, foreign })
+    Arrival::Echo(Echo { item, progress, party, kind, body, foreign }.into())
 }

@@ -35,7 +35,7 @@ pub enum Arrival {
     /// Messages of Messenger or Instagram made progress.
     Watermark(Watermark),
     /// A page or Instagram account wrote.
-    Echo(Echo),
+    Echo(Box<Echo>),
     /// Anything else that belongs to a channel.
     Other(Item),
     /// What belongs to nobody.

@@ -30,7 +30,7 @@ pub struct Watermark {
     pub last: Option<String>,
     /// Whether the flow wants to see it.
     pub for_flow: bool,
-    /// Makes the status item of a message, from Meta's id of it and ours.
+    /// Makes the status item of a message, from Meta's id of it and ours: formats of Meta are not known here.
     pub item_of: fn(&Watermark, &str, Uuid) -> String,
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn expand<'a>(
     for (place, arrival) in arrivals.iter().enumerate() {
         match &**arrival {
             Arrival::Watermark(watermark) => watermarks.push(watermark),
-            Arrival::Echo(echo) => echoes.push((place, echo)),
+            Arrival::Echo(echo) => echoes.push((place, &**echo)),
             _ => {}
         }
     }
@@ -77,12 +77,37 @@ pub(super) async fn expand<'a>(
                 Arc::new(Arrival::Status(Progress { message_id: Some(message_id), ..echo.progress.clone() }));
         }
     }
+    // Progress by Meta's id in the same batch as the echo that tells whose id it is.
+    for arrival in &mut expanded {
+        if let Arrival::Status(progress) = &**arrival
+            && progress.message_id.is_none()
+            && let Some((message_id, _)) = echoed.iter().find(|(_, mid)| *mid == progress.wa_message_id)
+        {
+            let progress = Progress { message_id: Some(*message_id), ..progress.clone() };
+            *arrival = Arc::new(Arrival::Status(progress));
+        }
+    }
     for (place, message_id, wa_message_id) in until(db, &watermarks, &echoed).await? {
         if let Some(watermark) = watermarks.get(place) {
-            expanded.push(Arc::new(Arrival::Status(watermark.progress(message_id, wa_message_id))));
+            let progress = watermark.progress(message_id, wa_message_id);
+            let same = expanded.iter().position(|one| one.is_step(&progress));
+            let progress = Arc::new(Arrival::Status(progress));
+            match same {
+                // It was named by Meta's id as well; this one says ours too.
+                Some(place) => expanded[place] = progress,
+                None => expanded.push(progress),
+            }
         }
     }
     Ok(Cow::Owned(expanded))
+}
+
+impl Arrival {
+    /// The same step of the same message.
+    fn is_step(&self, other: &Progress) -> bool {
+        let key = |item: &Item| (item.tenant_id, item.channel_id, item.external_id.clone());
+        matches!(self, Arrival::Status(known) if key(&known.item) == key(&other.item))
+    }
 }
 
 impl Watermark {
