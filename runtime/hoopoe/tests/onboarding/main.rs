@@ -6,6 +6,7 @@
 #[path = "../webhooks/endpoint.rs"]
 #[allow(dead_code)]
 mod endpoint;
+mod kinds;
 mod numbers;
 mod own_app;
 mod signup;
