@@ -1,12 +1,15 @@
 //! What Meta checks of a request to the messages endpoint, written from its reference and apart from the runtime's own
 //! checks, so that the two control each other: a table of fields, and what a table cannot say.
 
+pub(crate) mod direct;
 mod lines;
 mod parameters;
 mod table;
 mod together;
 
 use serde_json::Value;
+
+use crate::direct::Sent;
 
 /// A request that is in order.
 pub(crate) enum Request {
@@ -19,6 +22,8 @@ pub(crate) struct Send {
     pub(crate) to: String,
     pub(crate) callback_data: Option<String>,
     pub(crate) text: Option<String>,
+    /// On Messenger or Instagram.
+    pub(crate) direct: Option<Sent>,
 }
 
 /// What Meta answers to a request that is not.
@@ -28,21 +33,28 @@ pub(crate) struct Refusal {
     pub(crate) title: &'static str,
     /// `error_data.details`.
     pub(crate) details: String,
+    /// `error_subcode`.
+    pub(crate) subcode: Option<i64>,
 }
 
 impl Refusal {
     pub(crate) fn invalid(details: String) -> Refusal {
-        Refusal { code: 100, title: "Invalid parameter", details }
+        Refusal { code: 100, title: "Invalid parameter", details, subcode: None }
     }
 
     fn missing(field: &str) -> Refusal {
-        Refusal { code: 131_008, title: "Required parameter is missing", details: format!("{field} is required") }
+        Refusal {
+            code: 131_008,
+            title: "Required parameter is missing",
+            details: format!("{field} is required"),
+            subcode: None,
+        }
     }
 
     /// A value over its limit. Meta has a code of its own for the inner fields of the newer types.
     fn value(field: &str, details: String) -> Refusal {
         if ["interactive", "template", "contacts"].iter().any(|kind| field.starts_with(kind)) {
-            return Refusal { code: 131_009, title: "Parameter value is not valid", details };
+            return Refusal { code: 131_009, title: "Parameter value is not valid", details, subcode: None };
         }
         Refusal::invalid(details)
     }
@@ -71,7 +83,7 @@ pub(crate) fn request(body: &Value) -> Result<Request, Refusal> {
     lines::check(table::TABLE, &["", kind, shared, &format!("{kind}/{inner}")], body)?;
     together::check(kind, &body[kind])?;
     let callback_data = body["biz_opaque_callback_data"].as_str().map(str::to_owned);
-    Ok(Request::Send(Send { to, callback_data, text: shown(kind, &body[kind]) }))
+    Ok(Request::Send(Send { to, callback_data, text: shown(kind, &body[kind]), direct: None }))
 }
 
 fn mark_read(body: &Value) -> Result<Request, Refusal> {

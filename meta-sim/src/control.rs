@@ -6,24 +6,28 @@
 //! | `GET /_sim/stats` | all counters |
 //! | `GET /_sim/accepted?to=&text=&limit=` | how many, and the last of them (100 unless said) |
 //! | `POST /_sim/inbound` | posts messages from a user: see [`InboundOrder`] |
+//! | `POST /_sim/direct` | posts what a person did on Messenger or Instagram: see [`DirectOrder`] |
 //! | `POST /_sim/faults`, `DELETE /_sim/faults` | scripts a fault: see [`FaultOrder`]; clears them |
 //! | `POST /_sim/templates` | decides about a template: see [`Judgement`] |
 //! | `POST /_sim/config` | changes settings: see [`Config`] |
+//! | `POST /_sim/codes` | a code of the signup dialog: `{"code", "grant"}`, see [`Grant`] |
+//! | `POST /_sim/numbers` | a number of a business account: see [`BusinessNumber`] |
+//! | `POST /_sim/grants`, `DELETE /_sim/grants/{token}` | describes a token; takes it no more |
 //! | `POST /_sim/reset` | forgets records, counts and faults |
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{Query, State as Shared},
+    extract::{Path, Query, State as Shared},
     http::StatusCode,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Accepted, Fault, Inbound, InboundKind, Stats, sim,
+    Accepted, BusinessNumber, Direct, Fault, Grant, Inbound, InboundKind, Platform, Stats, sim,
     state::{State, now_ms},
     templates,
 };
@@ -40,9 +44,14 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/_sim/stats", get(stats))
         .route("/_sim/accepted", get(accepted))
         .route("/_sim/inbound", post(inbound))
+        .route("/_sim/direct", post(direct))
         .route("/_sim/faults", post(add_fault).delete(clear_faults))
         .route("/_sim/templates", post(judge_template))
         .route("/_sim/config", post(configure))
+        .route("/_sim/codes", post(offer_code))
+        .route("/_sim/numbers", post(add_number))
+        .route("/_sim/grants", post(add_grant))
+        .route("/_sim/grants/{token}", delete(revoke))
         .route("/_sim/reset", post(reset))
 }
 
@@ -146,6 +155,34 @@ async fn inbound(Shared(state): Shared<Arc<State>>, Json(order): Json<InboundOrd
     Ok(Json(json!({ "ids": ids, "deliveries": deliveries })))
 }
 
+/// A text, or any other event, of a person to a page or Instagram account.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DirectOrder {
+    platform: Platform,
+    home: String,
+    from: String,
+    text: Option<String>,
+    event: Option<Value>,
+    #[serde(default = "one")]
+    repeat: u32,
+}
+
+async fn direct(Shared(state): Shared<Arc<State>>, Json(order): Json<DirectOrder>) -> Result<Json<Value>, Refused> {
+    if !(1..=10_000).contains(&order.repeat) {
+        return Err(refused("repeat must be from 1 to 10000"));
+    }
+    let event = match order.event {
+        Some(event) => Direct::new(order.platform, &order.home, &order.from, event),
+        None => Direct::text(order.platform, &order.home, &order.from, order.text.as_deref().unwrap_or("hello")),
+    };
+    let mut deliveries = Vec::new();
+    for _ in 0..order.repeat {
+        deliveries.push(sim::receive_direct(&state, std::slice::from_ref(&event)).await);
+    }
+    Ok(Json(json!({ "id": event.id(), "deliveries": deliveries })))
+}
+
 /// A fault for the next `times` sends, of all or to one recipient.
 #[derive(Deserialize)]
 struct FaultOrder {
@@ -163,6 +200,7 @@ enum FaultKind {
         code: i64,
         http_status: Option<u16>,
         title: Option<String>,
+        subcode: Option<i64>,
     },
     ServerError {
         http_status: Option<u16>,
@@ -187,7 +225,15 @@ enum FaultKind {
 impl From<FaultKind> for Fault {
     fn from(kind: FaultKind) -> Fault {
         match kind {
-            FaultKind::GraphError { code, http_status, title } => match Fault::code(code) {
+            FaultKind::GraphError { code, http_status, title, subcode } => match Fault::code(code) {
+                Fault::GraphError { http_status: usual, title: usual_title, .. } if subcode.is_some() => {
+                    Fault::Subcode {
+                        http_status: http_status.unwrap_or(usual),
+                        code,
+                        subcode: subcode.unwrap_or_default(),
+                        title: title.unwrap_or(usual_title),
+                    }
+                }
                 Fault::GraphError { http_status: usual, title: usual_title, .. } => Fault::GraphError {
                     http_status: http_status.unwrap_or(usual),
                     code,
@@ -268,6 +314,34 @@ async fn configure(Shared(state): Shared<Arc<State>>, Json(config): Json<Config>
             options.status_repeats = repeats;
         }
     });
+    Json(json!({ "ok": true }))
+}
+
+/// A code that can be exchanged once.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CodeOrder {
+    code: String,
+    grant: Grant,
+}
+
+async fn offer_code(Shared(state): Shared<Arc<State>>, Json(order): Json<CodeOrder>) -> Json<Value> {
+    state.directory().codes.insert(order.code, Some(order.grant));
+    Json(json!({ "ok": true }))
+}
+
+async fn add_number(Shared(state): Shared<Arc<State>>, Json(number): Json<BusinessNumber>) -> Json<Value> {
+    state.directory().add_number(number);
+    Json(json!({ "ok": true }))
+}
+
+async fn add_grant(Shared(state): Shared<Arc<State>>, Json(grant): Json<Grant>) -> Json<Value> {
+    state.directory().grants.insert(grant.token.clone(), grant);
+    Json(json!({ "ok": true }))
+}
+
+async fn revoke(Shared(state): Shared<Arc<State>>, Path(token): Path<String>) -> Json<Value> {
+    state.directory().revoked.insert(token);
     Json(json!({ "ok": true }))
 }
 

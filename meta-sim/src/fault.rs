@@ -17,6 +17,17 @@ pub enum Fault {
         /// Meta's words.
         title: String,
     },
+    /// Refused with an error of the Graph API that has a subcode.
+    Subcode {
+        /// HTTP status.
+        http_status: u16,
+        /// Meta's code.
+        code: i64,
+        /// Meta's subcode.
+        subcode: i64,
+        /// Meta's words.
+        title: String,
+    },
     /// Refused with this HTTP status and a page of HTML, as a proxy before Meta does.
     ServerError(u16),
     /// Refused with 429 and no error of Meta.
@@ -113,6 +124,13 @@ impl Script {
     /// The fault that this send meets, if any; it is used up by that.
     pub(crate) fn take(&mut self, to: &str) -> Option<Fault> {
         self.to.get_mut(to).and_then(pop).or_else(|| pop(&mut self.next))
+    }
+}
+
+impl Script {
+    /// The fault of a call that is no send, by its name.
+    pub(crate) fn take_for(&mut self, name: &str) -> Option<Fault> {
+        self.to.get_mut(name).and_then(pop)
     }
 }
 

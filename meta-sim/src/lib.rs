@@ -10,6 +10,8 @@
 
 mod check;
 mod control;
+mod direct;
+mod directory;
 mod envelope;
 mod fault;
 mod graph;
@@ -17,7 +19,9 @@ mod inbound;
 mod kinds;
 mod ledger;
 mod line;
+mod management;
 mod media;
+mod node;
 mod options;
 mod sim;
 mod state;
@@ -25,6 +29,8 @@ mod statuses;
 mod templates;
 mod webhook;
 
+pub use direct::{Direct, Platform};
+pub use directory::{BusinessNumber, Grant};
 pub use fault::Fault;
 pub use inbound::Inbound;
 pub use kinds::InboundKind;

@@ -13,6 +13,9 @@ struct Arguments {
     /// Where it listens.
     #[arg(long, env = "META_SIM_LISTEN", default_value = "127.0.0.1:4010")]
     listen: SocketAddr,
+    /// The platform's app; the same as the runtime's APP_ID.
+    #[arg(long, env = "APP_ID", default_value = "670843887433847")]
+    app_id: String,
     /// Signs webhooks; the same as the runtime's APP_SECRET.
     #[arg(long, env = "APP_SECRET", hide_env_values = true, default_value = "meta-sim-secret")]
     app_secret: String,
@@ -35,6 +38,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let options = Options {
         listen: arguments.listen,
+        app_id: arguments.app_id,
         app_secret: arguments.app_secret,
         webhook_url: arguments.webhook_url.filter(|url| !url.is_empty()),
         latency: Duration::from_millis(arguments.latency_ms),

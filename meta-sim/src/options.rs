@@ -7,7 +7,9 @@ use std::{net::SocketAddr, time::Duration};
 pub struct Options {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Signs webhooks.
+    /// Meta's id of the platform's app.
+    pub app_id: String,
+    /// The app's secret; signs webhooks.
     pub app_secret: String,
     /// Where webhooks go; without it none are sent.
     pub webhook_url: Option<String>,
@@ -21,6 +23,8 @@ pub struct Options {
     pub status_delay: Duration,
     /// The order of one message's statuses.
     pub status_order: StatusOrder,
+    /// Whether echoes of Messenger and Instagram tell what the sender attached (`metadata`).
+    pub echo_metadata: bool,
     /// How often each status webhook is posted once more after it was acknowledged.
     pub status_repeats: u32,
     /// How many statuses may share a POST, at least 1. Under load Meta puts many into one.
@@ -42,6 +46,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            app_id: "670843887433847".to_owned(),
             app_secret: "meta-sim-secret".to_owned(),
             webhook_url: None,
             access_tokens: None,
@@ -49,6 +54,7 @@ impl Default for Options {
             statuses: ["sent", "delivered", "read"].map(str::to_owned).to_vec(),
             status_delay: Duration::ZERO,
             status_order: StatusOrder::InOrder,
+            echo_metadata: true,
             status_repeats: 0,
             status_batch: 100,
             webhook_retries: 30,

@@ -7,9 +7,12 @@ use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 use crate::{
-    Accepted, Delivery, Fault, Inbound, MarkedRead, Options, Stats, control, envelope, graph,
+    Accepted, BusinessNumber, Delivery, Direct, Fault, Grant, Inbound, MarkedRead, Options, Stats, control, direct,
+    envelope, graph,
     line::{Line, Lines},
+    management,
     media::{self, File},
+    node,
     state::{State, now_ms},
     statuses, templates,
     webhook::{Poster, sign},
@@ -54,8 +57,9 @@ impl Sim {
                 "/{version}/{waba_id}/message_templates",
                 routing::get(templates::list).post(templates::create).delete(templates::delete),
             )
-            .route("/{version}/{media_id}", routing::get(media::place).delete(media::delete))
             .route("/_media/{key}", routing::get(media::bytes))
+            .merge(management::routes())
+            .merge(node::routes())
             .merge(control::routes())
             .fallback(async || graph::error(404, 2500, "Unknown path components", None))
             .with_state(state.clone());
@@ -204,6 +208,54 @@ impl Sim {
         self.state.script().push(Some(to), fault, times);
     }
 
+    /// The next `times` calls of this name, `register` for example, meet this fault. Names are those of
+    /// [`crate::management`]'s table.
+    pub fn fail_call(&self, name: &str, fault: Fault, times: u32) {
+        self.state.script().push(Some(name), fault, times);
+    }
+
+    /// How often this call was made, faults included.
+    pub fn calls(&self, name: &str) -> u64 {
+        self.state.directory().calls.get(name).copied().unwrap_or_default()
+    }
+
+    /// A further app, with its secret.
+    pub fn add_app(&self, app_id: &str, secret: &str) {
+        self.state.directory().apps.insert(app_id.to_owned(), secret.to_owned());
+    }
+
+    /// A number of a business account.
+    pub fn add_number(&self, number: BusinessNumber) {
+        self.state.directory().add_number(number);
+    }
+
+    /// A user went through the dialog: this code can be exchanged for this token, once.
+    pub fn offer_code(&self, code: &str, grant: Grant) {
+        self.state.directory().codes.insert(code.to_owned(), Some(grant));
+    }
+
+    /// Describes a token; one that is not described permits all and never expires.
+    pub fn grant(&self, grant: Grant) {
+        self.state.directory().grants.insert(grant.token.clone(), grant);
+    }
+
+    /// Takes a token no more: error 190 from now on.
+    pub fn revoke(&self, token: &str) {
+        self.state.directory().revoked.insert(token.to_owned());
+    }
+
+    /// Whether this app gets the account's webhooks.
+    pub fn is_subscribed(&self, waba_id: &str, app_id: &str) -> bool {
+        self.state.directory().subscriptions.contains(&(waba_id.to_owned(), app_id.to_owned()))
+    }
+
+    /// How often a number was registered, and its PIN.
+    pub fn registrations(&self, phone_number_id: &str) -> (u32, Option<String>) {
+        let directory = self.state.directory();
+        let known = directory.numbers.get(phone_number_id);
+        known.map_or((0, None), |known| (known.registrations, known.number.pin.clone()))
+    }
+
     /// Everything goes well again.
     pub fn clear_faults(&self) {
         self.state.script().clear();
@@ -217,6 +269,12 @@ impl Sim {
     /// Posts many messages in one signed POST, grouped by account and number as Meta does, once.
     pub async fn receive_batch(&self, messages: Vec<Inbound>) -> Delivery {
         receive(&self.state, messages).await
+    }
+
+    /// Posts what people did on Messenger or Instagram, all on one of them, in one signed POST, once. From then on they can
+    /// be written to.
+    pub async fn receive_direct(&self, events: &[Direct]) -> Delivery {
+        receive_direct(&self.state, events).await
     }
 
     /// Posts these bytes with this signature, or without one, once.
@@ -323,9 +381,19 @@ fn body_of(state: &State, messages: Vec<Inbound>) -> Vec<u8> {
     envelope::body(messages.into_iter().map(|message| message.part(&account)).collect())
 }
 
+pub(crate) async fn receive_direct(state: &State, events: &[Direct]) -> Delivery {
+    for event in events {
+        state.people().entry(event.person.clone()).or_default().push((event.platform, event.home.clone()));
+    }
+    post(state, direct::body_of(events), events.len() as u64).await
+}
+
 pub(crate) async fn receive(state: &State, messages: Vec<Inbound>) -> Delivery {
     let count = messages.len() as u64;
-    let body = body_of(state, messages);
+    post(state, body_of(state, messages), count).await
+}
+
+async fn post(state: &State, body: Vec<u8>, count: u64) -> Delivery {
     let (url, signature) = state.option(|options| (options.webhook_url.clone(), sign(&options.app_secret, &body)));
     state.count(|stats| stats.inbound += count);
     let delivery = state.poster.post(url.as_deref(), body, Some(&signature)).await;

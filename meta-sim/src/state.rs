@@ -1,6 +1,7 @@
 //! What all parts of a simulator share.
 
 use std::{
+    collections::HashMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -13,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Options,
+    direct::Platform,
+    directory::{Directory, Grant},
     fault::Script,
     ledger::{Accepted, Ledger, MarkedRead, Stats},
     media::Files,
@@ -27,6 +30,9 @@ pub(crate) struct State {
     ledger: Mutex<Ledger>,
     files: Mutex<Files>,
     templates: Mutex<Templates>,
+    directory: Mutex<Directory>,
+    /// Who wrote to which page or Instagram account.
+    people: Mutex<HashMap<String, Vec<(Platform, String)>>>,
     stats: watch::Sender<Stats>,
     pub(crate) poster: Poster,
     progress: mpsc::UnboundedSender<Progress>,
@@ -43,6 +49,8 @@ impl State {
             script: Mutex::default(),
             files: Mutex::default(),
             templates: Mutex::default(),
+            directory: Mutex::default(),
+            people: Mutex::default(),
             stats: watch::Sender::new(Stats::default()),
             poster,
             progress,
@@ -72,8 +80,36 @@ impl State {
         lock(&self.templates)
     }
 
+    pub(crate) fn people(&self) -> MutexGuard<'_, HashMap<String, Vec<(Platform, String)>>> {
+        lock(&self.people)
+    }
+
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         lock(&self.ledger)
+    }
+
+    pub(crate) fn directory(&self) -> MutexGuard<'_, Directory> {
+        lock(&self.directory)
+    }
+
+    /// Whether Meta takes this token.
+    pub(crate) fn takes(&self, token: &str) -> bool {
+        let directory = self.directory();
+        let listed = self.option(|options| {
+            options.access_tokens.as_ref().is_none_or(|tokens| tokens.iter().any(|known| known == token))
+        });
+        !token.is_empty() && !directory.revoked.contains(token) && (listed || directory.grants.contains_key(token))
+    }
+
+    /// The secret of an app that there is.
+    pub(crate) fn secret_of(&self, app_id: &str) -> Option<String> {
+        let own = self.option(|options| (options.app_id == app_id).then(|| options.app_secret.clone()));
+        own.or_else(|| self.directory().apps.get(app_id).cloned())
+    }
+
+    /// The app that a token was made for.
+    pub(crate) fn app_of(&self, grant: &Grant) -> String {
+        grant.app_id.clone().unwrap_or_else(|| self.option(|options| options.app_id.clone()))
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
+    direct::{self, Sent},
     envelope,
     state::{State, now_ms},
     webhook::sign,
@@ -24,12 +25,19 @@ pub(crate) struct Progress {
     pub(crate) wamid: String,
     pub(crate) to: String,
     pub(crate) callback_data: Option<String>,
+    /// On Messenger or Instagram.
+    pub(crate) direct: Option<Sent>,
     pub(crate) status: String,
     /// Code and title, for `failed`.
     pub(crate) error: Option<(i64, String)>,
 }
 
 impl Progress {
+    /// What its webhook is about.
+    fn object(&self) -> &'static str {
+        self.direct.as_ref().map_or("whatsapp_business_account", |sent| sent.platform.object())
+    }
+
     fn item(&self) -> Value {
         let mut item = json!({ "id": self.wamid, "status": self.status, "timestamp": (now_ms() / 1000).to_string() });
         let recipient = if is_number(&self.to) { "recipient_id" } else { "recipient_user_id" };
@@ -65,7 +73,7 @@ pub(crate) async fn run(state: Arc<State>, mut queue: mpsc::UnboundedReceiver<Pr
             while batch.len() < most
                 && let Ok(more) = queue.try_recv()
             {
-                if more.due > Instant::now() {
+                if more.due > Instant::now() || batch.first().is_some_and(|first| first.object() != more.object()) {
                     next = Some(more);
                     break;
                 }
@@ -84,6 +92,20 @@ pub(crate) async fn run(state: Arc<State>, mut queue: mpsc::UnboundedReceiver<Pr
 }
 
 async fn send(state: &State, batch: &[Progress]) {
+    let body = body(state, batch);
+    post(state, batch, body).await;
+}
+
+/// All of a batch go to one object: see [`Progress::object`].
+fn body(state: &State, batch: &[Progress]) -> Vec<u8> {
+    if let Some(platform) = batch.first().and_then(|first| first.direct.as_ref()).map(|sent| sent.platform) {
+        let with_metadata = state.option(|options| options.echo_metadata);
+        let items = batch.iter().filter_map(|progress| {
+            let sent = progress.direct.as_ref()?;
+            Some((sent.home.clone(), sent.item(&progress.status, &progress.wamid, &progress.to, with_metadata)))
+        });
+        return direct::body(platform, items.collect());
+    }
     let waba = state.option(|options| options.waba_id.clone());
     let items = batch.iter().map(|progress| envelope::Part {
         account: waba.clone(),
@@ -92,7 +114,10 @@ async fn send(state: &State, batch: &[Progress]) {
         list: "statuses",
         item: progress.item(),
     });
-    let body = envelope::body(items.collect());
+    envelope::body(items.collect())
+}
+
+async fn post(state: &State, batch: &[Progress], body: Vec<u8>) {
     let count = batch.len() as u64;
     let mut repeats = state.option(|options| options.status_repeats);
     let mut retries = 0;

@@ -4,6 +4,7 @@ use axum::extract::{Path, Query, State};
 use chrono::{DateTime, Utc};
 use hoopoe_store::conversation_settings::WINDOW;
 use hoopoe_store::conversations::Conversation;
+use hoopoe_store::messenger::person;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -74,7 +75,7 @@ impl From<Conversation> for ConversationView {
             channel_id: it.channel_id,
             contact_id: it.contact_id,
             wa_id: it.wa_id,
-            user_id: it.user_id,
+            user_id: it.user_id.map(|id| person(&id).to_owned()),
             name: it.name,
             tags: it.tags,
             last_inbound_at: it.last_inbound_at,

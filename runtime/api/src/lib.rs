@@ -4,20 +4,24 @@
 //! All routes answer at `/` and under `/api`. The OpenAPI document is generated from the handlers.
 
 mod alerts;
+mod apps;
 mod auth;
 mod channel_state;
 mod channels;
+mod channels_body;
 mod consent;
 mod conversation_settings;
 mod conversations;
 mod dead_letters;
 mod docs;
+mod embedded_signup;
 mod error;
 mod flows;
 mod health;
 mod json;
 mod media;
 mod messages;
+mod messenger;
 mod meta_templates;
 mod metrics;
 mod page;
@@ -42,6 +46,7 @@ use axum::extract::DefaultBodyLimit;
 use chrono::TimeDelta;
 use hoopoe_flows::DeliveryGate;
 use hoopoe_ingest::Ingest;
+use hoopoe_onboarding::Onboarding;
 use hoopoe_plugins::Library;
 use hoopoe_secrets::MasterKey;
 use hoopoe_shared::Shared;
@@ -72,6 +77,8 @@ pub struct Api {
     webhook_rules: Arc<hoopoe_webhooks::Rules>,
     graph: hoopoe_meta::Graph,
     media: hoopoe_media::Media,
+    onboarding: Onboarding,
+    apps: apps::Known,
 }
 
 /// What the API stands on.
@@ -100,6 +107,8 @@ pub struct Ground {
     pub graph: hoopoe_meta::Graph,
     /// Files of messages.
     pub media: hoopoe_media::Media,
+    /// How numbers come aboard.
+    pub onboarding: Onboarding,
 }
 
 impl Api {
@@ -118,6 +127,7 @@ impl Api {
             webhook_rules,
             graph,
             media,
+            onboarding,
         } = ground;
         let sizes = Sizes { batch: 256, queue: 10_000, writers: 1, linger: None };
         let writer = store.clone();
@@ -125,6 +135,8 @@ impl Api {
             let (store, delivery) = (writer.clone(), delivery.clone());
             Box::pin(async move { enqueue(&store, &delivery, &requests, lease).await })
         });
+        let apps = apps::Known::default();
+        apps.forget_with(&shared);
         Self {
             store,
             ingest,
@@ -137,6 +149,8 @@ impl Api {
             webhook_rules,
             graph,
             media,
+            onboarding,
+            apps,
         }
     }
 
@@ -196,8 +210,13 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(send::send))
         .routes(routes!(send_batch::send_batch))
         .routes(routes!(send_template::send_template))
-        .routes(routes!(channels::update))
+        .routes(routes!(embedded_signup::sign_up))
+        .routes(routes!(channels::list, channels::add))
+        .routes(routes!(channels::show, channels::update))
         .routes(routes!(channel_state::show))
+        .routes(routes!(messenger::add_page))
+        .routes(routes!(messenger::add_account))
+        .routes(routes!(apps::show, apps::put, apps::delete))
         .routes(routes!(consent::list, consent::set))
         .routes(routes!(conversation_settings::show, conversation_settings::update))
         .routes(routes!(dead_letters::list))
@@ -245,4 +264,5 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(meta_templates::sync))
         .routes(routes!(webhook::verify, webhook::receive))
         .routes(routes!(webhook::verify_short, webhook::receive_short))
+        .routes(routes!(webhook::own::verify_own, webhook::own::receive_own))
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State, rejection::QueryRejection};
 use chrono::{DateTime, Utc};
 use hoopoe_store::messages::{Filter, Message, Step};
+use hoopoe_store::messenger::person;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -192,7 +193,7 @@ impl From<Message> for MessageBody {
             status: message.status,
             kind: message.kind,
             body: message.body,
-            contact: message.wa_id.or(message.user_id),
+            contact: message.wa_id.or(message.user_id.map(|id| person(&id).to_owned())),
             phone_number_id: message.phone_number_id,
             wa_message_id: message.wa_message_id,
             idempotency_key: message.idempotency_key,

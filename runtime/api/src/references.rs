@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use hoopoe_protocol::media::Kind;
+use hoopoe_protocol::messenger::Platform;
+use hoopoe_store::messenger::Home;
 use hoopoe_store::meta_templates::{Sendable, is_sent};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -19,15 +21,15 @@ pub struct References {
 }
 
 impl References {
-    /// Checks a payload that is to be sent from this tenant's channel: its uploads exist and fit, and Meta sends with its
-    /// template as far as is known. 400 or 409. Gives whether the template is marketing, as far as is known.
-    pub async fn check(
-        &mut self,
-        api: &Api,
-        (tenant_id, channel_id): (Uuid, Uuid),
-        payload: &Value,
-    ) -> Result<bool, ApiError> {
+    /// Checks a payload that is to be sent from this channel: its uploads exist and fit, and Meta sends with its template
+    /// as far as is known. 400 or 409. Gives whether the template is marketing, as far as is known.
+    pub async fn check(&mut self, api: &Api, home: &Home, payload: &Value) -> Result<bool, ApiError> {
+        let Home { tenant_id, channel_id, .. } = *home;
         for (kind, handle) in hoopoe_media::handles(payload) {
+            if Platform::of(&home.kind).is_some() {
+                let field = format!("{}.id", format!("{kind:?}").to_lowercase());
+                return Err(invalid_field(&field, "uploads go out by numbers of WhatsApp only; give a link"));
+            }
             self.file(api, tenant_id, kind, handle).await?;
         }
         let template = &payload["template"];

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_protocol::{outbound, phone};
 use hoopoe_store::contacts::Party;
 use hoopoe_store::group::Answer;
+use hoopoe_store::messenger::{Home, person};
 use hoopoe_store::outbound::{Outbound, Queued, SendRequest};
 use hoopoe_telemetry::trace::TraceContext;
 use serde::Serialize;
@@ -17,6 +18,7 @@ use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, conflict, invalid_field};
 use crate::json::Json;
+use crate::messenger;
 use crate::references::References;
 use crate::send_body::SendBody;
 use crate::trace::Sending;
@@ -71,17 +73,16 @@ pub async fn send(
     span.set("hoopoe.tenant.id", tenant_id);
     let (mut address, payload) = body.checked(api.store.ambient.now())?;
     address.trace = span.context();
-    let channel_id = channel(&api, tenant_id, address.from.as_deref()).await?;
-    address.marketing |= References::default().check(&api, (tenant_id, channel_id), &payload).await?;
-    let accepted = submit(&api, (tenant_id, channel_id), address, payload, SINGLE)?.committed().await?;
+    let home = channel(&api, tenant_id, address.from.as_deref()).await?;
+    address.marketing |= References::default().check(&api, &home, &payload).await?;
+    let accepted = submit(&api, &home, address, payload, SINGLE)?.committed().await?;
     span.set("hoopoe.message.id", accepted.id);
     Ok((StatusCode::ACCEPTED, axum::Json(accepted)))
 }
 
 /// To whom, by which number, under which key: what every send has.
 pub struct Addressed {
-    wa_id: Option<String>,
-    user_id: Option<String>,
+    to: String,
     /// Meta's id of the number to send from, if one is named.
     pub from: Option<String>,
     idempotency_key: Option<String>,
@@ -98,13 +99,11 @@ pub struct Addressed {
 }
 
 impl Addressed {
-    /// Checks the fields `to` and `idempotency_key`; `from` is looked up by [`channel`].
+    /// Checks the field `idempotency_key`; `from` is looked up by [`channel`], and `to` depends on it.
     pub fn check(to: &str, from: Option<String>, idempotency_key: Option<String>) -> Result<Self, ApiError> {
-        let (wa_id, user_id) = recipient(to)?;
         let idempotency_key = idempotency_key.map(checked_key).transpose()?;
         Ok(Self {
-            wa_id,
-            user_id,
+            to: to.to_owned(),
             from,
             idempotency_key,
             send_at: None,
@@ -116,10 +115,16 @@ impl Addressed {
     }
 }
 
-/// The channel to send from: that of the number, or the tenant's first.
-pub async fn channel(api: &Api, tenant_id: Uuid, from: Option<&str>) -> Result<Uuid, ApiError> {
+/// The channel to send from: the one that is named, or the tenant's default.
+pub async fn channel(api: &Api, tenant_id: Uuid, from: Option<&str>) -> Result<Home, ApiError> {
     let missing = || invalid_field("from", "the tenant has no such number; give Meta's id of one of its numbers");
-    api.store.channel(tenant_id, from).await?.ok_or_else(missing)
+    find(api, tenant_id, from).await?.ok_or_else(missing)
+}
+
+/// The same, if there is one.
+pub async fn find(api: &Api, tenant_id: Uuid, from: Option<&str>) -> Result<Option<Home>, ApiError> {
+    let Some(channel_id) = api.store.channel(tenant_id, from).await? else { return Ok(None) };
+    Ok(api.store.home(tenant_id, channel_id).await?)
 }
 
 /// A send on its way into the database.
@@ -132,24 +137,27 @@ pub struct Submitted {
 /// Submits a checked payload from this tenant's channel.
 pub fn submit(
     api: &Api,
-    (tenant_id, channel_id): (Uuid, Uuid),
+    home: &Home,
     address: Addressed,
     payload: Value,
     priority: i16,
 ) -> Result<Submitted, ApiError> {
-    let Addressed { wa_id, user_id, from: _, idempotency_key, send_at, validity, max_attempts, marketing, trace } =
-        address;
+    let Addressed { to, from: _, idempotency_key, send_at, validity, max_attempts, marketing, trace } = address;
+    let Home { tenant_id, channel_id, .. } = *home;
+    let (wa_id, user_id) = messenger::recipient(home, &to)?;
+    let body = outbound::text_of(&payload);
+    let payload = messenger::payload(home, payload)?;
     let (id, now) = (api.store.ambient.id(), api.store.ambient.now());
     let kind = payload.get("type").and_then(Value::as_str).unwrap_or("unknown").to_owned();
     // What waits for its time says itself how long it is valid: the stage's own rule counts from when it was queued.
     let validity = validity.or(send_at.map(|_| api.validity));
-    let to = wa_id.clone().or(user_id.clone()).unwrap_or_default();
+    let to = wa_id.as_deref().or(user_id.as_deref().map(person)).unwrap_or_default().to_owned();
     let request = SendRequest {
         party: Party { tenant_id, channel_id, wa_id, user_id },
         message: Outbound {
             id,
             kind: kind.clone(),
-            body: outbound::text_of(&payload),
+            body,
             payload: payload.to_string(),
             idempotency_key: idempotency_key.clone(),
             event_id: None,
@@ -158,7 +166,7 @@ pub fn submit(
             max_attempts,
             marketing,
             // What the window will be at a later time nobody knows.
-            free_form: outbound::is_free_form(&kind) && send_at.is_none_or(|at| at <= now),
+            free_form: outbound::is_free_form(&payload) && send_at.is_none_or(|at| at <= now),
             trace,
         },
         priority,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use axum::extract::State;
+use hoopoe_store::messenger::Home;
 use hoopoe_telemetry::trace::TraceContext;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -70,7 +71,7 @@ pub async fn send_batch(
     }
     span.set("hoopoe.tenant.id", tenant_id);
     span.set_number("hoopoe.messages", count as i64);
-    let mut channels: HashMap<Option<String>, Uuid> = HashMap::new();
+    let mut channels: HashMap<Option<String>, Home> = HashMap::new();
     let mut references = References::default();
     let mut submitted = Vec::with_capacity(count);
     for message in body.messages {
@@ -99,19 +100,19 @@ async fn begin(
     api: &Api,
     tenant_id: Uuid,
     message: SendBody,
-    (channels, references): (&mut HashMap<Option<String>, Uuid>, &mut References),
+    (channels, references): (&mut HashMap<Option<String>, Home>, &mut References),
     trace: Option<TraceContext>,
 ) -> Result<Submitted, ApiError> {
     let (mut address, payload) = message.checked(api.store.ambient.now())?;
     address.trace = trace;
-    let channel_id = match channels.get(&address.from) {
-        Some(channel_id) => *channel_id,
+    let home = match channels.get(&address.from) {
+        Some(home) => home.clone(),
         None => {
             let found = channel(api, tenant_id, address.from.as_deref()).await?;
-            channels.insert(address.from.clone(), found);
+            channels.insert(address.from.clone(), found.clone());
             found
         }
     };
-    address.marketing |= references.check(api, (tenant_id, channel_id), &payload).await?;
-    submit(api, (tenant_id, channel_id), address, payload, BULK)
+    address.marketing |= references.check(api, &home, &payload).await?;
+    submit(api, &home, address, payload, BULK)
 }

@@ -90,7 +90,7 @@ pub struct SendBody {
     #[serde(default, alias = "idempotencyKey")]
     #[schema(example = "order-1234")]
     idempotency_key: Option<String>,
-    /// The number to send from, by Meta's id; the tenant's first number when absent.
+    /// The number to send from, by Meta's id; the tenant's default number when absent.
     #[serde(default)]
     from: Option<String>,
     /// Not before this moment, up to 90 days ahead: RFC 3339 with an offset, or Unix seconds. At once when absent.

@@ -41,7 +41,7 @@ pub struct SendTemplateBody {
     #[serde(default, alias = "idempotencyKey")]
     #[schema(example = "send:order:12345")]
     idempotency_key: Option<String>,
-    /// The number to send from, by Meta's id; the tenant's first number when absent.
+    /// The number to send from, by Meta's id; the tenant's default number when absent.
     #[serde(default)]
     from: Option<String>,
     /// Not before this moment, up to 90 days ahead: RFC 3339 with an offset, or Unix seconds. At once when absent.
@@ -89,9 +89,9 @@ pub async fn send_template(
     address.marketing = body.marketing || marketing;
     // Rendering has checked it already.
     let payload = content.payload(None).map_err(|invalid| bad_request(invalid.to_string()))?;
-    let channel_id = channel(&api, tenant_id, address.from.as_deref()).await?;
-    address.marketing |= References::default().check(&api, (tenant_id, channel_id), &payload).await?;
-    let accepted = submit(&api, (tenant_id, channel_id), address, payload, SINGLE)?.committed().await?;
+    let home = channel(&api, tenant_id, address.from.as_deref()).await?;
+    address.marketing |= References::default().check(&api, &home, &payload).await?;
+    let accepted = submit(&api, &home, address, payload, SINGLE)?.committed().await?;
     span.set("hoopoe.message.id", accepted.id);
     Ok((StatusCode::ACCEPTED, axum::Json(accepted)))
 }

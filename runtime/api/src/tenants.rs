@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use hoopoe_secrets::ApiKey;
 use hoopoe_store::channels::TemplateSuspension;
-use hoopoe_store::tenants::{Channel, RegisterError, Registration, Tenant};
+use hoopoe_store::tenants::{RegisterError, Registration, Tenant};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +13,8 @@ use uuid::Uuid;
 
 use crate::Api;
 use crate::auth::{Admin, ForTenant};
+use crate::channels::{checked_with_meta, kept};
+use crate::channels_body::ChannelBody;
 use crate::error::{ApiError, ErrorBody, conflict, invalid_field, tenant_not_found};
 use crate::json::Json;
 
@@ -50,7 +52,7 @@ pub struct TenantBody {
     name: String,
     /// The plugin that handles its events.
     flow: String,
-    /// Its numbers; sends go out by the first unless they name another.
+    /// Its numbers, oldest first; sends go out by the default one unless they name another.
     channels: Vec<ChannelBody>,
     /// Approved templates that Meta has paused or disabled and that are not tried at present.
     suspended_templates: Vec<SuspendedTemplateBody>,
@@ -70,24 +72,6 @@ pub struct SuspendedTemplateBody {
     reason: String,
     /// When it is tried again.
     until: DateTime<Utc>,
-}
-
-/// A number.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ChannelBody {
-    /// Stable id.
-    id: Uuid,
-    /// Meta's id of the number.
-    phone_number_id: String,
-    /// Meta's id of the business account.
-    waba_id: Option<String>,
-    /// The number as people write it, when known.
-    display_phone_number: Option<String>,
-    /// Why Meta refuses this channel, when it does.
-    suspended_reason: Option<String>,
-    /// When it was registered.
-    created_at: DateTime<Utc>,
 }
 
 /// A registered tenant and its key.
@@ -113,6 +97,7 @@ pub async fn register(
     Json(request): Json<RegisterRequest>,
 ) -> Result<(StatusCode, axum::Json<Registered>), ApiError> {
     let request = request.checked()?;
+    let look = checked_with_meta(&api, Uuid::nil(), &request.access_token).await?;
     let ambient = &api.store.ambient;
     let tenant_id = ambient.id();
     let key = ApiKey::generate(|below| ambient.below(below));
@@ -125,12 +110,10 @@ pub async fn register(
         key_prefix: key.prefix,
         key_sha256: key.sha256,
     };
-    let tenant = api.store.register(&registration).await.map_err(|error| match error {
-        RegisterError::PhoneNumberTaken(_) => conflict(format!("{error}; a number belongs to one tenant"))
-            .with("phone_number_taken", serde_json::json!({ "phoneNumberId": registration.phone_number_id })),
-        RegisterError::Store(error) => error.into(),
-    })?;
+    api.store.register(&registration).await?;
     api.forget_routes();
+    kept(&api, tenant_id, &registration.phone_number_id, &request.access_token, &look).await;
+    let tenant = api.store.tenant(tenant_id).await?.ok_or_else(|| tenant_not_found(&tenant_id.to_string()))?;
     tracing::info!(tenant = %tenant.id, "tenant registered");
     let api_key = key.secret.expose_secret().to_owned();
     Ok((StatusCode::CREATED, axum::Json(Registered { tenant: tenant.into(), api_key })))
@@ -147,12 +130,7 @@ pub async fn show(ForTenant(id): ForTenant, State(api): State<Api>) -> Result<ax
 
 impl RegisterRequest {
     fn checked(self) -> Result<Self, ApiError> {
-        let name = self.name.trim().to_owned();
-        let length = name.chars().count();
-        if !(1..=LONGEST_NAME).contains(&length) || name.contains('\0') {
-            let found = format!("it has {length} characters; give it 1 to {LONGEST_NAME}, none of them NUL");
-            return Err(invalid_field("name", found));
-        }
+        let name = checked_name(&self.name)?;
         digits("phoneNumberId", &self.phone_number_id)?;
         if let Some(waba_id) = &self.waba_id {
             digits("wabaId", waba_id)?;
@@ -160,6 +138,17 @@ impl RegisterRequest {
         checked_token(&self.access_token)?;
         Ok(Self { name, ..self })
     }
+}
+
+/// A tenant's name, without spaces at its ends.
+pub fn checked_name(name: &str) -> Result<String, ApiError> {
+    let name = name.trim().to_owned();
+    let length = name.chars().count();
+    if (1..=LONGEST_NAME).contains(&length) && !name.contains('\0') {
+        return Ok(name);
+    }
+    let found = format!("it has {length} characters; give it 1 to {LONGEST_NAME}, none of them NUL");
+    Err(invalid_field("name", found))
 }
 
 /// An access token as Meta's are.
@@ -177,15 +166,32 @@ pub fn optional_secret<'de, D: serde::Deserializer<'de>>(json: D) -> Result<Opti
     Ok(Option::<String>::deserialize(json)?.map(SecretString::from))
 }
 
-fn secret<'de, D: serde::Deserializer<'de>>(json: D) -> Result<SecretString, D::Error> {
+/// Reads a text as a secret.
+pub fn secret<'de, D: serde::Deserializer<'de>>(json: D) -> Result<SecretString, D::Error> {
     String::deserialize(json).map(SecretString::from)
 }
 
-fn digits(field: &str, value: &str) -> Result<(), ApiError> {
+/// One of Meta's ids.
+pub fn digits(field: &str, value: &str) -> Result<(), ApiError> {
     if (5..=32).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(());
     }
     Err(invalid_field(field, "give it Meta's id: 5 to 32 digits (an id, not the phone number itself)"))
+}
+
+impl From<RegisterError> for ApiError {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::PhoneNumberTaken(number) => phone_number_taken(&number),
+            RegisterError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// 409: the number is somebody's already.
+pub fn phone_number_taken(number: &str) -> ApiError {
+    conflict(format!("phoneNumberId {number} is registered already; a number belongs to one tenant"))
+        .with("phone_number_taken", serde_json::json!({ "phoneNumberId": number }))
 }
 
 impl From<Tenant> for TenantBody {
@@ -201,18 +207,5 @@ impl From<TemplateSuspension> for SuspendedTemplateBody {
     fn from(suspension: TemplateSuspension) -> Self {
         let TemplateSuspension { name, language, reason, until } = suspension;
         Self { name, language, reason, until }
-    }
-}
-
-impl From<Channel> for ChannelBody {
-    fn from(channel: Channel) -> Self {
-        Self {
-            id: channel.id,
-            phone_number_id: channel.phone_number_id,
-            waba_id: channel.waba_id,
-            display_phone_number: channel.display_phone_number,
-            suspended_reason: channel.suspended_reason,
-            created_at: channel.created_at,
-        }
     }
 }

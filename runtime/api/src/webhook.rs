@@ -1,12 +1,14 @@
 //! `GET` and `POST /whatsapp/webhook` (also `/webhook`): Meta's verification and events.
 
+pub mod own;
+
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::header::HeaderMap;
 use hoopoe_ingest::{Error, Receipt};
 use hoopoe_store::fault::crash_point;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -54,11 +56,20 @@ pub async fn verify(
     State(api): State<Api>,
     query: Result<Query<Verification>, QueryRejection>,
 ) -> Result<String, ApiError> {
+    verified(query, &api.verify_token, "the configured VERIFY_TOKEN")
+}
+
+/// The challenge, for who knows the token; `what` says which token that is.
+fn verified(
+    query: Result<Query<Verification>, QueryRejection>,
+    expected: &SecretString,
+    what: &str,
+) -> Result<String, ApiError> {
     let Query(asked) = query.map_err(|rejection| bad_request(rejection.body_text()))?;
-    let expected = api.verify_token.expose_secret().as_bytes();
+    let expected = expected.expose_secret().as_bytes();
     let token = asked.verify_token.as_deref().unwrap_or_default().as_bytes();
     if asked.mode.as_deref() != Some("subscribe") || !hoopoe_secrets::constant_time_eq(token, expected) {
-        return Err(forbidden("hub.mode must be subscribe and hub.verify_token must be the configured VERIFY_TOKEN"));
+        return Err(forbidden(format!("hub.mode must be subscribe and hub.verify_token must be {what}")));
     }
     asked.challenge.ok_or_else(|| bad_request("hub.challenge: it is missing"))
 }
@@ -74,11 +85,17 @@ pub async fn receive(
     request: Request,
 ) -> Result<Json<ReceiptBody>, ApiError> {
     let body = json::bytes(request, &api, LARGEST).await?;
-    let signature = headers.get("x-hub-signature-256").map(|value| value.to_str().unwrap_or("not ASCII"));
-    let Receipt { new, repeated, unrouted } =
-        api.ingest.receive(&body, signature, traceparent(&headers)).await.map_err(refusal)?;
+    let receipt = api.ingest.receive(&body, signature(&headers), traceparent(&headers)).await.map_err(refusal)?;
+    Ok(receipted(receipt))
+}
+
+fn signature(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-hub-signature-256").map(|value| value.to_str().unwrap_or("not ASCII"))
+}
+
+fn receipted(Receipt { new, repeated, unrouted }: Receipt) -> Json<ReceiptBody> {
     crash_point("webhook.committed");
-    Ok(Json(ReceiptBody { ok: true, new, repeated, unrouted }))
+    Json(ReceiptBody { ok: true, new, repeated, unrouted })
 }
 
 /// As `/whatsapp/webhook`.

@@ -15,7 +15,7 @@ use crate::senders::{Sender, Unusable};
 /// How long a template that Meta has paused or disabled is not tried.
 const TEMPLATE_PAUSE: TimeDelta = TimeDelta::hours(1);
 /// Pause of a message whose number cannot be looked up now.
-const NOT_NOW: TimeDelta = TimeDelta::seconds(2);
+pub(crate) const NOT_NOW: TimeDelta = TimeDelta::seconds(2);
 
 impl Deliveries {
     /// The number to send from, or what becomes of the message without a request.
@@ -88,13 +88,32 @@ impl Deliveries {
     }
 
     /// Remembers that Meta refuses the number.
-    pub(crate) async fn suspend_channel(&self, delivery: &Delivery, reason: &str) {
+    pub(crate) async fn suspend_channel(&self, delivery: &Delivery, sender: &Sender, reason: &str) {
         let tenant_id = delivery.lease.lane.tenant_id;
         tracing::warn!(tenant = %tenant_id, channel = %delivery.channel_id, reason, "a channel is suspended");
-        if let Err(error) = self.store.suspend_channel(tenant_id, delivery.channel_id, reason).await {
+        if let Err(error) =
+            self.store.suspend_channel(tenant_id, delivery.channel_id, Some(&sender.sealed), reason).await
+        {
             tracing::warn!(tenant = %tenant_id, %error, "could not mark a channel as suspended");
         }
         self.senders.forget(tenant_id, delivery.channel_id);
+    }
+
+    /// A message was put off because its number was refused. Should the number have been resumed meanwhile, whoever did
+    /// that has not seen the message wait.
+    pub(crate) async fn look_again(&self, delivery: &Delivery) {
+        let (tenant_id, channel_id) = (delivery.lease.lane.tenant_id, delivery.channel_id);
+        if !self.senders.may_be_suspended(tenant_id, channel_id) {
+            return;
+        }
+        match self.store.ready_if_resumed(tenant_id, channel_id).await {
+            Ok(true) => {
+                self.senders.forget(tenant_id, channel_id);
+                self.store.wakes.delivery.notify_one();
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(tenant = %tenant_id, %error, "could not look whether a channel works again"),
+        }
     }
 
     /// Meta takes messages of a number again that it had refused.
@@ -113,9 +132,10 @@ fn dead(class: &str, message: &str) -> Verdict {
     Verdict::Dead { error: json!({ "class": class, "message": message }).to_string(), expired: class == "expired" }
 }
 
-/// Whether a payload marks a message as read: Meta does not count it among the messages.
-fn is_read_mark(payload: &str) -> bool {
-    payload.contains("\"read\"") && serde_json::from_str(payload).is_ok_and(|payload| graph::is_read_mark(&payload))
+/// Whether a payload marks a message as read, or is made of sender actions: Meta does not count it among the messages.
+pub(crate) fn is_read_mark(payload: &str) -> bool {
+    let may_be = ["\"read\"", "\"actions\""].iter().any(|word| payload.contains(word));
+    may_be && serde_json::from_str(payload).is_ok_and(|payload| graph::is_read_mark(&payload))
 }
 
 /// Name and language of the approved template that a payload sends.

@@ -55,9 +55,9 @@ impl Settings {
 }
 
 pub(crate) struct Graph {
-    connections: Connections,
-    base_url: String,
-    version: String,
+    pub(crate) connections: Connections,
+    pub(crate) base_url: String,
+    pub(crate) version: String,
 }
 
 impl Graph {
@@ -66,8 +66,12 @@ impl Graph {
         Ok(Self { connections, base_url: settings.base_url.clone(), version: settings.version.clone() })
     }
 
-    /// Posts the message, with this payload in place of its own. Gives Meta's id of it; of a read mark, which has none, one that is made from ours.
+    /// Posts the message, with this payload in place of its own. Gives Meta's id of it; of a read mark, which has none,
+    /// one that is made from ours.
     pub(crate) async fn send(&self, delivery: &Delivery, payload: &str, sender: &Sender) -> Result<String, Failure> {
+        if let Some(platform) = sender.platform {
+            return self.send_messenger(platform, delivery, sender).await;
+        }
         let recipient = match (&delivery.wa_id, &delivery.user_id) {
             (Some(wa_id), _) => Recipient::WaId(wa_id.clone()),
             (None, Some(user_id)) => Recipient::UserId(user_id.clone()),
@@ -101,7 +105,7 @@ impl Graph {
 }
 
 /// HTTP status and body.
-async fn answer(sent: Result<reqwest::Response, reqwest::Error>) -> Result<(u16, Vec<u8>), Failure> {
+pub(crate) async fn answer(sent: Result<reqwest::Response, reqwest::Error>) -> Result<(u16, Vec<u8>), Failure> {
     let mut response = sent.map_err(unanswered)?;
     let status = response.status().as_u16();
     let mut body = Vec::new();
@@ -129,7 +133,7 @@ fn unanswered(error: reqwest::Error) -> Failure {
     Failure { class, http_status: None, code: None, subcode: None, message }
 }
 
-fn broken(reason: &str) -> Failure {
+pub(crate) fn broken(reason: &str) -> Failure {
     let message = reason.to_owned();
     Failure { class: graph::Class::Permanent, http_status: None, code: None, subcode: None, message }
 }

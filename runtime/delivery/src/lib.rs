@@ -8,6 +8,7 @@
 mod checks;
 mod connections;
 mod graph;
+mod messenger;
 mod observe;
 mod pace;
 mod scheduled;
@@ -189,7 +190,11 @@ impl Stage for Deliveries {
         }
         observe::judged(&mut span, &verdict, &delivery, self.store.ambient.now());
         let attempts = delivery.attempt;
+        let postponed = matches!(verdict, Verdict::Postponed { .. });
         self.settle(Settlement { lease: delivery.lease, message_id: message, attempts, verdict }.into()).await;
+        if postponed {
+            self.look_again(&delivery).await;
+        }
         crash_point("delivery.settled");
     }
 }
@@ -197,6 +202,9 @@ impl Stage for Deliveries {
 impl Deliveries {
     /// Makes one request and judges its outcome.
     async fn attempt(&self, delivery: &Delivery, sender: &Sender, at_meta: Option<AtMeta>, span: &Span) -> Verdict {
+        if let Err(verdict) = self.begin_unread(delivery, sender).await {
+            return verdict;
+        }
         let answer = if sender.is_mock() {
             Ok(format!("wamid.mock.{}", delivery.message_id))
         } else {
@@ -240,7 +248,7 @@ impl Deliveries {
         tracing::warn!(%tenant, %message, attempt, class = failure.class.as_str(), code = failure.code,
             reason = failure.message, "Meta did not take a message");
         match failure.class {
-            Class::SuspendChannel => self.suspend_channel(delivery, &failure.message).await,
+            Class::SuspendChannel => self.suspend_channel(delivery, sender, &failure.message).await,
             Class::SuspendTemplate => self.suspend_template(delivery, &failure.message, now).await,
             _ => {}
         }

@@ -66,11 +66,13 @@ impl Pace {
     pub(crate) async fn take(&self, delivery: &Delivery, sender: &Sender) -> Option<DateTime<Utc>> {
         let (answer, answered) = oneshot::channel();
         let number = sender.rate.map_or(self.rates.number, Limit::per_second);
+        // Only WhatsApp has a limit of its own for a pair.
+        let pair = if sender.platform.is_some() { number } else { self.rates.pair };
         let question = Question {
             tenant: delivery.lease.lane.tenant_id,
             number: sender.phone_number_id.clone(),
             contact: contact(delivery).to_owned(),
-            rates: Rates { number, ..self.rates },
+            rates: Rates { number, pair, ..self.rates },
             answer,
         };
         self.questions.send(question).await.ok()?;

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use hoopoe_secrets::MasterKey;
+use hoopoe_protocol::messenger::Platform;
+use hoopoe_secrets::{MasterKey, Sealed};
 use hoopoe_store::Store;
 use hoopoe_store::channels::TemplateSuspension;
 use secrecy::{ExposeSecret, SecretString};
@@ -24,10 +25,16 @@ const MOCK: &str = "mock_";
 
 /// A number to send from.
 pub(crate) struct Sender {
+    /// Messenger or Instagram; none for WhatsApp.
+    pub platform: Option<Platform>,
     /// Meta's id of it.
     pub phone_number_id: String,
+    /// Instagram: the page that the account is linked to.
+    pub page_id: Option<String>,
     /// Its access token.
     pub token: SecretString,
+    /// The same as it is stored.
+    pub sealed: Sealed,
     /// Messages per second, when it has a rate of its own.
     pub rate: Option<f64>,
     /// Since when Meta refuses it, and why.
@@ -106,8 +113,11 @@ impl Senders {
         let next = found.suspended.as_ref().map_or(DateTime::UNIX_EPOCH, |(at, _)| *at + PROBE);
         let before = known.map_or(next, |(sender, _)| *sender.probe_at.lock().unwrap_or_else(PoisonError::into_inner));
         let sender = Arc::new(Sender {
+            platform: Platform::of(&found.kind),
             phone_number_id: found.phone_number_id,
+            page_id: found.page_id,
             token: self.master_key.open(tenant_id, &found.token).map_err(Unusable::Token)?,
+            sealed: found.token,
             rate: found.rate,
             suspended: found.suspended,
             probe_at: Mutex::new(next.max(before)),
@@ -129,6 +139,12 @@ impl Senders {
             Some((sender, since)) if since.elapsed() < SURE => Ok(sender),
             _ => self.look(key, known).await,
         }
+    }
+
+    /// Whether a number may be suspended, by what is remembered of it.
+    pub(crate) fn may_be_suspended(&self, tenant_id: Uuid, channel_id: Uuid) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(tenant_id, channel_id)).is_none_or(|(sender, _)| sender.suspended.is_some())
     }
 
     /// Looks again at the next use of any.

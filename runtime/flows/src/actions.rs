@@ -3,6 +3,10 @@
 use chrono::{DateTime, TimeDelta};
 use hoopoe_outcalls::request;
 use hoopoe_plugins::{Rendered, send_content};
+use hoopoe_protocol::messenger::{
+    Platform,
+    send::{self, Purpose},
+};
 use hoopoe_protocol::outbound;
 use hoopoe_protocol::outbound::typed::{Message, Read};
 use hoopoe_sandbox::contract::{Action, HttpRequest, MarkRead, Schedule, Send, SendContent, StoredTemplate, Tag};
@@ -137,24 +141,30 @@ impl Runner {
             // The same for every run of this event: a repeated run repeats nothing.
             None => format!("flow:{}:{place}", event.id),
         };
-        Ok(Outbound { marketing, ..self.queued(&payload, key, event) })
+        Ok(Outbound { marketing, ..self.queued(&payload, key, event).map_err(invalid(place))? })
     }
 
     /// It takes its turn among the messages, so that "typing" is shown before the answer that follows it.
     fn read_mark(&self, read: &MarkRead, place: usize, event: &Event) -> Result<Outbound, String> {
         let mark = Read { message_id: read.message_id.clone(), typing: read.typing };
         let payload = Message::Read(mark).payload(None).map_err(|error| error.to_string())?;
-        Ok(self.queued(&payload, format!("flow:{}:{place}", event.id), event))
+        self.queued(&payload, format!("flow:{}:{place}", event.id), event)
     }
 
-    fn queued(&self, payload: &Value, key: String, event: &Event) -> Outbound {
-        let kind = payload.get("type").and_then(Value::as_str).unwrap_or("unknown");
+    /// By the channel that the event came on.
+    fn queued(&self, payload: &Value, key: String, event: &Event) -> Result<Outbound, String> {
+        let body = outbound::text_of(payload);
+        let payload = match Platform::of(&event.around.channel_kind) {
+            Some(platform) => send::payload(platform, Purpose::Response, payload),
+            None => send::refuse(payload).map(|()| payload.clone()),
+        };
+        let payload = payload.map_err(|error| error.to_string())?;
         // Who has just written has a window: nobody has to look.
         let is_answer = event.kind == "message" && self.now() - event.occurred_at < WINDOW;
-        Outbound {
+        Ok(Outbound {
             id: self.store.ambient.id(),
-            kind: kind.to_owned(),
-            body: outbound::text_of(payload),
+            kind: payload.get("type").and_then(Value::as_str).unwrap_or("unknown").to_owned(),
+            body,
             payload: payload.to_string(),
             idempotency_key: Some(key),
             event_id: Some(event.id),
@@ -162,10 +172,10 @@ impl Runner {
             expires_at: None,
             max_attempts: None,
             marketing: false,
-            free_form: outbound::is_free_form(kind) && !is_answer,
+            free_form: outbound::is_free_form(&payload) && !is_answer,
             // The run's, when it is committed.
             trace: None,
-        }
+        })
     }
 
     async fn rendered(

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
 use hoopoe_protocol::message::{self, Content as In};
+use hoopoe_protocol::messenger::{self, Platform};
 use hoopoe_protocol::{PlatformError as InError, StatusKind as InStatus, status};
 use hoopoe_sandbox::Plugin;
 use hoopoe_sandbox::contract::{self as out, Content, EventKind};
@@ -37,7 +38,7 @@ pub(crate) fn contract(tenant_id: Uuid, event: &Event, attempt: i32, config: &st
         seed: seed(tenant_id, event.id),
         attempt: u32::try_from(attempt).unwrap_or(1),
         config: config.to_owned(),
-        attributes: burst(&event.around.burst).into_iter().collect(),
+        attributes: attributes(event),
     };
     let input = match event.kind.as_str() {
         "message" => out::Event::Message(message(event)),
@@ -52,10 +53,15 @@ pub(crate) fn contract(tenant_id: Uuid, event: &Event, attempt: i32, config: &st
     (context, input)
 }
 
-/// The messages of a burst before the event, for the context: a list, each as Meta sent it.
-fn burst(before: &[String]) -> Option<(String, String)> {
+/// The kind of a channel that is none of WhatsApp's, and the messages of a burst before the event: a list, each as Meta sent
+/// it.
+fn attributes(event: &Event) -> Vec<(String, String)> {
+    let kind = &event.around.channel_kind;
+    let of = |_| ("channel.kind".to_owned(), format!("\"{kind}\""));
+    let before = &event.around.burst;
     // What is stored is JSON.
-    (!before.is_empty()).then(|| ("burst".to_owned(), format!("[{}]", before.join(","))))
+    let burst = (!before.is_empty()).then(|| ("burst".to_owned(), format!("[{}]", before.join(","))));
+    Platform::of(kind).map(of).into_iter().chain(burst).collect()
 }
 
 /// Whether the plugin's manifest asks for events of this kind.
@@ -110,7 +116,13 @@ fn other(event: &Event) -> out::Event {
 }
 
 fn message(event: &Event) -> out::Message {
-    let read = message::parse(&event.raw);
+    let read = match Platform::of(&event.around.channel_kind) {
+        None => message::parse(&event.raw),
+        Some(_) => {
+            let read = messenger::parse(&event.raw).and_then(|event| messenger::inbound(&event));
+            read.map_or_else(|| message::parse(&event.raw), |inbound| inbound.message)
+        }
+    };
     out::Message {
         id: read.id,
         timestamp: millis(event.occurred_at),

@@ -90,8 +90,18 @@ pub async fn simulate(plugin: &Plugin, input: Input) -> Simulated {
 
 fn stored(input: Input) -> Event {
     let [conversation_id, contact_id, channel_id] = input.ids;
-    let Snapshot { tenant_name, phone_number_id, display_phone_number, wa_id, user_id, name, username, tags, burst } =
-        input.snapshot;
+    let Snapshot {
+        channel_kind,
+        tenant_name,
+        phone_number_id,
+        display_phone_number,
+        wa_id,
+        user_id,
+        name,
+        username,
+        tags,
+        burst,
+    } = input.snapshot;
     Event {
         id: input.event_id,
         kind: input.kind,
@@ -107,6 +117,7 @@ fn stored(input: Input) -> Event {
             debounce: TimeDelta::zero(),
             burst,
             channel_id,
+            channel_kind,
             phone_number_id,
             display_phone_number,
             wa_id,

@@ -16,6 +16,9 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Snapshot {
+    /// `whatsapp`, `messenger` or `instagram`.
+    #[serde(default = "whatsapp", skip_serializing_if = "is_whatsapp")]
+    pub channel_kind: String,
     /// The tenant's name.
     pub tenant_name: String,
     /// Meta's id of the number.
@@ -46,6 +49,7 @@ pub struct Snapshot {
 impl Snapshot {
     pub(crate) fn of(event: &Event) -> Self {
         Snapshot {
+            channel_kind: event.around.channel_kind.clone(),
             tenant_name: event.around.tenant_name.clone(),
             phone_number_id: event.around.phone_number_id.clone(),
             display_phone_number: event.around.display_phone_number.clone(),
@@ -57,6 +61,14 @@ impl Snapshot {
             burst: event.around.burst.clone(),
         }
     }
+}
+
+fn whatsapp() -> String {
+    "whatsapp".to_owned()
+}
+
+fn is_whatsapp(kind: &str) -> bool {
+    kind == "whatsapp"
 }
 
 /// An outcome as JSON text.

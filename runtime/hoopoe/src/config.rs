@@ -70,12 +70,18 @@ pub struct Config {
     pub database_writers: usize,
     /// `REDIS_URL`; absent when this is the only process, or may find others' work by polling.
     pub redis: Option<Address>,
+    /// `APP_ID`; absent without Embedded Signup.
+    pub app_id: Option<String>,
     /// `APP_SECRET`; absent in development only.
     pub app_secret: Option<SecretString>,
     /// `VERIFY_TOKEN`.
     pub verify_token: SecretString,
     /// `MASTER_KEY`.
     pub master_key: MasterKey,
+    /// `TOKEN_CHECK_INTERVAL`.
+    pub token_check_interval: TimeDelta,
+    /// `TOKEN_EXPIRY_WARNING`.
+    pub token_expiry_warning: TimeDelta,
     /// `GRAPH_BASE_URL`.
     pub graph_base_url: String,
     /// `WHATSAPP_API_VERSION`.
@@ -182,9 +188,12 @@ impl Config {
             database_connections: values.at_least_one("DATABASE_CONNECTIONS", "16")?,
             database_writers: values.at_least_one("DATABASE_WRITERS", "2")?,
             redis: values.redis()?,
+            app_id: values.id("APP_ID")?,
             app_secret,
             verify_token: values.secret("VERIFY_TOKEN", "set it to the verify token that you give Meta")?,
             master_key,
+            token_check_interval: values.days("TOKEN_CHECK_INTERVAL", "6h")?,
+            token_expiry_warning: values.days("TOKEN_EXPIRY_WARNING", "7d")?,
             graph_base_url: values.url("GRAPH_BASE_URL", "https://graph.facebook.com")?,
             graph_version: values.version("WHATSAPP_API_VERSION", "v23.0")?,
             graph_connect_timeout: values.duration("GRAPH_CONNECT_TIMEOUT", "5s")?,
@@ -287,6 +296,8 @@ mod tests {
     fn wrong_and_missing_values_are_named() {
         let cases = [
             ("APP_ENV", "staging", "development or production"),
+            ("APP_ID", "my-app", "digits"),
+            ("TOKEN_CHECK_INTERVAL", "often", "TOKEN_CHECK_INTERVAL is"),
             ("PORT", "99999", "PORT is \"99999\""),
             ("HOST", "localhost", "IP address"),
             ("DATABASE_URL", "", "DATABASE_URL is not set"),

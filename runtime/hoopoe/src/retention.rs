@@ -15,7 +15,7 @@ const BATCH: i64 = 5_000;
 /// Tenants that are looked up at once.
 const TENANTS: i64 = 1_000;
 
-/// Removes runs and what webhooks were told, where they are older than `keep`, until `stop`.
+/// Removes runs, what webhooks were told, and what waits to be read, where they are older than `keep`, until `stop`.
 pub(crate) async fn run(store: Store, keep: TimeDelta, stop: CancellationToken) -> Result<(), String> {
     loop {
         let before = store.ambient.now() - keep;
@@ -37,6 +37,7 @@ async fn remove(store: &Store, before: DateTime<Utc>) -> Result<(), hoopoe_store
         after = *last;
         for tenant_id in tenants {
             while store.delete_runs_before(tenant_id, before, BATCH).await? >= BATCH as u64 {}
+            while store.delete_unread_before(tenant_id, before, BATCH).await? >= BATCH as u64 {}
             while store.delete_notices_before(tenant_id, before, BATCH).await? >= BATCH as u64 {}
         }
     }

@@ -8,6 +8,7 @@ use hoopoe_api::{Api, Scrape, metrics_router};
 use hoopoe_ingest::Ingest;
 use hoopoe_lanes::Gate;
 use hoopoe_media::Media;
+use hoopoe_onboarding::Onboarding;
 use hoopoe_plugins::Library;
 use hoopoe_sandbox::{Cache, Compiler, Sandbox};
 use hoopoe_shared::Shared;
@@ -57,6 +58,9 @@ pub enum StartError {
     /// The place of files cannot be used.
     #[error(transparent)]
     Media(#[from] hoopoe_media::Error),
+    /// Meta cannot be called.
+    #[error(transparent)]
+    Meta(#[from] hoopoe_onboarding::ClientError),
     /// A role ended with an error.
     #[error("a role ended: {0}")]
     Role(String),
@@ -116,6 +120,7 @@ impl Running {
         let library = Library::open(store.clone(), sandbox, &options.plugins).await?;
         let graph = hoopoe_meta::Graph::new(&graph_settings(&config))?;
         let media = Media::open(store.clone(), graph.clone(), config.master_key.clone(), config.media.clone())?;
+        let onboarding = Onboarding::new(store.clone(), config.master_key.clone(), onboarding_settings(&config))?;
         let (events, messages) = (Gate::new(config.flow_concurrency), Gate::new(config.delivery_concurrency));
         if roles.has(Role::Flows) {
             let (events, messages) = (events.clone(), messages.clone());
@@ -146,6 +151,7 @@ impl Running {
             running.spawn(ending_well(hoopoe_webhooks::watch(store.clone(), stop.clone())));
             let fetching = hoopoe_media::run(media.clone(), fetch_settings(&config), stop.clone());
             running.spawn(ending_well(fetching));
+            running.spawn(ending_well(onboarding.clone().watch(shared.clone(), stop.clone())));
             let settings = delivery_settings(&config);
             let (messages, shared) = (messages.clone(), (shared.clone(), media.clone()));
             let (store, key, stop) = (store.clone(), config.master_key.clone(), stop.clone());
@@ -176,6 +182,7 @@ impl Running {
                 webhook_rules,
                 graph,
                 media,
+                onboarding,
             }))
         } else {
             hoopoe_api::health_only(store.clone(), shared.clone())
@@ -308,6 +315,24 @@ fn graph_settings(config: &Config) -> hoopoe_meta::Settings {
 
 fn fetch_settings(config: &Config) -> hoopoe_media::FetchSettings {
     hoopoe_media::FetchSettings { concurrency: config.media_concurrency, lease: config.lease, poll: config.poll }
+}
+
+fn onboarding_settings(config: &Config) -> hoopoe_onboarding::Settings {
+    let app = config.app_id.clone().zip(config.app_secret.clone());
+    hoopoe_onboarding::Settings {
+        meta: hoopoe_onboarding::MetaSettings {
+            base_url: config.graph_base_url.clone(),
+            version: config.graph_version.clone(),
+            connect_timeout: config.graph_connect_timeout,
+            timeout: config.graph_timeout,
+            proxy: config.graph_proxy.clone(),
+        },
+        app: app.map(|(id, secret)| hoopoe_onboarding::App { id, secret }),
+        check_every: config.token_check_interval,
+        warning: config.token_expiry_warning,
+        // Hours matter here; the look costs one step of an index.
+        poll: config.poll * 20,
+    }
 }
 
 fn delivery_settings(config: &Config) -> hoopoe_delivery::Settings {

@@ -53,21 +53,27 @@ async fn sent_with(name: &str, value: impl Fn(u16) -> String, others: &[(&str, &
     heads.iter().map(|head| head.to_ascii_lowercase()).collect()
 }
 
+/// One send, and the question what Meta says of the token that the tenant was registered with.
+fn is_send_and_look(heads: &[String]) -> bool {
+    let begin = |with: &str| heads.iter().filter(|head| head.starts_with(with)).count();
+    let looks = begin("get http://127.0.0.1:");
+    begin("post http://127.0.0.1:") == 1 && looks >= 1 && looks + 1 == heads.len()
+}
+
 #[tokio::test]
 async fn the_proxy_of_the_configuration_sees_the_request() {
     // What the environment says to everybody does not count beside it.
     let others = [("NO_PROXY", "127.0.0.1"), ("HTTP_PROXY", "http://127.0.0.1:1")];
     let heads = sent_with("GRAPH_PROXY", |port| format!("http://user:hush@127.0.0.1:{port}"), &others).await;
-    assert_eq!(heads.len(), 1, "{heads:?}");
-    assert!(heads[0].starts_with("post http://127.0.0.1:"), "{heads:?}");
+    assert!(is_send_and_look(&heads), "{heads:?}");
     // user:hush
-    assert!(heads[0].contains("proxy-authorization: basic dxnlcjpodxno"), "{heads:?}");
+    assert!(heads.iter().all(|head| head.contains("proxy-authorization: basic dxnlcjpodxno")), "{heads:?}");
 }
 
 #[tokio::test]
 async fn without_one_that_of_the_environment_counts() {
     let value = |port| format!("http://127.0.0.1:{port}");
     let heads = sent_with("HTTP_PROXY", value, &[]).await;
-    assert!(heads.len() == 1 && heads[0].starts_with("post http://"), "{heads:?}");
+    assert!(is_send_and_look(&heads), "{heads:?}");
     assert_eq!(sent_with("HTTP_PROXY", value, &[("NO_PROXY", "127.0.0.1")]).await, [""; 0]);
 }

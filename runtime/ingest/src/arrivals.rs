@@ -1,4 +1,4 @@
-//! An item of the protocol becomes an arrival of the journal.
+//! An item of the protocol becomes arrivals of the journal.
 
 use chrono::{DateTime, Utc};
 use hoopoe_protocol::envelope::{
@@ -14,29 +14,32 @@ use hoopoe_telemetry::trace::TraceContext;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{facts, templates};
+use crate::{facts, messaging, templates};
 
-pub(crate) fn arrival(
+/// What an item becomes: one arrival, and of an event of Messenger or Instagram, which may be about many messages, one or
+/// more.
+pub(crate) fn arrivals(
     item: WireItem,
     route: Option<&Route>,
     now: DateTime<Utc>,
     trace: Option<TraceContext>,
-) -> Arrival {
+) -> Vec<Arrival> {
+    match route.filter(|_| messaging::is_event(&item)) {
+        Some(route) => messaging::arrivals(item, route, now, trace),
+        None => vec![single(item, route, now, trace)],
+    }
+}
+
+fn single(item: WireItem, route: Option<&Route>, now: DateTime<Utc>, trace: Option<TraceContext>) -> Arrival {
     let Some(route) = route else {
         let reason = match &item.route {
             WireRoute::PhoneNumber(_) => "no tenant has this phone number id",
             WireRoute::Account(_) => "no tenant has this business account",
-            WireRoute::Page(_) => "no tenant has this page; there are no channels of Messenger yet",
-            WireRoute::Instagram(_) => "no tenant has this Instagram account; there are no channels of Instagram yet",
+            WireRoute::Page(_) => "no tenant has this page",
+            WireRoute::Instagram(_) => "no tenant has this Instagram account",
             WireRoute::None => "it names neither a phone number nor a business account",
         };
-        let route = match item.route {
-            WireRoute::PhoneNumber(id) | WireRoute::Account(id) | WireRoute::Page(id) | WireRoute::Instagram(id) => {
-                Some(id)
-            }
-            WireRoute::None => None,
-        };
-        return Arrival::Unrouted(unrouted(route, item.field, reason.to_owned(), item.raw, now).into());
+        return Arrival::Unrouted(unrouted(id_of(item.route), item.field, reason.to_owned(), item.raw, now).into());
     };
     let stored = |kind: &str, external_id: String, raw: String| Item {
         tenant_id: route.tenant_id,
@@ -78,12 +81,31 @@ pub(crate) fn arrival(
     }
 }
 
+/// An item that came by the webhook of a tenant's own app and is not of its channels.
+pub(crate) fn foreign(item: WireItem, tenant_id: Uuid, now: DateTime<Utc>) -> Arrival {
+    let reason = format!(
+        "it came by the webhook of the own app of tenant {tenant_id}, who has no such number, page or Instagram account"
+    );
+    Arrival::Unrouted(unrouted(id_of(item.route), item.field, reason, item.raw, now).into())
+}
+
+fn id_of(route: WireRoute) -> Option<String> {
+    match route {
+        WireRoute::PhoneNumber(id) | WireRoute::Account(id) | WireRoute::Page(id) | WireRoute::Instagram(id) => {
+            Some(id)
+        }
+        WireRoute::None => None,
+    }
+}
+
 /// An arrival that the database refused, as an item without an owner.
 pub(crate) fn refused(arrival: &Arrival, reason: String, now: DateTime<Utc>) -> Unrouted {
     let item = match arrival {
         Arrival::Message(inbound) => &inbound.item,
         Arrival::Status(progress) => &progress.item,
         Arrival::Notice(notice) => &notice.item,
+        Arrival::Watermark(watermark) => &watermark.item,
+        Arrival::Echo(echo) => &echo.item,
         Arrival::Other(item) => item,
         Arrival::Unrouted(unrouted) => return Unrouted { reason, ..(**unrouted).clone() },
     };
@@ -146,6 +168,6 @@ pub(crate) fn moment(millis: Option<i64>) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(millis?)
 }
 
-fn digest(raw: &str) -> String {
+pub(crate) fn digest(raw: &str) -> String {
     hex::encode(Sha256::digest(raw.as_bytes()))
 }

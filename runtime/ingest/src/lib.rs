@@ -7,6 +7,7 @@
 
 mod arrivals;
 mod facts;
+mod messaging;
 mod routes;
 mod templates;
 
@@ -21,6 +22,7 @@ use hoopoe_store::flow_work::Born;
 use hoopoe_store::group::{GroupCommit, Linger, Sizes, Turns};
 use hoopoe_store::journal::{Arrival, Kept, Progress};
 use hoopoe_store::lanes::Births;
+use hoopoe_store::routes::Route;
 use hoopoe_store::{SqlError, Store};
 use hoopoe_telemetry::metrics;
 use hoopoe_telemetry::metrics::labels::{self, Answer, Writer};
@@ -82,6 +84,15 @@ fn progress_span(progress: &Progress, message_id: Uuid, trace: TraceContext) {
     span.link(progress.item.trace);
 }
 
+/// A tenant's own app at Meta: what it signs is of that tenant's channels alone.
+#[derive(Debug, Clone)]
+pub struct OwnApp {
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// Any of them signs: the app's secret, and after a change for a while the former one.
+    pub secrets: Vec<SecretString>,
+}
+
 /// What a POST held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Receipt {
@@ -133,12 +144,31 @@ impl Ingest {
         signature: Option<&str>,
         traceparent: Option<&str>,
     ) -> Result<Receipt, Error> {
+        self.receive_by(None, body, signature, traceparent).await
+    }
+
+    /// Takes a POST of a tenant's own app. Items of channels that are not the tenant's are kept without an owner. What is
+    /// traced is not the tenant's to say.
+    pub async fn receive_own(&self, app: &OwnApp, body: &[u8], signature: Option<&str>) -> Result<Receipt, Error> {
+        self.receive_by(Some(app), body, signature, None).await
+    }
+
+    async fn receive_by(
+        &self,
+        app: Option<&OwnApp>,
+        body: &[u8],
+        signature: Option<&str>,
+        traceparent: Option<&str>,
+    ) -> Result<Receipt, Error> {
         let start = Instant::now();
-        let genuine = self.verify(body, signature);
+        let genuine = match app {
+            None => self.verify(body, signature),
+            Some(app) => verify_any(&app.secrets, body, signature),
+        };
         // Who is not Meta is not to say what is traced.
         let mut span = Span::first("webhook", Kind::Server, traceparent.filter(|_| genuine.is_ok()));
         let received = match genuine {
-            Ok(()) => self.take(body, span.context()).await,
+            Ok(()) => self.take(body, app.map(|app| app.tenant_id), span.context()).await,
             Err(error) => Err(error.into()),
         };
         let answer = match &received {
@@ -165,9 +195,13 @@ impl Ingest {
         }
     }
 
-    async fn take(&self, body: &[u8], trace: Option<TraceContext>) -> Result<Receipt, Error> {
+    /// Of a tenant's own app only what is of its channels has an owner.
+    async fn take(&self, body: &[u8], of: Option<Uuid>, trace: Option<TraceContext>) -> Result<Receipt, Error> {
         let items = envelope::parse(body)?;
-        let routes = self.routes.of(&items).await?;
+        let mut routes = self.routes.of(&items).await?;
+        if let Some(tenant_id) = of {
+            self.keep_own(tenant_id, &items, &mut routes).await?;
+        }
         let now = self.store.ambient.now();
         let mut answers = Vec::with_capacity(items.len());
         for (item, route) in items.into_iter().zip(routes) {
@@ -180,9 +214,17 @@ impl Ingest {
             if let Some(route) = &route {
                 templates::follow(&self.store, &item, route, now).await?;
             }
-            let arrival = Arc::new(arrivals::arrival(item, route.as_deref(), now, trace));
-            let group = if arrival.is_mere_status() { &self.statuses } else { &self.journal };
-            answers.push((group.submit(arrival.clone())?, arrival));
+            // What is told of one message of Messenger stays together: each part helps to understand the others.
+            let may_linger = !messaging::is_event(&item);
+            let arrivals = match (&route, of) {
+                (None, Some(tenant_id)) => vec![arrivals::foreign(item, tenant_id, now)],
+                _ => arrivals::arrivals(item, route.as_deref(), now, trace),
+            };
+            for arrival in arrivals {
+                let arrival = Arc::new(arrival);
+                let group = if may_linger && arrival.is_mere_status() { &self.statuses } else { &self.journal };
+                answers.push((group.submit(arrival.clone())?, arrival));
+            }
         }
         let mut receipt = Receipt::default();
         for (answer, arrival) in answers {
@@ -205,16 +247,47 @@ impl Ingest {
         Ok(receipt)
     }
 
+    /// Takes the routes to other tenants away. An account may be shared: then its events are of this tenant's oldest
+    /// channel there.
+    async fn keep_own(
+        &self,
+        tenant_id: Uuid,
+        items: &[envelope::Item],
+        routes: &mut [Option<Arc<Route>>],
+    ) -> Result<(), Error> {
+        for (item, route) in items.iter().zip(routes) {
+            if route.as_ref().is_some_and(|route| route.tenant_id != tenant_id) {
+                *route = match &item.route {
+                    envelope::Route::Account(account) => self.store.account_route(tenant_id, account).await?,
+                    _ => None,
+                };
+            }
+        }
+        Ok(())
+    }
+
     /// Forgets the remembered routes: a number was registered or has changed hands.
     pub fn forget_routes(&self) {
         self.routes.forget();
     }
 }
 
+/// Fits when one of the secrets does.
+fn verify_any(secrets: &[SecretString], body: &[u8], signature: Option<&str>) -> Result<(), signature::Error> {
+    let mut verdict = Err(signature::Error::Mismatch);
+    for secret in secrets {
+        verdict = signature::verify(secret.expose_secret().as_bytes(), body, signature);
+        if verdict.is_ok() {
+            break;
+        }
+    }
+    verdict
+}
+
 fn count(arrival: &Arrival, kept: Kept) {
     let item = match arrival {
         Arrival::Message(_) => labels::Item::Message,
-        Arrival::Status(_) => labels::Item::Status,
+        Arrival::Status(_) | Arrival::Watermark(_) | Arrival::Echo(_) => labels::Item::Status,
         Arrival::Notice(_) | Arrival::Other(_) => labels::Item::Other,
         Arrival::Unrouted(_) => labels::Item::Unowned,
     };

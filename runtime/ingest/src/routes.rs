@@ -66,7 +66,8 @@ fn key(item: &Item) -> Option<Key> {
             Some(displayed) => Key::NumberOf(account.clone(), displayed),
             None => Key::Account(account.clone()),
         }),
-        // No tenant can have a channel there yet.
-        envelope::Route::Page(_) | envelope::Route::Instagram(_) | envelope::Route::None => None,
+        envelope::Route::Page(page) => Some(Key::Page(page.clone())),
+        envelope::Route::Instagram(account) => Some(Key::Instagram(account.clone())),
+        envelope::Route::None => None,
     }
 }

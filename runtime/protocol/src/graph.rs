@@ -4,7 +4,8 @@
 //! [`Accepted`], or a [`Failure`] whose [`Class`] says what to do next. What never got an answer (timeout, reset) has no
 //! place here: after the request was written it is [`Class::Ambiguous`], before that [`Class::Transient`].
 
-mod answer;
+pub(crate) mod answer;
+pub mod management;
 
 use std::fmt;
 
@@ -29,9 +30,9 @@ pub enum Recipient {
 }
 
 /// Whether a payload marks a message as read. Such a request has no recipient, may be repeated, and is answered without
-/// a message id ([`read_answer`]).
+/// a message id ([`read_answer`]). So are Messenger's and Instagram's sender actions.
 pub fn is_read_mark(payload: &Value) -> bool {
-    payload.get("type").and_then(Value::as_str) == Some(READ)
+    payload.get("type").and_then(Value::as_str) == Some(READ) || crate::messenger::send::is_action(payload)
 }
 
 /// The body of a send. `payload` comes from [`crate::outbound::Content::payload`] or

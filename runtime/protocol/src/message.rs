@@ -162,6 +162,11 @@ pub fn parse(raw: &str) -> Message {
     }
 }
 
+/// What a list of messages shows of a content.
+pub(crate) fn preview_of(content: &Content) -> Option<String> {
+    read::preview(content)
+}
+
 /// What a list of messages shows of the item.
 pub(crate) fn preview(item: &Wire<'_>) -> Option<String> {
     read::preview(&read::content(item))

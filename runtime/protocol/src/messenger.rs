@@ -1,14 +1,53 @@
-//! One event of Messenger or Instagram: an item of `entry[].messaging[]` or `standby[]`.
+//! Messenger and Instagram: one event (an item of `entry[].messaging[]` or `standby[]`), and what is sent there.
 //!
 //! In: the raw item, as [`crate::envelope`] gives it. Out: an [`Event`], or nothing when it does not say whom it is
-//! about. Source: Meta's webhook reference of the Messenger Platform; Instagram uses the same shapes.
+//! about; [`inbound`] makes of it what a flow is given. Source: Meta's webhook reference of the Messenger Platform;
+//! Instagram uses the same shapes. What goes out is in [`send`], what Meta answers to it in [`answer`].
 
-use serde_json::value::RawValue;
+mod answer;
+mod inbound;
+mod parts;
+pub mod send;
 
 use crate::wire::{self, Object};
 
+pub use answer::{Sent, answer};
+pub use inbound::{Inbound, inbound, status_item};
+pub use parts::{Attachment, Message, Referral, Story};
+
+/// Longest id of a person or a page that is accepted, in bytes; Meta's have up to 20 digits.
+const MAX_PERSON: usize = 100;
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Platform {
+    /// A Facebook page.
+    Messenger,
+    /// An Instagram professional account.
+    Instagram,
+}
+
+impl Platform {
+    /// The platform of a kind of channel; none for `whatsapp`.
+    pub fn of(kind: &str) -> Option<Platform> {
+        match kind {
+            "messenger" => Some(Platform::Messenger),
+            "instagram" => Some(Platform::Instagram),
+            _ => None,
+        }
+    }
+
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Platform::Messenger => "Messenger",
+            Platform::Instagram => "Instagram",
+        }
+    }
+}
+
 /// What happened between a person and a page or Instagram account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// The person: an id that is theirs with this page only.
     pub person: String,
@@ -21,11 +60,11 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     /// The person wrote.
     Message(Message),
-    /// The page or account wrote.
+    /// The page or account wrote, by whatever application.
     Echo(Message),
     /// The person deleted a message.
     Deleted {
@@ -41,10 +80,14 @@ pub enum Kind {
     },
     /// A tap on a button.
     Postback {
+        /// Meta's id of the tap; absent before v12.
+        id: Option<String>,
         /// What the button shows.
         title: Option<String>,
         /// What its maker gave it.
         payload: Option<String>,
+        /// How the person came, when the tap began the conversation.
+        referral: Option<Referral>,
     },
     /// Messages came to the person's device.
     Delivery {
@@ -68,54 +111,36 @@ pub enum Kind {
         emoji: Option<String>,
     },
     /// The person came by a link, an advertisement or a plugin.
-    Referral {
-        /// What the link carries.
-        reference: Option<String>,
-        /// `ADS`, `SHORTLINK`, ...
-        source: Option<String>,
-    },
+    Referral(Referral),
     /// Something else: the name of its member, for example `optin` or `pass_thread_control`.
     Other(String),
-}
-
-/// A message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Meta's id.
-    pub id: String,
-    /// Its text.
-    pub text: Option<String>,
-    /// The payload of the quick reply that was tapped.
-    pub quick_reply: Option<String>,
-    /// Meta's id of the message that it answers.
-    pub reply_to: Option<String>,
-    /// What is attached.
-    pub attachments: Vec<Attachment>,
-}
-
-/// A file, place or shared post.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attachment {
-    /// For example `image`, `video`, `audio`, `file`, `location`, `story_mention`, `share`.
-    pub kind: String,
-    /// Where it is; valid for some time.
-    pub url: Option<String>,
 }
 
 /// Reads one item.
 pub fn parse(raw: &str) -> Option<Event> {
     let it = Object::read(raw)?;
-    let echo = it.object("message").get("is_echo").is_some_and(|raw| raw.get() == "true");
+    let echo = is_true(&it.object("message"), "is_echo");
     let (person, home) = if echo { ("recipient", "sender") } else { ("sender", "recipient") };
     let id = |name: &str| it.object(name).text("id").or_else(|| it.object(name).text("user_ref"));
     // Who opts in on a website is not known yet: only a reference of theirs is.
     let person = id(person).or_else(|| it.object("optin").text("user_ref"))?;
+    // A cut id could be another person's.
+    let person = Some(person).filter(|id| id.len() <= MAX_PERSON && !id.contains('/'))?;
     Some(Event { person, home: id(home), timestamp: millis(&it, "timestamp"), kind: kind(&it, echo) })
+}
+
+fn is_true(it: &Object<'_>, name: &str) -> bool {
+    it.get(name).is_some_and(|raw| raw.get() == "true")
 }
 
 /// These platforms give milliseconds where WhatsApp gives seconds.
 fn millis(it: &Object<'_>, name: &str) -> Option<i64> {
     it.integer(name).filter(|time| (0..=wire::MAX_SECONDS * 1000).contains(time))
+}
+
+/// Meta's id of a message.
+fn mid(it: &Object<'_>) -> Option<String> {
+    it.text("mid").filter(|id| id.len() <= wire::MAX_ID)
 }
 
 type Reader = fn(&Object<'_>) -> Option<Kind>;
@@ -124,19 +149,22 @@ type Reader = fn(&Object<'_>) -> Option<Kind>;
 fn kind(it: &Object<'_>, echo: bool) -> Kind {
     let read: [(&str, Reader); 7] = [
         ("message", message),
-        ("message_edit", |it| Some(Kind::Edited { id: it.text("mid")?, text: it.text("text") })),
-        ("postback", |it| Some(Kind::Postback { title: it.text("title"), payload: it.text("payload") })),
-        ("delivery", |it| {
-            let ids = it.list("mids").into_iter().filter_map(wire::text).collect();
-            Some(Kind::Delivery { ids, watermark: millis(it, "watermark") })
+        ("message_edit", |it| Some(Kind::Edited { id: mid(it)?, text: it.text("text") })),
+        ("postback", |it| {
+            let (title, payload) = (it.text("title"), it.text("payload"));
+            Some(Kind::Postback { id: mid(it), title, payload, referral: parts::referral(it) })
         }),
-        ("read", |it| Some(Kind::Read { id: it.text("mid"), watermark: millis(it, "watermark") })),
+        ("delivery", |it| {
+            let ids = it.list("mids").into_iter().filter_map(wire::text).filter(|id| id.len() <= wire::MAX_ID);
+            Some(Kind::Delivery { ids: ids.collect(), watermark: millis(it, "watermark") })
+        }),
+        ("read", |it| Some(Kind::Read { id: mid(it), watermark: millis(it, "watermark") })),
         ("reaction", |it| {
             let taken_back = it.text("action").as_deref() == Some("unreact");
             let emoji = it.text("emoji").or_else(|| it.text("reaction")).filter(|_| !taken_back);
-            Some(Kind::Reaction { id: it.text("mid")?, emoji })
+            Some(Kind::Reaction { id: mid(it)?, emoji })
         }),
-        ("referral", |it| Some(Kind::Referral { reference: it.text("ref"), source: it.text("source") })),
+        ("referral", |it| Some(Kind::Referral(Referral::read(it)))),
     ];
     let found = read.iter().find_map(|(name, read)| read(&Object::read(it.get(name)?.get())?));
     match found {
@@ -147,21 +175,11 @@ fn kind(it: &Object<'_>, echo: bool) -> Kind {
 }
 
 fn message(it: &Object<'_>) -> Option<Kind> {
-    let id = it.text("mid")?;
-    if it.get("is_deleted").is_some_and(|raw| raw.get() == "true") {
+    let id = mid(it)?;
+    if is_true(it, "is_deleted") {
         return Some(Kind::Deleted { id });
     }
-    let attachment = |raw: &RawValue| {
-        let it = Object::read(raw.get())?;
-        Some(Attachment { kind: it.text("type")?, url: it.object("payload").text("url") })
-    };
-    Some(Kind::Message(Message {
-        id,
-        text: it.text("text"),
-        quick_reply: it.object("quick_reply").text("payload"),
-        reply_to: it.object("reply_to").text("mid"),
-        attachments: it.list("attachments").into_iter().filter_map(attachment).collect(),
-    }))
+    Some(Kind::Message(Message::read(id, it)))
 }
 
 fn other(it: &Object<'_>) -> String {

@@ -11,6 +11,7 @@ mod payload;
 mod raw;
 pub mod typed;
 
+pub(crate) use payload::length;
 use serde_json::{Map, Value};
 
 /// Content that Meta would refuse.
@@ -24,7 +25,7 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    fn new(field: impl Into<String>, message: impl Into<String>) -> Invalid {
+    pub(crate) fn new(field: impl Into<String>, message: impl Into<String>) -> Invalid {
         Invalid { field: field.into(), message: message.into() }
     }
 }
@@ -100,7 +101,8 @@ pub enum Content {
         /// Meta's `components`: a list; empty or null when the template has no parameters.
         components: Value,
     },
-    /// A payload as Meta documents it: `type`, the object of that type, perhaps `context`.
+    /// A payload as Meta documents it: `type`, the object of that type, perhaps `context`; or one for Messenger and
+    /// Instagram: `message` or `sender_action`.
     Raw(Map<String, Value>),
 }
 
@@ -192,10 +194,12 @@ fn no_nul(path: &str, value: &Value) -> Result<(), Invalid> {
     }
 }
 
-/// Whether a message of this type may go out within Meta's 24-hour window only. Templates may at any time, and read
-/// marks are no messages.
-pub fn is_free_form(kind: &str) -> bool {
-    !matches!(kind, "template" | "read")
+/// Whether a message may go out within Meta's 24-hour window only. Templates may at any time, on Messenger and Instagram
+/// what has a `tag` may later, and read marks are no messages.
+pub fn is_free_form(payload: &Value) -> bool {
+    let kind = payload.get("type").and_then(Value::as_str).unwrap_or_default();
+    let has_tag = payload.get(crate::messenger::send::MEMBER).is_some_and(|post| post.get("tag").is_some());
+    !matches!(kind, "template" | "read") && !has_tag
 }
 
 /// What a list of messages shows of a payload: text, caption, the name of a template.
@@ -211,6 +215,7 @@ pub fn text_of(payload: &Value) -> Option<String> {
         "reaction" => content.get("emoji"),
         "location" => content.get("name").or_else(|| content.get("address")),
         "contacts" => content.pointer("/0/name/formatted_name"),
+        "messenger" => content.pointer("/message/text").or_else(|| content.pointer("/message/attachment/payload/text")),
         _ => None,
     };
     text.and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)

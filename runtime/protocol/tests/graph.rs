@@ -3,8 +3,8 @@
 
 use hoopoe_protocol::{
     graph::{
-        Accepted, Class, Recipient, answer, classify, is_read_mark, mark_read_body, messages_url, read_answer,
-        request_body,
+        Accepted, Class, Recipient, answer, classify, is_read_mark, json_answer, mark_read_body, messages_url,
+        read_answer, request_body,
     },
     outbound::typed::{Message, Read},
 };
@@ -135,5 +135,22 @@ fn a_read_mark_is_a_request_of_its_own() {
     ];
     for (status, body, class) in cases {
         assert_eq!(read_answer(status, body).unwrap_err().class, class, "{}", String::from_utf8_lossy(body));
+    }
+}
+
+#[test]
+fn the_answer_to_another_call_is_an_object_or_a_failure() {
+    let data = json_answer(200, br#"{"data":{"is_valid":true}}"#).unwrap();
+    assert_eq!(data, json!({ "data": { "is_valid": true } }));
+    let cases: [(u16, &[u8], Class, Option<i64>); 5] = [
+        (401, br#"{"error":{"code":190,"message":"Session has expired"}}"#, Class::SuspendChannel, Some(190)),
+        (200, br#"{"error":{"code":2,"message":"Service"}}"#, Class::Transient, Some(2)),
+        (200, b"[1]", Class::Ambiguous, None),
+        (503, br#"{"half":"#, Class::Transient, None),
+        (404, br#"{"data":{}}"#, Class::Permanent, None),
+    ];
+    for (status, body, class, code) in cases {
+        let failure = json_answer(status, body).unwrap_err();
+        assert_eq!((failure.class, failure.code), (class, code), "{}", String::from_utf8_lossy(body));
     }
 }

@@ -9,13 +9,17 @@ use uuid::Uuid;
 use crate::lanes::Stage;
 use crate::webhooks::notices::Notices;
 use crate::webhooks::types;
-use crate::{Error, Store};
+use crate::{Error, Store, channel_tokens};
 
 /// A number to send from.
 #[derive(Debug)]
 pub struct Sender {
-    /// Meta's id of the number.
+    /// `whatsapp`, `messenger` or `instagram`.
+    pub kind: String,
+    /// Meta's id of the number, page or Instagram account.
     pub phone_number_id: String,
+    /// Instagram: the page that the account is linked to.
+    pub page_id: Option<String>,
     /// Its access token.
     pub token: Sealed,
     /// Messages per second, when it has a rate of its own.
@@ -44,7 +48,7 @@ impl Store {
     pub async fn sender(&self, tenant_id: Uuid, channel_id: Uuid) -> Result<Option<Sender>, Error> {
         // Primary key.
         let row = sqlx::query!(
-            "select phone_number_id, token_sealed, token_key_id, messages_per_second, suspended_at, suspended_reason
+            "select kind, phone_number_id, page_id, token_sealed, token_key_id, messages_per_second, suspended_at, suspended_reason
              from channels where tenant_id = $1 and id = $2",
             tenant_id,
             channel_id
@@ -53,7 +57,9 @@ impl Store {
         .await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(Sender {
+            kind: row.kind,
             phone_number_id: row.phone_number_id,
+            page_id: row.page_id,
             token: Sealed { key_id: row.token_key_id, bytes: row.token_sealed },
             rate: row.messages_per_second,
             suspended: row.suspended_at.map(|at| (at, row.suspended_reason.unwrap_or_default())),
@@ -61,13 +67,20 @@ impl Store {
         }))
     }
 
-    /// Marks a channel as refused by Meta, with the latest reason.
-    pub async fn suspend_channel(&self, tenant_id: Uuid, channel_id: Uuid, reason: &str) -> Result<(), Error> {
+    /// Marks a channel as refused by Meta, with the latest reason. What Meta said to a `token` that is not the channel's
+    /// any more does not count.
+    pub async fn suspend_channel(
+        &self,
+        tenant_id: Uuid,
+        channel_id: Uuid,
+        token: Option<&Sealed>,
+        reason: &str,
+    ) -> Result<(), Error> {
         let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;
         // Primary key.
         let before = sqlx::query!(
-            r#"select suspended_at is not null as "suspended!", phone_number_id from channels
+            r#"select suspended_at is not null as "suspended!", phone_number_id, token_sealed from channels
                where tenant_id = $1 and id = $2 for no key update"#,
             tenant_id,
             channel_id
@@ -75,6 +88,9 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(before) = before else { return Ok(()) };
+        if token.is_some_and(|token| token.bytes != before.token_sealed) {
+            return Ok(());
+        }
         sqlx::query!(
             "update channels set suspended_at = $3, suspended_reason = $4 where tenant_id = $1 and id = $2",
             tenant_id,
@@ -137,26 +153,12 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(channel_id) = channel else { return Ok(false) };
-        // Primary keys, by tenant. What has an owner, or waits for a status, is left alone.
-        sqlx::query!(
-            "with waiting as (
-                 select l.contact_id from lanes l
-                 where l.tenant_id = $1 and l.stage = $3 and l.lease_token = 0 and l.ready_at > $4
-                   and exists (select from outbox o where o.tenant_id = $1 and o.contact_id = l.contact_id
-                               and o.channel_id = $2 and o.state = 'queued')
-                   and not exists (select from outbox o where o.tenant_id = $1 and o.contact_id = l.contact_id
-                                   and o.state <> 'queued')
-                 order by l.contact_id for update of l
-             )
-             update lanes l set ready_at = $4 from waiting w
-             where l.tenant_id = $1 and l.contact_id = w.contact_id and l.stage = $3",
-            tenant_id,
-            channel_id,
-            Stage::Delivery as i16,
-            now
-        )
-        .execute(&mut *tx)
-        .await?;
+        // What was known of the former token is forgotten, and what was warned of is over.
+        let warned_at = match token {
+            Some(_) => channel_tokens::begin(&mut tx, tenant_id, channel_id, now).await?,
+            None => None,
+        };
+        ready_waiting(&mut tx, tenant_id, channel_id, now).await?;
         let mut notices = self.notices();
         if suspended == Some(true) {
             let cause = format!("{channel_id}/{}", now.timestamp_micros());
@@ -168,11 +170,40 @@ impl Store {
                 || json!({ "channelId": channel_id, "phoneNumberId": phone_number_id }),
             );
         }
+        if let Some(raised_at) = warned_at {
+            let cause = format!("{channel_id}/{}", raised_at.timestamp_micros());
+            notices.other(tenant_id, types::ALERT_RESOLVED, &cause, now, || {
+                json!({
+                    "alert": types::ALERT_TOKEN_EXPIRING, "channelId": channel_id, "phoneNumberId": phone_number_id,
+                    "raisedAt": raised_at,
+                })
+            });
+        }
         let told = notices.write(&mut tx, now).await?;
         tx.commit().await?;
         if told {
             self.wakes.webhooks.notify_one();
         }
+        Ok(true)
+    }
+
+    /// Makes what waits for a channel ready, if it is not suspended: for who has put a message off while it was resumed.
+    /// Gives whether it is not.
+    pub async fn ready_if_resumed(&self, tenant_id: Uuid, channel_id: Uuid) -> Result<bool, Error> {
+        let mut tx = self.pool.begin().await?;
+        // Primary key. The lock waits for a resumption that has looked at the lanes and is not committed yet.
+        let works = sqlx::query_scalar!(
+            r#"select suspended_at is null as "works!" from channels where tenant_id = $1 and id = $2 for share"#,
+            tenant_id,
+            channel_id
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        if works != Some(true) {
+            return Ok(false);
+        }
+        ready_waiting(&mut tx, tenant_id, channel_id, self.ambient.now()).await?;
+        tx.commit().await?;
         Ok(true)
     }
 
@@ -247,5 +278,35 @@ pub(crate) async fn suspend_template(
             || json!({ "name": name, "language": language, "reason": reason, "until": until }),
         );
     }
+    Ok(())
+}
+
+/// Makes what waits for the channel ready. What has an owner, or waits for a status, is left alone.
+async fn ready_waiting(
+    db: &mut PgConnection,
+    tenant_id: Uuid,
+    channel_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    // Primary keys, by tenant.
+    sqlx::query!(
+        "with waiting as (
+             select l.contact_id from lanes l
+             where l.tenant_id = $1 and l.stage = $3 and l.lease_token = 0 and l.ready_at > $4
+               and exists (select from outbox o where o.tenant_id = $1 and o.contact_id = l.contact_id
+                           and o.channel_id = $2 and o.state = 'queued')
+               and not exists (select from outbox o where o.tenant_id = $1 and o.contact_id = l.contact_id
+                               and o.state <> 'queued')
+             order by l.contact_id for update of l
+         )
+         update lanes l set ready_at = $4 from waiting w
+         where l.tenant_id = $1 and l.contact_id = w.contact_id and l.stage = $3",
+        tenant_id,
+        channel_id,
+        Stage::Delivery as i16,
+        now
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }

@@ -30,7 +30,7 @@ pub struct Party {
     pub channel_id: Uuid,
     /// Digits only.
     pub wa_id: Option<String>,
-    /// Meta's business-scoped user id.
+    /// Meta's business-scoped user id; on Messenger and Instagram what [`crate::messenger::scoped`] makes.
     pub user_id: Option<String>,
 }
 

@@ -96,13 +96,15 @@ pub struct Around {
     pub burst: Vec<String>,
     /// The channel it came by.
     pub channel_id: Uuid,
-    /// Meta's id of that number.
+    /// `whatsapp`, `messenger` or `instagram`.
+    pub channel_kind: String,
+    /// Meta's id of that number, page or Instagram account.
     pub phone_number_id: String,
     /// The number as people write it.
     pub display_phone_number: Option<String>,
     /// The contact's WhatsApp id.
     pub wa_id: Option<String>,
-    /// The contact's business-scoped user id.
+    /// The contact's business-scoped user id, or the id on that page or Instagram account.
     pub user_id: Option<String>,
     /// The contact's profile name.
     pub name: Option<String>,

@@ -5,6 +5,7 @@
 //! one statement for all.
 
 mod debounce;
+mod messaging;
 mod rows;
 mod told;
 
@@ -16,6 +17,7 @@ use hoopoe_telemetry::trace::TraceContext;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+pub use self::messaging::{Echo, Watermark};
 use self::rows::{Row, born, insert_events, insert_messages, openings, rows};
 use crate::Store;
 use crate::channel_facts::Fact;
@@ -40,6 +42,10 @@ pub enum Arrival {
     Status(Progress),
     /// A contact's preference, or something about a channel.
     Notice(Notice),
+    /// Messages of Messenger or Instagram made progress.
+    Watermark(Watermark),
+    /// A page or Instagram account wrote.
+    Echo(Box<Echo>),
     /// Anything else that belongs to a channel.
     Other(Item),
     /// What belongs to nobody.
@@ -111,7 +117,7 @@ pub enum What {
 }
 
 /// A status of an outbound message.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Progress {
     /// The item.
     pub item: Item,
@@ -187,6 +193,9 @@ impl Store {
         let mut notices = self.notices();
         let alone = arrivals.iter().all(|arrival| arrival.stands_alone(&notices));
         let mut db = if alone { Unit::statements(self).await? } else { Unit::transaction(self).await? };
+        let given = arrivals.len();
+        let expanded = messaging::expand(&mut db, arrivals).await?;
+        let arrivals = &*expanded;
         let progress: Vec<(usize, &Progress)> = arrivals.iter().enumerate().filter_map(|(n, a)| a.status(n)).collect();
         let targets = statuses::find(&mut db, &progress).await?;
         let inbound: Vec<&Inbound> = arrivals.iter().filter_map(|arrival| arrival.message()).collect();
@@ -195,7 +204,9 @@ impl Store {
             seen: Some((&message.profile, message.item.occurred_at.min(message.item.received_at))),
         });
         let wished = arrivals.iter().filter_map(|arrival| arrival.preference());
-        let sightings: Vec<_> = spoke.chain(wished.map(|party| Sighting { party, seen: None })).collect();
+        let echoed = arrivals.iter().filter_map(|arrival| arrival.echo()).map(|echo| &echo.party);
+        let named = wished.chain(echoed).map(|party| Sighting { party, seen: None });
+        let sightings: Vec<_> = spoke.chain(named).collect();
         let Resolved { places, learned, apart } =
             contacts::resolve(&mut db, &self.contacts, &self.ambient, &sightings).await?;
         if !apart.is_empty() && !as_they_are {
@@ -209,10 +220,13 @@ impl Store {
         self.check_merged(&mut db, &rows, &stored).await?;
         let mut kept = vec![Kept::Repeated; arrivals.len()];
         let mut fresh = Vec::new();
+        let mut echoes = Vec::new();
         for row in &rows {
             if let Some(event_id) = stored.get(&row.arrival) {
                 kept[row.arrival] = Kept::New;
                 fresh.extend(row.message.zip(row.place).map(|(message, place)| (*event_id, message, place)));
+                let echo = arrivals[row.arrival].echo();
+                echoes.extend(echo.and_then(|echo| Some((*event_id, echo, *places.get(&echo.party)?))));
             }
         }
         let inserted = insert_messages(&mut db, &self.ambient, &fresh, &learned).await?;
@@ -221,14 +235,16 @@ impl Store {
         }
         let files = fresh.iter().filter_map(|(_, message, _)| Some((&message.item, message.file.as_ref()?)));
         let files = media::await_files(&mut db, files.collect()).await?;
+        messaging::insert_echoes(&mut db, &self.ambient, &echoes).await?;
         let answered = self.told(&mut db, &rows, &stored, &places, arrivals, &mut notices, now).await?;
-        let Advanced { fresh, hastened } = statuses::advance(&mut db, &progress, &targets, now).await?;
-        for arrival in fresh {
+        let Advanced { fresh: steps, hastened } = statuses::advance(&mut db, &progress, &targets, now).await?;
+        for arrival in steps {
             kept[arrival] = Kept::New;
             if let (Some((_, status)), Some(target)) = (arrivals[arrival].status(arrival), targets.get(&arrival)) {
                 target.tell(status, &mut notices);
             }
         }
+        messaging::forget_read(&mut db, arrivals).await?;
         let unrouted: Vec<&Arc<Unrouted>> = arrivals.iter().filter_map(|arrival| arrival.unrouted()).collect();
         if !unrouted.is_empty() {
             unrouted::record(&mut db, &unrouted).await?;
@@ -254,7 +270,9 @@ impl Store {
                 *kept = Kept::Unrouted;
             }
         }
-        let traced = targets.iter().filter_map(|(place, target)| Some((*place, target.message_id, target.trace?)));
+        kept.truncate(given);
+        let traced = targets.iter().filter(|(place, _)| **place < given);
+        let traced = traced.filter_map(|(place, target)| Some((*place, target.message_id, target.trace?)));
         Ok(Ok(Appended { kept, born: born(&rows, &stored, opened.leases, arrivals), traced: traced.collect() }))
     }
 
@@ -301,12 +319,21 @@ impl Arrival {
         }
     }
 
+    fn echo(&self) -> Option<&Echo> {
+        match self {
+            Arrival::Echo(echo) => Some(echo),
+            _ => None,
+        }
+    }
+
     /// What an item of a channel has; nothing for one that belongs to nobody.
     pub(crate) fn item(&self) -> Option<&Item> {
         match self {
             Arrival::Message(inbound) => Some(&inbound.item),
             Arrival::Status(progress) => Some(&progress.item),
             Arrival::Notice(notice) => Some(&notice.item),
+            Arrival::Watermark(watermark) => Some(&watermark.item),
+            Arrival::Echo(echo) => Some(&echo.item),
             Arrival::Other(item) => Some(item),
             Arrival::Unrouted(_) => None,
         }
@@ -322,7 +349,9 @@ impl Arrival {
         match self {
             Arrival::Message(message) => message.is_for_flow(),
             Arrival::Status(progress) => progress.for_flow,
-            Arrival::Notice(_) | Arrival::Other(_) | Arrival::Unrouted(_) => false,
+            Arrival::Notice(_) | Arrival::Watermark(_) | Arrival::Echo(_) | Arrival::Other(_) | Arrival::Unrouted(_) => {
+                false
+            }
         }
     }
 

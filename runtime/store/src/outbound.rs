@@ -17,6 +17,7 @@ use crate::contacts::{self, Party, Place, Resolved, Sighting};
 use crate::deliveries::{Delivery, Waiting};
 use crate::identity;
 use crate::lanes::{self, Births, LaneKey, Lease, Opened, Opening, Stage};
+use crate::messenger::person;
 use crate::permission::{self, Refusal};
 use crate::scheduled::{self, Scheduled};
 use crate::traces;
@@ -332,7 +333,7 @@ fn first_of_lanes(
             message_id: one.message.id,
             channel_id: one.channel_id,
             wa_id: one.wa_id.map(str::to_owned),
-            user_id: one.user_id.map(str::to_owned),
+            user_id: one.user_id.map(|id| person(id).to_owned()),
             payload: one.message.payload.clone(),
             attempt: 1,
             due_at: now,

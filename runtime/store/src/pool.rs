@@ -52,6 +52,7 @@ pub struct Store {
     /// Whose scheduled messages are moved next.
     pub(crate) scheduled_round: Arc<Round>,
     pub(crate) listeners: Arc<Listeners>,
+    pub(crate) homes: Arc<crate::messenger::Homes>,
 }
 
 impl Store {
@@ -96,6 +97,7 @@ impl Store {
             rotation: Arc::default(),
             scheduled_round: Arc::default(),
             listeners: Arc::default(),
+            homes: Arc::default(),
         })
     }
 

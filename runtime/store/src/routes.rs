@@ -14,6 +14,8 @@ pub struct Route {
     pub tenant_id: Uuid,
     /// The number.
     pub channel_id: Uuid,
+    /// `whatsapp`, `messenger` or `instagram`.
+    pub kind: String,
     /// Whether the tenant's flow wants to see statuses.
     pub wants_statuses: bool,
     /// Whether the number as people write it is known.
@@ -29,6 +31,10 @@ pub struct Route {
 pub enum Key {
     /// `metadata.phone_number_id`.
     PhoneNumber(String),
+    /// `entry.id` of Messenger: a page.
+    Page(String),
+    /// `entry.id` of Instagram: an account.
+    Instagram(String),
     /// `entry.id`, the business account; it stands for the account's oldest channel.
     Account(String),
     /// One of an account's numbers, as people write it, digits only. It stands for the channel of that number, or, as
@@ -42,23 +48,27 @@ impl Store {
         let numbers: Vec<Option<&str>> = keys.iter().map(Key::number).collect();
         let accounts: Vec<Option<&str>> = keys.iter().map(Key::account).collect();
         let displayed: Vec<Option<&str>> = keys.iter().map(Key::displayed).collect();
+        let kinds: Vec<&str> = keys.iter().map(Key::kind).collect();
         // Indexes channels_phone_number_id and channels_waba_id.
         let rows = sqlx::query!(
             r#"select k.place as "place!", c.tenant_id as "tenant_id!", c.id as "id!",
+                      c.kind as "kind!",
                       'status' = any (t.flow_wants) as "wants_statuses!",
                       c.display_phone_number is not null as "number_known!", t.stop_words, t.start_words,
                       t.debounce_seconds
-               from unnest($1::text[], $2::text[], $3::text[]) with ordinality as k (number, account, displayed, place)
+               from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+                    with ordinality as k (number, account, displayed, kind, place)
                cross join lateral (
                    select * from (
-                       (select tenant_id, id, display_phone_number from channels where phone_number_id = k.number)
+                       (select tenant_id, id, kind, display_phone_number from channels
+                        where phone_number_id = k.number and kind = k.kind)
                        union all
-                       (select tenant_id, id, display_phone_number from channels where waba_id = k.account
+                       (select tenant_id, id, kind, display_phone_number from channels where waba_id = k.account
                           and (k.displayed is null
                                or regexp_replace(display_phone_number, '[^0-9]', '', 'g') = k.displayed)
                         order by created_at, id limit 1)
                        union all
-                       (select tenant_id, id, display_phone_number from channels where waba_id = k.account
+                       (select tenant_id, id, kind, display_phone_number from channels where waba_id = k.account
                           and (select count(distinct tenant_id) from channels where waba_id = k.account) = 1
                         order by created_at, id limit 1)
                    ) as either limit 1
@@ -66,7 +76,8 @@ impl Store {
                join tenants t on t.id = c.tenant_id"#,
             &numbers as &[Option<&str>],
             &accounts as &[Option<&str>],
-            &displayed as &[Option<&str>]
+            &displayed as &[Option<&str>],
+            &kinds as &[&str]
         )
         .fetch_all(&self.pool)
         .await?;
@@ -75,6 +86,7 @@ impl Store {
             let route = Route {
                 tenant_id: row.tenant_id,
                 channel_id: row.id,
+                kind: row.kind,
                 wants_statuses: row.wants_statuses,
                 number_known: row.number_known,
                 words: Words::of(row.stop_words, row.start_words),
@@ -105,14 +117,22 @@ impl Store {
 impl Key {
     fn number(&self) -> Option<&str> {
         match self {
-            Key::PhoneNumber(number) => Some(number),
+            Key::PhoneNumber(id) | Key::Page(id) | Key::Instagram(id) => Some(id),
             Key::Account(_) | Key::NumberOf(..) => None,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Key::PhoneNumber(_) | Key::Account(_) | Key::NumberOf(..) => "whatsapp",
+            Key::Page(_) => "messenger",
+            Key::Instagram(_) => "instagram",
         }
     }
 
     fn account(&self) -> Option<&str> {
         match self {
-            Key::PhoneNumber(_) => None,
+            Key::PhoneNumber(_) | Key::Page(_) | Key::Instagram(_) => None,
             Key::Account(account) | Key::NumberOf(account, _) => Some(account),
         }
     }
@@ -120,7 +140,7 @@ impl Key {
     fn displayed(&self) -> Option<&str> {
         match self {
             Key::NumberOf(_, displayed) => Some(displayed),
-            Key::PhoneNumber(_) | Key::Account(_) => None,
+            Key::PhoneNumber(_) | Key::Account(_) | Key::Page(_) | Key::Instagram(_) => None,
         }
     }
 }

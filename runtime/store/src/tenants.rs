@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use hoopoe_secrets::Sealed;
 use uuid::Uuid;
 
+use crate::channel_tokens::TokenState;
 use crate::channels::TemplateSuspension;
+use crate::numbers::{self, NewNumber};
 use crate::{Error, Store};
 
 /// A business.
@@ -18,7 +20,7 @@ pub struct Tenant {
     pub flow: String,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
-    /// Its numbers, oldest first; sends go out by the first unless they name another.
+    /// Its numbers, oldest first.
     pub channels: Vec<Channel>,
     /// Templates that Meta has paused or disabled and that are not tried at present.
     pub suspended_templates: Vec<TemplateSuspension>,
@@ -29,7 +31,9 @@ pub struct Tenant {
 pub struct Channel {
     /// Stable id.
     pub id: Uuid,
-    /// Meta's id of the number.
+    /// `whatsapp`, `messenger` or `instagram`.
+    pub kind: String,
+    /// Meta's id of the number, page or Instagram account.
     pub phone_number_id: String,
     /// Meta's id of the business account.
     pub waba_id: Option<String>,
@@ -37,6 +41,12 @@ pub struct Channel {
     pub display_phone_number: Option<String>,
     /// Why Meta refuses this channel, when it does.
     pub suspended_reason: Option<String>,
+    /// Messages per second, when it has a rate of its own.
+    pub rate: Option<f64>,
+    /// Sends go out by it that name no number.
+    pub is_default: bool,
+    /// What is known of its access token.
+    pub token: TokenState,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
 }
@@ -87,23 +97,15 @@ impl Store {
             .execute(&mut *tx)
             .await
             .map_err(Error::from)?;
-        let inserted = sqlx::query!(
-            "insert into channels
-                 (tenant_id, id, phone_number_id, waba_id, token_sealed, token_key_id, created_at)
-             values ($1, $2, $3, $4, $5, $6, $7)
-             on conflict (phone_number_id) do nothing",
-            new.tenant_id,
-            self.ambient.id(),
-            new.phone_number_id,
-            new.waba_id,
-            new.token.bytes,
-            new.token.key_id,
-            now
-        )
-        .execute(&mut *tx)
-        .await
-        .map_err(Error::from)?;
-        if inserted.rows_affected() == 0 {
+        let number = NewNumber {
+            phone_number_id: &new.phone_number_id,
+            waba_id: new.waba_id.as_deref(),
+            display_phone_number: None,
+            token: &new.token,
+            rate: None,
+        };
+        let channel = numbers::insert(&mut tx, (new.tenant_id, self.ambient.id()), &number, now).await;
+        if channel.map_err(Error::from)?.is_none() {
             return Err(RegisterError::PhoneNumberTaken(new.phone_number_id.clone()));
         }
         sqlx::query!(
@@ -124,20 +126,53 @@ impl Store {
 
     /// A tenant with its channels, or `None`.
     pub async fn tenant(&self, id: Uuid) -> Result<Option<Tenant>, Error> {
-        let Some(row) = sqlx::query!("select id, name, flow, created_at from tenants where id = $1", id)
-            .fetch_optional(&self.pool)
-            .await?
+        let Some(row) =
+            sqlx::query!("select id, name, flow, default_channel_id, created_at from tenants where id = $1", id)
+                .fetch_optional(&self.pool)
+                .await?
         else {
             return Ok(None);
         };
-        let channels = sqlx::query_as!(
-            Channel,
-            "select id, phone_number_id, waba_id, display_phone_number, suspended_reason, created_at
-             from channels where tenant_id = $1 order by created_at, id",
+        // Primary keys, by tenant.
+        let channels = sqlx::query!(
+            r#"select c.id, c.kind, c.phone_number_id, c.waba_id, c.display_phone_number, c.suspended_reason,
+                      c.messages_per_second, c.created_at, k.checked_at as "checked_at?", k.valid as "valid?",
+                      k.reason as "reason?", k.expires_at as "expires_at?",
+                      k.data_access_expires_at as "data_access_expires_at?", k.scopes as "scopes?",
+                      k.app_id as "app_id?"
+               from channels c
+               left join channel_tokens k on k.tenant_id = c.tenant_id and k.channel_id = c.id
+               where c.tenant_id = $1 order by c.created_at, c.id"#,
             id
         )
         .fetch_all(&self.pool)
         .await?;
+        // The one that was chosen, else the oldest.
+        let chosen = channels.iter().find(|channel| Some(channel.id) == row.default_channel_id);
+        let default = chosen.or(channels.first()).map(|channel| channel.id);
+        let channels = channels
+            .into_iter()
+            .map(|channel| Channel {
+                is_default: default == Some(channel.id),
+                id: channel.id,
+                kind: channel.kind,
+                phone_number_id: channel.phone_number_id,
+                waba_id: channel.waba_id,
+                display_phone_number: channel.display_phone_number,
+                suspended_reason: channel.suspended_reason,
+                rate: channel.messages_per_second,
+                token: TokenState {
+                    checked_at: channel.checked_at,
+                    valid: channel.valid,
+                    reason: channel.reason,
+                    expires_at: channel.expires_at,
+                    data_access_expires_at: channel.data_access_expires_at,
+                    scopes: channel.scopes.unwrap_or_default(),
+                    app_id: channel.app_id,
+                },
+                created_at: channel.created_at,
+            })
+            .collect();
         let suspended_templates = self.suspended_templates(id).await?;
         let (name, flow, created_at) = (row.name, row.flow, row.created_at);
         Ok(Some(Tenant { id: row.id, name, flow, created_at, channels, suspended_templates }))
@@ -152,11 +187,12 @@ impl Store {
         Ok(tenant)
     }
 
-    /// The tenant's channel with this phone number id, or its oldest when none is named.
+    /// The tenant's channel with this id of Meta's; when none is named its default one, else its oldest.
     pub async fn channel(&self, tenant_id: Uuid, phone_number_id: Option<&str>) -> Result<Option<Uuid>, Error> {
         let channel = sqlx::query_scalar!(
-            "select id from channels where tenant_id = $1 and ($2::text is null or phone_number_id = $2)
-             order by created_at, id limit 1",
+            "select c.id from channels c join tenants t on t.id = c.tenant_id
+             where c.tenant_id = $1 and ($2::text is null or c.phone_number_id = $2)
+             order by c.id is not distinct from t.default_channel_id desc, c.created_at, c.id limit 1",
             tenant_id,
             phone_number_id
         )

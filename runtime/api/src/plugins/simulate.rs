@@ -191,6 +191,7 @@ async fn snapshot(api: &Api, tenant_id: Uuid, contact: ContactBody) -> Result<Sn
     tags.sort_unstable();
     tags.dedup();
     Ok(Snapshot {
+        channel_kind: "whatsapp".to_owned(),
         tenant_name: tenant.name,
         phone_number_id: channel.as_ref().map(|channel| channel.phone_number_id.clone()).unwrap_or_default(),
         display_phone_number: channel.and_then(|channel| channel.display_phone_number),

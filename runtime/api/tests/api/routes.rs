@@ -9,14 +9,23 @@ use crate::answers::answer;
 use crate::webhook::signed;
 
 /// The contract: every route, with the status of a request that has its key and nothing else.
-pub const ROUTES: [(&str, &str, u16); 68] = [
+pub const ROUTES: [(&str, &str, u16); 79] = [
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
     ("GET", "/media/{tenant}/{media}", 403),
+    ("POST", "/tenants/embedded-signup", 415),
     ("POST", "/tenants/register", 415),
     ("GET", "/tenants/{id}", 200),
     ("GET", "/tenants/{id}/alerts", 200),
     ("PUT", "/tenants/{id}/alerts", 415),
+    ("DELETE", "/tenants/{id}/app", 404),
+    ("GET", "/tenants/{id}/app", 404),
+    ("PUT", "/tenants/{id}/app", 415),
+    ("GET", "/tenants/{id}/channels", 200),
+    ("POST", "/tenants/{id}/channels", 415),
+    ("GET", "/tenants/{id}/channels/{phoneNumberId}", 200),
+    ("POST", "/tenants/{id}/channels/instagram", 415),
+    ("POST", "/tenants/{id}/channels/messenger", 415),
     ("PUT", "/tenants/{id}/channels/{phoneNumberId}", 415),
     ("GET", "/tenants/{id}/conversations", 200),
     ("GET", "/tenants/{id}/conversations/{conversation}", 404),
@@ -76,6 +85,8 @@ pub const ROUTES: [(&str, &str, u16); 68] = [
     ("POST", "/tenants/{id}/webhooks/{webhook}/test", 404),
     ("GET", "/webhook", 403),
     ("POST", "/webhook", 401),
+    ("GET", "/webhook/{channel}", 404),
+    ("POST", "/webhook/{channel}", 404),
     ("GET", "/whatsapp/webhook", 403),
     ("POST", "/whatsapp/webhook", 401),
 ];
@@ -86,6 +97,7 @@ fn filled(route: &str, tenant: &str, other: &str) -> String {
     let path = path.replace("{name}", "bot").replace("{key}", "welcome").replace("{secret}", "KEY");
     let path = path.replace("{phoneNumberId}", "106540352242922").replace("{webhook}", other);
     let path = path.replace("{tenant}", tenant).replace("{media}", other).replace("{mediaId}", other);
+    let path = path.replace("{channel}", &"0".repeat(32));
     path.replace("{digest}", &"0".repeat(64)).replace("{eventId}", "1")
 }
 

@@ -67,6 +67,15 @@ impl<'a> Values<'a> {
         self.get(name).map(read).transpose()
     }
 
+    /// One of Meta's ids, if one is given.
+    pub(super) fn id(&self, name: &'static str) -> Result<Option<String>, Error> {
+        let read = |value: &str| {
+            let is_id = (5..=32).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit());
+            is_id.then(|| value.to_owned()).ok_or_else(|| wrong(name, value, "set it to Meta's id: 5 to 32 digits"))
+        };
+        self.get(name).map(read).transpose()
+    }
+
     /// Words between commas.
     pub(super) fn list(&self, name: &str, default: &str) -> Vec<String> {
         let words = self.get(name).unwrap_or(default).split(',');

@@ -158,7 +158,7 @@ fn change(items: &mut Vec<Item>, account: &Route, change: &Change<'_>) {
     let Some(raw) = change.value else {
         return items.push(Item {
             route: account.clone(),
-            field: field.to_owned(),
+            field: wire::without_nul(wire::clip(field, 100)),
             kind: ItemKind::Invalid { reason: "the change has no value".to_owned() },
             time: None,
             raw: "null".to_owned(),

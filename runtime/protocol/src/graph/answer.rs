@@ -15,6 +15,11 @@ struct Answer<'a> {
     success: Option<bool>,
 }
 
+/// What to do about HTTP status, code and subcode.
+pub(crate) type Classify = fn(u16, Option<i64>, Option<i64>) -> Class;
+
+const WHATSAPP: Classify = |http_status, code, _| classify(http_status, code);
+
 #[derive(Deserialize)]
 struct Sent {
     #[serde(deserialize_with = "wire::required")]
@@ -70,7 +75,7 @@ pub fn read_answer(http_status: u16, body: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// The JSON object of an answer to any other request, or what Meta says is wrong.
+/// The JSON object of an answer to any other request, `GET /debug_token` for one, or what Meta says is wrong.
 pub fn json_answer(http_status: u16, body: &[u8]) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
     let text = String::from_utf8_lossy(body);
     read(http_status, &text)?
@@ -81,17 +86,25 @@ pub fn json_answer(http_status: u16, body: &[u8]) -> Result<serde_json::Map<Stri
 /// An answer of success, as far as it can be read; or what Meta says is wrong.
 fn read(http_status: u16, text: &str) -> Result<Option<Answer<'_>>, Failure> {
     let answer = wire::object::<Answer>(text).ok();
-    match answer.as_ref().and_then(|answer| answer.error).and_then(wire::parse::<Fault>) {
-        Some(fault) => Err(failure(http_status, &fault)),
-        None => Ok(answer.filter(|_| is_success(http_status))),
+    if let Some(error) = answer.as_ref().and_then(|answer| answer.error) {
+        refused(http_status, error, WHATSAPP)?;
+    }
+    Ok(answer.filter(|_| is_success(http_status)))
+}
+
+/// What Meta says is wrong; nothing when `error` is no object.
+pub(crate) fn refused(http_status: u16, error: &RawValue, classify: Classify) -> Result<(), Failure> {
+    match wire::parse::<Fault>(error) {
+        Some(fault) => Err(failure(http_status, &fault, classify)),
+        None => Ok(()),
     }
 }
 
-fn is_success(http_status: u16) -> bool {
+pub(crate) fn is_success(http_status: u16) -> bool {
     (200..300).contains(&http_status)
 }
 
-fn unreadable(http_status: u16, text: &str, what: &str) -> Failure {
+pub(crate) fn unreadable(http_status: u16, text: &str, what: &str) -> Failure {
     let success = is_success(http_status);
     let start = wire::without_nul(wire::clip(text.trim(), 300));
     let what = if success { what } else { "an answer without Meta's error" };
@@ -104,7 +117,7 @@ fn unreadable(http_status: u16, text: &str, what: &str) -> Failure {
     }
 }
 
-fn failure(http_status: u16, fault: &Fault<'_>) -> Failure {
+fn failure(http_status: u16, fault: &Fault<'_>, classify: Classify) -> Failure {
     let code = fault.code.and_then(wire::integer);
     let subcode = fault.error_subcode.and_then(wire::integer);
     let details = fault.error_data.and_then(wire::parse::<Data>).and_then(|data| data.details);
@@ -129,5 +142,5 @@ fn failure(http_status: u16, fault: &Fault<'_>) -> Failure {
         message.push_str(&format!(", fbtrace_id {}", wire::clip(trace, 100)));
     }
     message.push(']');
-    Failure { class: classify(http_status, code), http_status: Some(http_status), code, subcode, message }
+    Failure { class: classify(http_status, code, subcode), http_status: Some(http_status), code, subcode, message }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Button, Content, Invalid, Media, Section, Source};
 
 /// Checks that a text has `min` to `max` characters, and is not blank when it must be there.
-pub(super) fn length(field: &str, text: &str, min: usize, max: usize) -> Result<(), Invalid> {
+pub(crate) fn length(field: &str, text: &str, min: usize, max: usize) -> Result<(), Invalid> {
     if min > 0 && text.trim().is_empty() {
         return Err(Invalid::new(field, format!("is empty; give {min} to {max} characters")));
     }

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::Invalid;
+use crate::messenger::send;
 
 /// What belongs to a single attempt, or to the channel, and so not to a stored payload.
 const REFUSED: [(&str, &str); 3] = [
@@ -16,6 +17,11 @@ const REFUSED: [(&str, &str); 3] = [
 const CONSTANTS: [(&str, &str); 2] = [("messaging_product", "whatsapp"), ("recipient_type", "individual")];
 
 pub(super) fn payload(object: &Map<String, Value>) -> Result<Map<String, Value>, Invalid> {
+    // Checked when it is known by which channel it goes.
+    if send::is_raw(object) {
+        let content = Value::Object(object.clone());
+        return Ok(Map::from_iter([("type".to_owned(), send::MEMBER.into()), (send::MEMBER.to_owned(), content)]));
+    }
     for (name, advice) in REFUSED {
         if object.contains_key(name) {
             return Err(Invalid::new(name, advice));

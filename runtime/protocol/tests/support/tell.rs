@@ -44,7 +44,10 @@ fn one(item: &Item) -> String {
             brief(head)
         }
         ItemKind::Other { kind } if kind == "messaging" || kind == "standby" => match messenger::parse(&item.raw) {
-            Some(event) => format!("{kind}: {}", brief(&event)),
+            Some(event) => match messenger::inbound(&event) {
+                Some(it) => format!("{kind}: {} as {}", brief(&event), brief(&it)),
+                None => format!("{kind}: {}", brief(&event)),
+            },
             None => format!("{kind}: not understood"),
         },
         ItemKind::Other { kind } => format!("{kind}: {}", brief(&field::parse(kind, &item.raw))),

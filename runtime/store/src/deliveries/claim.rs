@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Delivery, take_out};
 use crate::Store;
 use crate::lanes::{self, Claim, Closing, LaneKey, Lease, Stage};
+use crate::messenger::person;
 use crate::traces;
 
 struct Head {
@@ -111,7 +112,7 @@ async fn heads(
             message_id: row.message_id,
             channel_id: row.channel_id,
             wa_id: row.wa_id,
-            user_id: row.user_id,
+            user_id: row.user_id.map(|id| person(&id).to_owned()),
             payload: row.payload,
             attempt: row.attempts + 1,
             due_at: row.due_at,

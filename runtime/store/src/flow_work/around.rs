@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Around, Flow, State};
+use crate::messenger::person;
 
 /// The surroundings of these conversations, given as tenant and conversation, by conversation.
 pub(super) async fn load(
@@ -22,7 +23,7 @@ pub(super) async fn load(
     // Primary keys throughout.
     let rows = sqlx::query!(
         r#"select cv.id, cv.state, cv.state_plugin, cv.state_digest, cv.handed_off_at is not null as "handed_off!",
-                  cv.last_inbound_at, cv.channel_id, ch.phone_number_id, ch.display_phone_number, ct.wa_id, ct.user_id,
+                  cv.last_inbound_at, cv.channel_id, ch.kind as channel_kind, ch.phone_number_id, ch.display_phone_number, ct.wa_id, ct.user_id,
                   ct.name, ct.username, ct.tags, t.name as tenant_name, t.flow, t.flow_digest, t.flow_config_id,
                   t.flow_canary_digest, t.flow_canary_percent, t.flow_paused_at is not null as "paused!",
                   t.debounce_seconds
@@ -48,10 +49,11 @@ pub(super) async fn load(
             debounce: TimeDelta::seconds(row.debounce_seconds.into()),
             burst: Vec::new(),
             channel_id: row.channel_id,
+            channel_kind: row.channel_kind,
             phone_number_id: row.phone_number_id,
             display_phone_number: row.display_phone_number,
             wa_id: row.wa_id,
-            user_id: row.user_id,
+            user_id: row.user_id.map(|id| person(&id).to_owned()),
             name: row.name,
             username: row.username,
             tags: row.tags,

@@ -92,6 +92,8 @@ pub(super) fn rows<'a>(
                 None => Row { item: &progress.item, place: None, arrival, message: None },
             },
             Arrival::Notice(notice) => Row { item: &notice.item, place: None, arrival, message: None },
+            Arrival::Watermark(watermark) => Row { item: &watermark.item, place: None, arrival, message: None },
+            Arrival::Echo(echo) => Row { item: &echo.item, place: None, arrival, message: None },
             Arrival::Other(item) => Row { item, place: None, arrival, message: None },
             Arrival::Unrouted(_) => continue,
         };

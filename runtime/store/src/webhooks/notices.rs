@@ -127,7 +127,7 @@ async fn write_messages(db: &mut PgConnection, told: &[OfMessage], now: DateTime
                     'waMessageId', m.wa_message_id, 'idempotencyKey', m.idempotency_key, 'eventId', m.event_id,
                     'attempts', m.attempts, 'error', m.error, 'createdAt', m.created_at,
                     'conversationId', cv.id, 'phoneNumberId', ch.phone_number_id,
-                    'contact', json_build_object('id', ct.id, 'waId', ct.wa_id, 'userId', ct.user_id, 'name', ct.name),
+                    'contact', json_build_object('id', ct.id, 'waId', ct.wa_id, 'userId', regexp_replace(ct.user_id, '^.*/', ''), 'name', ct.name),
                     'message', case when octet_length(e.raw::text) <= $6 then e.raw end
                 ))::text,
                 $7, $7

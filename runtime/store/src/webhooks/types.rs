@@ -18,6 +18,7 @@ pub(crate) const MESSAGE_EXPIRED: &str = "message.expired";
 pub(crate) const ALERT_DEAD_LETTERS: &str = "alert.dead_letters";
 pub(crate) const ALERT_QUEUE_AGE: &str = "alert.queue_age";
 pub(crate) const ALERT_RESOLVED: &str = "alert.resolved";
+pub(crate) const ALERT_TOKEN_EXPIRING: &str = "alert.token_expiring";
 /// Sent on request only, to the webhook that is tried.
 pub(crate) const TEST: &str = "webhook.test";
 
@@ -26,6 +27,7 @@ pub const TYPES: [&str; 20] = [
     ALERT_DEAD_LETTERS,
     ALERT_QUEUE_AGE,
     ALERT_RESOLVED,
+    ALERT_TOKEN_EXPIRING,
     CHANNEL_RESUMED,
     CHANNEL_SUSPENDED,
     CHANNEL_UPDATED,

@@ -75,7 +75,7 @@ async fn every_tenant_column_is_filled() {
 }
 
 /// The beginnings of the queries that look across tenants, each with its reason.
-const ACROSS: [(&str, &str); 14] = [
+const ACROSS: [(&str, &str); 19] = [
     ("select tenant_id from api_keys where sha256 =", "whose key it is"),
     ("select k.place as \"place!\", c.tenant_id as \"tenant_id!\", c.id as \"id!\",", "whose number it is"),
     ("with recursive tenants (id) as (", "whose turn it is, and when the next is"),
@@ -90,6 +90,11 @@ const ACROSS: [(&str, &str); 14] = [
     ("select tenant_id, id from media", "the claim of files to fetch"),
     ("select ready_at from media", "when the next file is ready"),
     ("select tenant_id, types from webhooks where disabled_at", "which tenants have webhooks"),
+    ("with unchecked as (", "tokens whose check is due"),
+    ("insert into channel_tokens (tenant_id, channel_id, check_at)\n", "channels whose tokens nobody checks yet"),
+    ("select tenant_id from channels where phone_number_id", "whose number it is that signs up"),
+    ("select tenant_id, waba_id, code_sha256, makes_tenant, lease_until, pin_sealed", "whose signup it is"),
+    ("select tenant_id, webhook_key, app_id, secret_sealed", "whose webhook it is"),
 ];
 
 /// A query's uses of tenants' tables, and how many of them it ties to a tenant.

@@ -191,9 +191,9 @@ async fn nobody_is_woken_when_nobody_is_told() {
         count.fetch_add(1, Ordering::SeqCst);
     });
     for expected in [0, 6] {
-        store.suspend_channel(tenant, channel, "refused").await.unwrap();
+        store.suspend_channel(tenant, channel, None, "refused").await.unwrap();
         // Told once.
-        store.suspend_channel(tenant, channel, "refused again").await.unwrap();
+        store.suspend_channel(tenant, channel, None, "refused again").await.unwrap();
         assert!(store.resume_channel(tenant, "106540352242922", None, None).await.unwrap());
         let suspension = TemplateSuspension {
             name: "offer".to_owned(),
