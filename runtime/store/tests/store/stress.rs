@@ -119,6 +119,10 @@ async fn work(story: Arc<Story>, n: usize) {
             }
             claimed.push((work.lease.lane, work.events.len(), story.ground.answered(work)));
         }
+        if story.deaths && claimed.is_empty() {
+            // Lanes of owners that are gone are looked for each second.
+            story.ground.ambient.advance(TimeDelta::seconds(1));
+        }
         for (lane, events, advance) in claimed {
             story.give_back(0, lane);
             if commits.write(advance).await.unwrap() {
