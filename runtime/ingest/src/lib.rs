@@ -120,8 +120,9 @@ impl Ingest {
                 Box::pin(async move { append(&store, &flows, &arrivals, lease).await })
             })
         };
-        let journal = start(Writer::Journal, sizes, &Turns::new(WRITERS));
-        let statuses = start(Writer::Statuses, Sizes { linger: Some(LINGER), ..sizes }, &store.turns);
+        let turns = Turns::new(WRITERS);
+        let journal = start(Writer::Journal, sizes, &turns);
+        let statuses = start(Writer::Statuses, Sizes { linger: Some(LINGER), ..sizes }, &turns);
         let routes = Routes::new(store.clone(), ROUTE_LIFETIME);
         Self { store, journal, statuses, routes, app_secret }
     }

@@ -29,12 +29,11 @@ pub(crate) fn runner(settings: &Settings) -> Result<Engine> {
     Engine::new(&config)
 }
 
-/// An engine that only compiles, for the process that does nothing else. It reserves no addresses, and starts no
-/// threads, so that the process' limits are all for the plugin.
+/// An engine that only compiles, for the process that does nothing else. It reserves no addresses, so that the process'
+/// limits are all for the plugin. How many threads it takes is said in its environment, by `RAYON_NUM_THREADS`: whoever
+/// saves a flow waits for it, and the limit of processor time counts them all.
 pub(crate) fn compiler() -> Result<Engine> {
-    let mut config = compiled_alike();
-    config.parallel_compilation(false);
-    Engine::new(&config)
+    Engine::new(&compiled_alike())
 }
 
 /// What has to be the same where code is made and where it runs.
