@@ -75,11 +75,12 @@ async fn every_tenant_column_is_filled() {
 }
 
 /// The beginnings of the queries that look across tenants, each with its reason.
-const ACROSS: [(&str, &str); 14] = [
+const ACROSS: [(&str, &str); 15] = [
     ("select tenant_id from api_keys where sha256 =", "whose key it is"),
     ("select k.place as \"place!\", c.tenant_id as \"tenant_id!\", c.id as \"id!\",", "whose number it is"),
     ("with recursive tenants (id) as (", "whose turn it is, and when the next is"),
     ("select stage as \"stage!\", priority", "how many lanes wait"),
+    ("with over as (", "lanes whose owners are gone"),
     ("with ready as (", "the claim of lanes, of tenants whose turn it is"),
     ("select due_at from timers order by due_at", "when the next timer is due"),
     ("select tenant_id, contact_id, conversation_id, name, id from timers where due_at", "timers that are due"),
