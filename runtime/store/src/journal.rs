@@ -35,6 +35,7 @@ use crate::webhooks::types;
 
 /// An item to keep.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "each is alone in an Arc, and messages are the most of them")]
 pub enum Arrival {
     /// A contact wrote.
     Message(Inbound),

@@ -7,7 +7,7 @@ use hoopoe_telemetry::metrics::labels::Class;
 use sqlx::PgConnection;
 
 use crate::lanes::Stage;
-use crate::{Error, Store};
+use crate::{Error, Store, scheduled};
 
 /// Lanes that are counted at the most, so that a look stays cheap when much waits.
 const COUNTED: i64 = 50_000;
@@ -62,7 +62,7 @@ impl Store {
         let age =
             |since: Option<DateTime<Utc>>| since.map_or(TimeDelta::zero(), |at| (now - at).max(TimeDelta::zero()));
         let notices = age(oldest_notice(&mut db).await?);
-        let overdue = age(first_scheduled(&mut db).await?);
+        let overdue = age(scheduled::first(&mut db).await?);
         Ok(Queues { acquire, classes: classes.to_vec(), notices, overdue })
     }
 }
@@ -146,10 +146,4 @@ async fn oldest_notice(db: &mut PgConnection) -> Result<Option<DateTime<Utc>>, s
     )
     .fetch_one(db)
     .await
-}
-
-/// When the next scheduled message of all tenants is, or was, due.
-async fn first_scheduled(db: &mut PgConnection) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    // Index scheduled_next.
-    sqlx::query_scalar!("select send_at from scheduled order by send_at limit 1").fetch_optional(db).await
 }

@@ -63,12 +63,16 @@ pub(crate) async fn cancel(db: &mut PgConnection, tenant_id: Uuid, id: Uuid) -> 
     Ok(taken.execute(db).await?.rows_affected() > 0)
 }
 
+/// When the next message of all tenants is, or was, due.
+pub(crate) async fn first(db: &mut PgConnection) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    // Index scheduled_next.
+    sqlx::query_scalar!("select send_at from scheduled order by send_at limit 1").fetch_optional(db).await
+}
+
 impl Store {
     /// When the next message is due, if one waits for its time.
     pub async fn next_scheduled(&self) -> Result<Option<DateTime<Utc>>, Error> {
-        // Index scheduled_next.
-        let next = sqlx::query_scalar!("select send_at from scheduled order by send_at limit 1");
-        Ok(next.fetch_optional(&self.pool).await?)
+        Ok(first(&mut *self.pool.acquire().await?).await?)
     }
 
     /// Moves up to `limit` messages that are due into the outbox, in the order of their times.
