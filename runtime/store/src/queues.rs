@@ -62,7 +62,8 @@ impl Store {
         let age =
             |since: Option<DateTime<Utc>>| since.map_or(TimeDelta::zero(), |at| (now - at).max(TimeDelta::zero()));
         let notices = age(oldest_notice(&mut db).await?);
-        let overdue = age(first_scheduled(&mut db).await?);
+        drop(db);
+        let overdue = age(self.next_scheduled().await?);
         Ok(Queues { acquire, classes: classes.to_vec(), notices, overdue })
     }
 }
@@ -146,10 +147,4 @@ async fn oldest_notice(db: &mut PgConnection) -> Result<Option<DateTime<Utc>>, s
     )
     .fetch_one(db)
     .await
-}
-
-/// When the next scheduled message of all tenants is, or was, due.
-async fn first_scheduled(db: &mut PgConnection) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    // Index scheduled_next.
-    sqlx::query_scalar!("select send_at from scheduled order by send_at limit 1").fetch_optional(db).await
 }
