@@ -7,7 +7,7 @@ use hoopoe_telemetry::metrics::labels::Class;
 use sqlx::PgConnection;
 
 use crate::lanes::Stage;
-use crate::{Error, Store, scheduled};
+use crate::{Error, Store};
 
 /// Lanes that are counted at the most, so that a look stays cheap when much waits.
 const COUNTED: i64 = 50_000;
@@ -62,7 +62,8 @@ impl Store {
         let age =
             |since: Option<DateTime<Utc>>| since.map_or(TimeDelta::zero(), |at| (now - at).max(TimeDelta::zero()));
         let notices = age(oldest_notice(&mut db).await?);
-        let overdue = age(scheduled::first(&mut db).await?);
+        drop(db);
+        let overdue = age(self.next_scheduled().await?);
         Ok(Queues { acquire, classes: classes.to_vec(), notices, overdue })
     }
 }

@@ -21,7 +21,7 @@ async fn a_claimed_lane_is_nobody_elses_until_its_lease_ends() {
 
     ground.ambient.advance(LEASE - TimeDelta::microseconds(1));
     assert!(one.claim_events(&Claim::of(10, LEASE)).await.unwrap().is_empty());
-    // Lanes of owners that are gone are looked for once a second.
+    // Lanes of owners that are gone are looked for each second.
     ground.ambient.advance(TimeDelta::seconds(1));
     let again = one.claim_events(&Claim::of(10, LEASE)).await.unwrap();
     assert_eq!(again.len(), 2);
@@ -68,7 +68,7 @@ async fn what_comes_while_a_lane_is_worked_on_is_next() {
         .await
         .unwrap();
     assert!(store.claim_events(&Claim::of(1, LEASE)).await.unwrap().is_empty(), "the lane has an owner");
-    assert_eq!(store.next_event().await.unwrap(), None, "it is the owner's");
+    assert_eq!(store.next_event().await.unwrap(), None, "nobody can claim it");
 
     assert_eq!(store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap().owned, [true]);
     assert_eq!(store.next_event().await.unwrap(), Some(ground.ambient.now()), "ready at once");
