@@ -175,7 +175,7 @@ impl Meta {
                 return Err(unexpected("the answer is too large"));
             }
         }
-        json_answer(status, &body)
+        json_answer(status, &body).map(Value::Object)
     }
 }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use hoopoe_secrets::Sealed;
 use uuid::Uuid;
 
+use crate::consent::Words;
 use crate::routes::Route;
 use crate::{Error, Store};
 
@@ -169,7 +170,8 @@ impl Store {
         // Primary key, by tenant.
         let row = sqlx::query!(
             r#"select c.id, c.kind, 'status' = any (t.flow_wants) as "wants_statuses!",
-                      c.display_phone_number is not null as "number_known!"
+                      c.display_phone_number is not null as "number_known!", t.stop_words, t.start_words,
+                      t.debounce_seconds
                from channels c join tenants t on t.id = c.tenant_id
                where c.tenant_id = $1 and c.waba_id = $2 order by c.created_at, c.id limit 1"#,
             tenant_id,
@@ -178,8 +180,15 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         Ok(row.map(|row| {
-            let (wants_statuses, number_known) = (row.wants_statuses, row.number_known);
-            Arc::new(Route { tenant_id, channel_id: row.id, kind: row.kind, wants_statuses, number_known })
+            Arc::new(Route {
+                tenant_id,
+                channel_id: row.id,
+                kind: row.kind,
+                wants_statuses: row.wants_statuses,
+                number_known: row.number_known,
+                words: Words::of(row.stop_words, row.start_words),
+                debounce_seconds: row.debounce_seconds,
+            })
         }))
     }
 }

@@ -47,7 +47,11 @@ impl Store {
                     let (tenant_id, channel_id) = (item.tenant_id, item.channel_id);
                     facts.push(Told { tenant_id, channel_id, event_id, fact });
                 }
-                Arrival::Status(_) | Arrival::Other(_) | Arrival::Unrouted(_) => {}
+                Arrival::Status(_)
+                | Arrival::Watermark(_)
+                | Arrival::Echo(_)
+                | Arrival::Other(_)
+                | Arrival::Unrouted(_) => {}
             }
         }
         if !facts.is_empty() {

@@ -23,7 +23,7 @@ pub(crate) const ALERT_TOKEN_EXPIRING: &str = "alert.token_expiring";
 pub(crate) const TEST: &str = "webhook.test";
 
 /// Every type that can be wanted, sorted.
-pub const TYPES: [&str; 20] = [
+pub const TYPES: [&str; 21] = [
     ALERT_DEAD_LETTERS,
     ALERT_QUEUE_AGE,
     ALERT_RESOLVED,
