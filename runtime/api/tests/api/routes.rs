@@ -9,7 +9,7 @@ use crate::answers::answer;
 use crate::webhook::signed;
 
 /// The contract: every route, with the status of a request that has its key and nothing else.
-pub const ROUTES: [(&str, &str, u16); 79] = [
+pub const ROUTES: [(&str, &str, u16); 84] = [
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
     ("GET", "/media/{tenant}/{media}", 403),
@@ -27,6 +27,11 @@ pub const ROUTES: [(&str, &str, u16); 79] = [
     ("POST", "/tenants/{id}/channels/instagram", 415),
     ("POST", "/tenants/{id}/channels/messenger", 415),
     ("PUT", "/tenants/{id}/channels/{phoneNumberId}", 415),
+    ("GET", "/tenants/{id}/channels/{phoneNumberId}/state", 404),
+    ("GET", "/tenants/{id}/consent", 200),
+    ("POST", "/tenants/{id}/consent", 415),
+    ("GET", "/tenants/{id}/conversation-settings", 200),
+    ("PUT", "/tenants/{id}/conversation-settings", 415),
     ("GET", "/tenants/{id}/conversations", 200),
     ("GET", "/tenants/{id}/conversations/{conversation}", 404),
     ("POST", "/tenants/{id}/conversations/{conversation}/hand-off", 404),

@@ -160,9 +160,10 @@ async fn a_broken_timestamp_costs_nothing_but_itself() {
         ("before our time", json!("-5"), "not a number of seconds"),
         ("beyond all time", json!("99999999999999999999"), "not a number of seconds"),
     ];
-    // Good ones in between and around.
+    // Good ones in between and around, of a time at which they are still answered.
+    let time = (chrono::Utc::now() - chrono::TimeDelta::minutes(1)).timestamp();
     let messages: Vec<_> = (0..=2 * broken.len())
-        .map(|n| Inbound::text(NUMBER, &format!("1650555{n:04}"), "hello").id(&format!("wamid.{n}")).at(1_767_000_000))
+        .map(|n| Inbound::text(NUMBER, &format!("1650555{n:04}"), "hello").id(&format!("wamid.{n}")).at(time))
         .collect();
     let mut body: Value = serde_json::from_slice(&world.sim.body_of(messages.clone())).unwrap();
     for (n, (_, timestamp, _)) in broken.iter().enumerate() {
