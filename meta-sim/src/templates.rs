@@ -45,7 +45,7 @@ impl Templates {
             "DISABLED" => (132_016, "Template is Disabled"),
             _ => (132_001, "Template does not exist"),
         };
-        Err(Refusal { code, title, details: format!("{} is {}", template["name"], known["status"]) })
+        Err(Refusal { code, subcode: None, title, details: format!("{} is {}", template["name"], known["status"]) })
     }
 
     /// Puts a template there, whatever it says, in this status.

@@ -14,7 +14,8 @@ use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, bad_request, invalid_field};
 use crate::json::Json;
 use crate::page;
-use crate::send::{channel, recipient};
+use crate::messenger::recipient;
+use crate::send::channel;
 
 /// Longest reason, in characters.
 const LONGEST_REASON: usize = 1000;
@@ -118,14 +119,14 @@ pub async fn set(
     State(api): State<Api>,
     Json(update): Json<ConsentUpdate>,
 ) -> Result<axum::Json<ConsentSet>, ApiError> {
-    let (wa_id, user_id) = recipient(&update.to)?;
     if let Some(reason) = &update.reason
         && (reason.chars().count() > LONGEST_REASON || reason.contains('\0'))
     {
         return Err(invalid_field("reason", format!("give it at most {LONGEST_REASON} characters, none of them NUL")));
     }
-    let channel_id = channel(&api, tenant_id, None).await?;
-    let party = Party { tenant_id, channel_id, wa_id, user_id };
+    let home = channel(&api, tenant_id, None).await?;
+    let (wa_id, user_id) = recipient(&home, &update.to)?;
+    let party = Party { tenant_id, channel_id: home.channel_id, wa_id, user_id };
     let wish = if update.opted_out { Wish::OptOut } else { Wish::OptIn };
     let changed = api.store.set_consent(&party, wish, update.reason.as_deref()).await?;
     Ok(axum::Json(ConsentSet { opted_out: update.opted_out, changed }))

@@ -53,8 +53,18 @@ pub(crate) fn arrivals(item: WireItem, route: &Route, now: DateTime<Utc>, trace:
     if let Some(inbound) = messenger::inbound(&event) {
         let external_id = inbound.id.unwrap_or_else(|| stored.external_id.clone());
         let item = Item { kind: "message".to_owned(), external_id, ..stored };
-        let (kind, body) = (inbound.kind, inbound.preview);
-        return vec![Arrival::Message(Inbound { item, party, profile: Profile::default(), kind, body })];
+        // Its files have addresses and no ids to fetch them by; and marketing goes out by WhatsApp alone.
+        return vec![Arrival::Message(Inbound {
+            item,
+            party,
+            profile: Profile::default(),
+            kind: inbound.kind,
+            body: inbound.preview,
+            file: None,
+            wish: None,
+            renamed: None,
+            debounce_seconds: route.debounce_seconds,
+        })];
     }
     match &event.kind {
         Kind::Echo(message) => vec![echo(message, stored, party, route)],
