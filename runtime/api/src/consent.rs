@@ -13,8 +13,8 @@ use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, bad_request, invalid_field};
 use crate::json::Json;
-use crate::page;
 use crate::messenger::recipient;
+use crate::page;
 use crate::send::channel;
 
 /// Longest reason, in characters.

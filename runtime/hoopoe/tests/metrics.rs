@@ -96,8 +96,7 @@ async fn a_process_of_any_role_can_show_its_metrics_at_an_address_of_their_own()
     api.api.send(&tenant, "16505550000", "your order").await;
     // Nor does anybody move what is due, or tell a webhook of what came.
     let later = (chrono::Utc::now() + chrono::TimeDelta::seconds(1)).to_rfc3339();
-    let reminder =
-        serde_json::json!({ "to": "16505550000", "text": "soon", "send_at": later });
+    let reminder = serde_json::json!({ "to": "16505550000", "text": "soon", "send_at": later });
     let (status, answer) = api.api.post(&format!("/tenants/{}/send", tenant.id), &tenant.key, &reminder).await;
     assert_eq!(status, 202, "{answer}");
     let log = flows.log();

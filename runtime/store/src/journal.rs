@@ -350,9 +350,11 @@ impl Arrival {
         match self {
             Arrival::Message(message) => message.is_for_flow(),
             Arrival::Status(progress) => progress.for_flow,
-            Arrival::Notice(_) | Arrival::Watermark(_) | Arrival::Echo(_) | Arrival::Other(_) | Arrival::Unrouted(_) => {
-                false
-            }
+            Arrival::Notice(_)
+            | Arrival::Watermark(_)
+            | Arrival::Echo(_)
+            | Arrival::Other(_)
+            | Arrival::Unrouted(_) => false,
         }
     }
 
