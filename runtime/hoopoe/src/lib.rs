@@ -7,6 +7,7 @@ mod retention;
 mod roles;
 mod running;
 mod sharing;
+mod stages;
 
 pub use config::Config;
 pub use roles::{Role, Roles};

@@ -10,7 +10,7 @@ use hoopoe_lanes::Gate;
 use hoopoe_media::Media;
 use hoopoe_onboarding::Onboarding;
 use hoopoe_plugins::Library;
-use hoopoe_sandbox::{Cache, Compiler, Sandbox};
+use hoopoe_sandbox::{Compiler, Sandbox};
 use hoopoe_shared::Shared;
 use hoopoe_store::ambient::Ambient;
 use hoopoe_store::{Settings as StoreSettings, Store};
@@ -20,7 +20,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Environment;
-use crate::{Config, Role, Roles, retention, sharing};
+use crate::{Config, Role, Roles, retention, sharing, stages};
 
 /// How long the start waits for the database.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
@@ -116,17 +116,17 @@ impl Running {
             config.http_allow_private,
         ));
         running.spawn(ending_well(hoopoe_webhooks::listen(store.clone(), shared.clone(), stop.clone())));
-        let sandbox = Sandbox::new(sandbox_settings(&config, options.compiler))?;
+        let sandbox = Sandbox::new(stages::sandbox(&config, options.compiler))?;
         let library = Library::open(store.clone(), sandbox, &options.plugins).await?;
-        let graph = hoopoe_meta::Graph::new(&graph_settings(&config))?;
+        let graph = hoopoe_meta::Graph::new(&stages::graph(&config))?;
         let media = Media::open(store.clone(), graph.clone(), config.master_key.clone(), config.media.clone())?;
-        let onboarding = Onboarding::new(store.clone(), config.master_key.clone(), onboarding_settings(&config))?;
+        let onboarding = Onboarding::new(store.clone(), config.master_key.clone(), stages::onboarding(&config))?;
         let (events, messages) = (Gate::new(config.flow_concurrency), Gate::new(config.delivery_concurrency));
         if roles.has(Role::Flows) {
             let (events, messages) = (events.clone(), messages.clone());
             let (retained, retention_stop) = (store.clone(), stop.clone());
             let (store, library, stop) = (store.clone(), library.clone(), stop.clone());
-            let settings = flow_settings(&config);
+            let settings = stages::flow(&config);
             running.spawn(async move {
                 hoopoe_flows::run(store, library, settings, events, messages, stop).await;
                 Ok(())
@@ -134,7 +134,7 @@ impl Running {
             running.spawn(retention::run(retained, config.run_retention, retention_stop));
         }
         if roles.has(Role::Delivery) {
-            let (calls, call_settings) = (store.clone(), call_settings(&config));
+            let (calls, call_settings) = (store.clone(), stages::call(&config));
             let (call_key, call_stop) = (config.master_key.clone(), stop.clone());
             running.spawn(async move {
                 let run = hoopoe_outcalls::run(calls, call_key, call_settings, call_stop);
@@ -144,15 +144,15 @@ impl Running {
                 store.clone(),
                 config.master_key.clone(),
                 webhook_rules.clone(),
-                webhook_settings(&config),
+                stages::webhook(&config),
                 stop.clone(),
             );
             running.spawn(async move { run.await.map_err(|error| error.to_string()) });
             running.spawn(ending_well(hoopoe_webhooks::watch(store.clone(), stop.clone())));
-            let fetching = hoopoe_media::run(media.clone(), fetch_settings(&config), stop.clone());
+            let fetching = hoopoe_media::run(media.clone(), stages::fetch(&config), stop.clone());
             running.spawn(ending_well(fetching));
             running.spawn(ending_well(onboarding.clone().watch(shared.clone(), stop.clone())));
-            let settings = delivery_settings(&config);
+            let settings = stages::delivery(&config);
             let (messages, shared) = (messages.clone(), (shared.clone(), media.clone()));
             let (store, key, stop) = (store.clone(), config.master_key.clone(), stop.clone());
             running.spawn(async move {
@@ -256,104 +256,10 @@ fn away(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut)
 }
 
-fn sandbox_settings(config: &Config, compiler: Compiler) -> hoopoe_sandbox::Settings {
-    // Whoever can write to the folder cannot make the runtime load what it did not compile.
-    let cache = Cache::new(config.plugin_cache.clone(), config.master_key.derive("plugin-cache/v1"));
-    hoopoe_sandbox::Settings { compiler, cache: Some(cache), ..Default::default() }
-}
-
-fn flow_settings(config: &Config) -> hoopoe_flows::Settings {
-    hoopoe_flows::Settings {
-        retries: config.flow_retries,
-        lease: config.lease,
-        deadline: config.lease_deadline,
-        poll: config.poll,
-        breaker: hoopoe_flows::BreakerLimits {
-            failures: config.flow_failures_to_pause,
-            canary_percent: config.canary_failure_percent,
-        },
-    }
-}
-
-fn call_settings(config: &Config) -> hoopoe_outcalls::Settings {
-    hoopoe_outcalls::Settings {
-        allowed_hosts: config.http_allowed_hosts.clone(),
-        allow_http: config.http_allow_private,
-        allow_private: config.http_allow_private,
-        concurrency: config.http_concurrency,
-        per_tenant: config.http_concurrency.div_ceil(8),
-        lease: config.lease,
-        poll: config.poll,
-    }
-}
-
-fn webhook_settings(config: &Config) -> hoopoe_webhooks::Settings {
-    hoopoe_webhooks::Settings {
-        concurrency: config.webhook_concurrency,
-        per_webhook: config.webhook_concurrency_each,
-        lease: config.lease,
-        poll: config.poll,
-    }
-}
-
 /// A role that cannot fail.
 async fn ending_well(role: impl Future<Output = ()>) -> Result<(), String> {
     role.await;
     Ok(())
-}
-
-fn graph_settings(config: &Config) -> hoopoe_meta::Settings {
-    hoopoe_meta::Settings {
-        base_url: config.graph_base_url.clone(),
-        version: config.graph_version.clone(),
-        connect_timeout: config.graph_connect_timeout,
-        timeout: config.graph_timeout,
-        proxy: config.graph_proxy.clone(),
-        allow_private: config.http_allow_private,
-    }
-}
-
-fn fetch_settings(config: &Config) -> hoopoe_media::FetchSettings {
-    hoopoe_media::FetchSettings { concurrency: config.media_concurrency, lease: config.lease, poll: config.poll }
-}
-
-fn onboarding_settings(config: &Config) -> hoopoe_onboarding::Settings {
-    let app = config.app_id.clone().zip(config.app_secret.clone());
-    hoopoe_onboarding::Settings {
-        meta: hoopoe_onboarding::MetaSettings {
-            base_url: config.graph_base_url.clone(),
-            version: config.graph_version.clone(),
-            connect_timeout: config.graph_connect_timeout,
-            timeout: config.graph_timeout,
-            proxy: config.graph_proxy.clone(),
-        },
-        app: app.map(|(id, secret)| hoopoe_onboarding::App { id, secret }),
-        check_every: config.token_check_interval,
-        warning: config.token_expiry_warning,
-        // Hours matter here; the look costs one step of an index.
-        poll: config.poll * 20,
-    }
-}
-
-fn delivery_settings(config: &Config) -> hoopoe_delivery::Settings {
-    hoopoe_delivery::Settings {
-        graph: hoopoe_delivery::GraphSettings {
-            base_url: config.graph_base_url.clone(),
-            version: config.graph_version.clone(),
-            connect_timeout: config.graph_connect_timeout,
-            first_byte_timeout: config.graph_first_byte_timeout,
-            timeout: config.graph_timeout,
-            concurrency: config.delivery_concurrency,
-            proxy: config.graph_proxy.clone(),
-        },
-        retries: config.delivery_retries,
-        lease: config.lease,
-        deadline: config.lease_deadline,
-        rates: config.rates,
-        validity: config.message_validity,
-        doubt: config.unknown_outcome_wait,
-        poll: config.poll,
-    }
 }
 
 fn why(ended: Result<Result<(), String>, JoinError>) -> String {
