@@ -27,7 +27,7 @@ pub const ROUTES: [(&str, &str, u16); 84] = [
     ("POST", "/tenants/{id}/channels/instagram", 415),
     ("POST", "/tenants/{id}/channels/messenger", 415),
     ("PUT", "/tenants/{id}/channels/{phoneNumberId}", 415),
-    ("GET", "/tenants/{id}/channels/{phoneNumberId}/state", 404),
+    ("GET", "/tenants/{id}/channels/{phoneNumberId}/state", 200),
     ("GET", "/tenants/{id}/consent", 200),
     ("POST", "/tenants/{id}/consent", 415),
     ("GET", "/tenants/{id}/conversation-settings", 200),

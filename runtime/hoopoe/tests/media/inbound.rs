@@ -145,8 +145,9 @@ async fn what_passes_is_tried_again_and_also_by_the_next_process() {
 
 #[tokio::test]
 async fn a_refused_token_costs_no_attempt_and_a_new_one_brings_the_file() {
-    let world = World::builder().sim(|sim| sim.access_tokens = Some(vec!["better".to_owned()])).start().await;
+    let world = World::start().await;
     let tenant = world.api.register("Acme", NUMBER, "token").await;
+    world.sim.revoke("token");
     world.sim.put_file("801", File::new("image/png", *b"a picture"));
     comes(&world, "image", "801", "image/png").await;
     let known = tried(&world, &tenant, "801").await;

@@ -192,8 +192,7 @@ async fn webhooks_may_come_in_any_order_and_again() {
 
 #[tokio::test]
 async fn what_meta_refuses_is_told() {
-    let world =
-        World::builder().roles("api").sim(|sim| sim.access_tokens = Some(vec!["token".to_owned()])).start().await;
+    let world = World::builder().roles("api").start().await;
     let tenant = with_account(&world).await;
     let without = world.api.register("Other", "106540352242999", "token").await;
     let mut wrong = template("offer", "en_US");
@@ -218,8 +217,7 @@ async fn what_meta_refuses_is_told() {
     assert_eq!(post(&world, &tenant, "", &template("offer", "en_US")).await.0, 422, "there is one");
     let (status, answer) = post(&world, &tenant, "/sync?wabaId=1234567", &json!({})).await;
     assert_eq!((status, &answer["code"]), (400, &"invalid_field".into()), "{answer}");
-    let path = format!("/tenants/{}/channels/{NUMBER}", tenant.id);
-    assert_eq!(world.api.put(&path, &tenant.key, &json!({ "accessToken": "revoked" })).await.0, 200);
+    world.sim.revoke("token");
     let (status, answer) = post(&world, &tenant, "/sync", &json!({})).await;
     assert_eq!(
         (status, &answer["code"], &answer["details"]["code"]),
