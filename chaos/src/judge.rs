@@ -41,12 +41,15 @@ impl Tables {
     /// Reads them.
     pub async fn read(pool: &PgPool) -> Result<Self> {
         let events: Vec<(i64, String, i64, Vec<Uuid>)> = sqlx::query_as(
-            "select e.id, e.external_id,
-                    (select count(*) from flow_runs r where r.tenant_id = e.tenant_id and r.event_id = e.id
-                     and r.result not in ('retry', 'canary-failed', 'paused')),
-                    array(select m.id from messages m where m.tenant_id = e.tenant_id and m.event_id = e.id
-                          and m.direction = 'OUT')
-             from events e where e.kind = 'message'",
+            "select e.id, e.external_id, coalesce(r.final, 0), coalesce(m.replies, '{}')
+             from events e
+             left join (select tenant_id, event_id, count(*) as final from flow_runs
+                        where result not in ('retry', 'canary-failed', 'paused') group by tenant_id, event_id) as r
+                    on r.tenant_id = e.tenant_id and r.event_id = e.id
+             left join (select tenant_id, event_id, array_agg(id) as replies from messages
+                        where direction = 'OUT' and event_id is not null group by tenant_id, event_id) as m
+                    on m.tenant_id = e.tenant_id and m.event_id = e.id
+             where e.kind = 'message'",
         )
         .fetch_all(pool)
         .await
