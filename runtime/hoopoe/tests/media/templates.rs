@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use hoopoe_testing::{Tenant, World, eventually};
 use serde_json::{Value, json};
 
-use crate::{ACCOUNT, CONTACT, NUMBER, send, with_account};
+use crate::{ACCOUNT, CONTACT, send, with_account};
 
 fn template(name: &str, language: &str) -> Value {
     json!({ "name": name, "language": language, "category": "UTILITY", "components": [
