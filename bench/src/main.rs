@@ -9,6 +9,7 @@ mod database;
 mod floor;
 mod flow;
 mod guests;
+mod history;
 mod http;
 mod idle;
 mod ingest;
@@ -61,9 +62,18 @@ fn run(options: &Options) -> Result<bool> {
         Scenario::Idle => &[idle::run],
         Scenario::Number => &[number::run],
         Scenario::Noisy => &[noisy::run],
-        Scenario::All => {
-            &[flow::run, cold::run, ingest::run, roundtrip::run, send::run, idle::run, number::run, noisy::run]
-        }
+        Scenario::History => &[history::run],
+        Scenario::All => &[
+            flow::run,
+            cold::run,
+            ingest::run,
+            roundtrip::run,
+            send::run,
+            idle::run,
+            number::run,
+            noisy::run,
+            history::run,
+        ],
     };
     let mut all_held = true;
     for scenario in scenarios {

@@ -12,7 +12,7 @@ use clap::{Parser, ValueEnum};
 pub struct Options {
     /// What to measure.
     pub scenario: Scenario,
-    /// Length of each measured phase, in seconds [default: 10; number-1000: 60].
+    /// Length of each measured phase, in seconds [default: 10; number-1000: 60; history: 30].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: Option<u64>,
     /// How often everything is measured; the report gives the median [default: 3].
@@ -54,6 +54,8 @@ pub enum Scenario {
     Number,
     /// Normal tenants beside bulk and a plugin that never comes back.
     Noisy,
+    /// The round trip beside a query on the history that stays open.
+    History,
     /// The sandbox alone.
     Flow,
     /// First events of plugins that are not in memory.

@@ -58,8 +58,8 @@ pub struct Notes {
     pub answers: BTreeMap<String, u64>,
     /// Answers that must not be.
     pub odd: Vec<String>,
-    /// What was given up although it was never acknowledged.
-    pub unanswered: u64,
+    /// What was given up although it was never acknowledged, with its last tries.
+    pub unanswered: Vec<String>,
     /// In the order of their coming.
     pub faults: Vec<Fault>,
 }

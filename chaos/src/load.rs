@@ -3,6 +3,7 @@
 //! Both are persistent, as their originals are: what was not acknowledged is posted again, unchanged, until it is; a
 //! send carries an idempotency key and is made again under it. Now and then both repeat what was acknowledged.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Afterwards what was never acknowledged is given up: the runtime does not recover.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Tries that are told of what was given up.
+const TRIES_TOLD: usize = 4;
 
 /// The WhatsApp id of the person with this number, below [`PEOPLE`].
 pub fn wa_id(person: usize) -> String {
@@ -115,8 +118,8 @@ impl Person {
             if answer.status != 0 && answer.status != 503 {
                 self.book.open().odd.push(format!("a webhook was answered {}: {}", answer.status, answer.body));
             }
-            if !persistence.again().await {
-                self.book.open().unanswered += messages.len() as u64;
+            if !persistence.again(begun, answer.status, &answer.body).await {
+                self.book.open().unanswered.push(persistence.story("a webhook"));
                 return;
             }
         }
@@ -133,6 +136,7 @@ impl Person {
         let body = json!({ "to": self.wa_id, "text": format!("send {turn}"), "idempotency_key": key });
         let mut persistence = Persistence::new();
         let id = loop {
+            let begun = Instant::now();
             let (status, answer) = self.post(tenant, &body).await;
             self.book.answered("send", status);
             let id = match status {
@@ -147,8 +151,8 @@ impl Person {
             if status != 0 && status != 503 {
                 self.book.open().odd.push(format!("a send was answered {status}: {answer}"));
             }
-            if !persistence.again().await {
-                self.book.open().unanswered += 1;
+            if !persistence.again(begun, status, &answer.to_string()).await {
+                self.book.open().unanswered.push(persistence.story("a send"));
                 return;
             }
         };
@@ -166,7 +170,10 @@ impl Person {
     /// Status and body; 0 when there was no answer.
     async fn post(&self, tenant: &Tenant, body: &Value) -> (u16, Value) {
         let request = self.api.request(Method::POST, &format!("/tenants/{}/send", tenant.id), &tenant.key);
-        let Ok(answer) = request.json(body).send().await else { return (0, Value::Null) };
+        let answer = match request.json(body).send().await {
+            Ok(answer) => answer,
+            Err(error) => return (0, Value::String(format!("{error:?}"))),
+        };
         let status = answer.status().as_u16();
         // An answer that breaks off is none.
         match answer.text().await {
@@ -184,17 +191,28 @@ fn id_at(answer: &Value, pointer: &str) -> Option<Uuid> {
 struct Persistence {
     since: Instant,
     pause: Duration,
+    /// The last ones: how long each took, and how it ended.
+    tries: VecDeque<String>,
 }
 
 impl Persistence {
     fn new() -> Self {
-        Self { since: Instant::now(), pause: Duration::from_millis(50) }
+        Self { since: Instant::now(), pause: Duration::from_millis(50), tries: VecDeque::new() }
     }
 
-    /// Waits before the next try; false when there shall be none.
-    async fn again(&mut self) -> bool {
+    /// After a try: waits before the next one; false when there shall be none.
+    async fn again(&mut self, begun: Instant, status: u16, answer: &str) -> bool {
+        if self.tries.len() == TRIES_TOLD {
+            self.tries.pop_front();
+        }
+        self.tries.push_back(format!("{status} after {:.1} s ({answer})", begun.elapsed().as_secs_f64()));
         tokio::time::sleep(self.pause).await;
         self.pause = LONGEST_PAUSE.min(self.pause * 2);
         self.since.elapsed() < PATIENCE
+    }
+
+    fn story(&self, what: &str) -> String {
+        let tries: Vec<&str> = self.tries.iter().map(String::as_str).collect();
+        format!("{what} was given up; its last answers: {}", tries.join(", "))
     }
 }

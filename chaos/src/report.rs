@@ -53,7 +53,7 @@ impl Report {
             ("every contact's order was kept", verdict.disorder.is_empty()),
             ("everything that was promised was delivered, with its statuses", verdict.delivered == promised),
             ("no answer was other than it may be", notes.odd.is_empty()),
-            ("nothing stayed without an answer", notes.unanswered == 0),
+            ("nothing stayed without an answer", notes.unanswered.is_empty()),
         ];
         report.checks.extend(checks.map(|(what, held)| (what.to_owned(), held)));
         report
@@ -133,7 +133,7 @@ impl Report {
 
     fn harm(&self) -> impl Iterator<Item = &String> {
         let Verdict { lost, repeated, disorder, .. } = &self.verdict;
-        lost.iter().chain(repeated).chain(disorder).chain(&self.notes.odd)
+        lost.iter().chain(repeated).chain(disorder).chain(&self.notes.odd).chain(&self.notes.unanswered)
     }
 
     fn json(&self) -> Value {

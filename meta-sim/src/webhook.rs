@@ -50,7 +50,7 @@ impl Poster {
             .http1_only()
             .tls_certs_only([])
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_secs(20))
             .build()?;
         Ok(Poster(client))
     }

@@ -13,6 +13,7 @@
 //! | `timer <name> <ms> <payload>`, `cancel <name>` | sets and cancels timers; one that fires is replied |
 //! | `tag <x>`, `untag <x>`, `hand-off <reason>`, `read` | other actions |
 //! | `template <key> <name>=<value>` | replies with a stored template |
+//! | `meta-template <name>` | replies with a template of Meta's |
 //! | `badtext` | replies with more characters than WhatsApp takes |
 //! | `log <n>` | writes n lines to the log |
 //! | `retry <reason>`, `reject <reason>` | fails |
@@ -90,6 +91,9 @@ fn obey(ctx: &Context, text: &str, state: Option<State>) -> FlowResult {
             let (language, variables) = (None, variables.into_iter().collect());
             let template = hoopoe_sdk::StoredTemplate { key: key.to_owned(), language, variables };
             Outcome::nothing().then_send(SendContent::Stored(template))
+        }
+        "meta-template" => {
+            Outcome::nothing().then_send(SendTemplate::new(argument, "en").into())
         }
         "badtext" => Outcome::reply("x".repeat(5000)),
         "log" => {

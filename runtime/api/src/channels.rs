@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use hoopoe_onboarding::{Look, NotAtMeta};
 use hoopoe_shared::forget::{Cache, Forget};
 use hoopoe_store::numbers::NewNumber;
-use hoopoe_store::tenants::Tenant;
+use hoopoe_store::tenants::{Channel, Tenant};
 use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -83,7 +83,7 @@ pub async fn list(
     responses((status = 201, body = ChannelBody),
         (status = 400, description = "A field is wrong, or Meta does not take the token", body = ErrorBody),
         (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
-        (status = 409, description = "The number is registered already", body = ErrorBody),
+        (status = 409, description = "The number is registered already (phone_number_taken)", body = ErrorBody),
         (status = 503, body = ErrorBody)))]
 pub async fn add(
     _: Admin,
@@ -112,9 +112,7 @@ pub async fn add(
     api.forget_routes();
     kept(&api, tenant_id, &new.phone_number_id, &new.access_token, &look).await;
     tracing::info!(tenant = %tenant_id, number = new.phone_number_id, "number registered");
-    let channels = tenant(&api, tenant_id).await?.channels;
-    let added = channels.into_iter().find(|channel| channel.phone_number_id == new.phone_number_id);
-    let added = added.ok_or_else(|| no_number(&new.phone_number_id))?;
+    let added = channel(&api, tenant_id, &new.phone_number_id).await?;
     Ok((StatusCode::CREATED, axum::Json(added.into())))
 }
 
@@ -132,9 +130,7 @@ pub async fn show(
     Path(ids): Path<(String, String)>,
 ) -> Result<axum::Json<ChannelWithMeta>, ApiError> {
     let number = ids.1;
-    let channels = tenant(&api, tenant_id).await?.channels;
-    let found = channels.into_iter().find(|channel| channel.phone_number_id == number);
-    let found = found.ok_or_else(|| no_number(&number))?;
+    let found = channel(&api, tenant_id, &number).await?;
     if found.kind != WHATSAPP {
         let message = format!("Meta is asked of numbers of WhatsApp; this channel is one of {}", found.kind);
         return Ok(axum::Json(ChannelWithMeta::new(found, Err(MetaErrorBody { code: None, message }))));
@@ -200,6 +196,13 @@ pub async fn update(
 
 async fn tenant(api: &Api, tenant_id: Uuid) -> Result<Tenant, ApiError> {
     api.store.tenant(tenant_id).await?.ok_or_else(|| tenant_not_found(&tenant_id.to_string()))
+}
+
+/// The tenant's channel of this id at Meta.
+pub async fn channel(api: &Api, tenant_id: Uuid, meta_id: &str) -> Result<Channel, ApiError> {
+    let channels = tenant(api, tenant_id).await?.channels;
+    let found = channels.into_iter().find(|channel| channel.phone_number_id == meta_id);
+    found.ok_or_else(|| no_number(meta_id))
 }
 
 fn no_number(number: &str) -> ApiError {

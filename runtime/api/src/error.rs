@@ -164,6 +164,9 @@ impl From<hoopoe_store::Error> for ApiError {
             tracing::warn!(%error, "answered 503");
             return busy();
         }
+        if error.is_nul() {
+            return bad_request("the request holds the character U+0000 (%00), which is never part of a name or an id");
+        }
         tracing::error!(%error, "answered 500");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong here; it is in the log")
     }

@@ -1,6 +1,6 @@
 //! `/tenants/{id}/media`: files of messages. `/media/...`: their bytes, by signed links.
 
-use std::ops::Range;
+mod head;
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -8,19 +8,20 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use hoopoe_media::UploadError;
 use hoopoe_media::links::{Link, LinkError, is_plain};
-use hoopoe_protocol::media::essence;
+use hoopoe_media::{NewUpload, UploadError};
 use hoopoe_store::media::Media;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use self::head::{describe, range};
 use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{
-    ApiError, ErrorBody, bad_request, busy, forbidden, gone, invalid_field, no_such_range, not_found, too_long,
-    unavailable, unsupported_type,
+    ApiError, ErrorBody, bad_request, busy, forbidden, gone, invalid_field, not_found, too_long, too_many, unavailable,
+    unsupported_type,
 };
 
 /// Longest name of a file, in characters (Meta's limit of documents).
@@ -81,10 +82,15 @@ pub struct LinkQuery {
 #[utoipa::path(post, path = "/tenants/{id}/media", tag = "media",
     params(("id" = Uuid, Path, description = "The tenant"), UploadQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"), security(("bearer" = [])),
-    responses((status = 201, body = MediaBody), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 404, body = ErrorBody),
-        (status = 413, description = "More bytes than Meta takes of this type", body = ErrorBody),
-        (status = 415, description = "Meta takes no such files", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 201, body = MediaBody),
+        (status = 400, description = "Also code upload_stalled: the bytes did not come", body = ErrorBody),
+        (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 413, description = "More bytes than Meta takes of this type, or, with code media_quota, than the \
+            tenant's files may have", body = ErrorBody),
+        (status = 415, description = "Meta takes no such files", body = ErrorBody),
+        (status = 429, description = "code too_many_uploads: as many of the tenant's uploads as may be are under way",
+            body = ErrorBody),
+        (status = 503, body = ErrorBody)))]
 pub async fn upload(
     ForTenant(tenant_id): ForTenant,
     State(api): State<Api>,
@@ -95,12 +101,8 @@ pub async fn upload(
     let Query(query) = query.map_err(|rejection| bad_request(rejection.body_text()))?;
     let filename = query.filename.map(checked_name).transpose()?;
     let mime_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("missing");
-    if let (Some(most), Some(length)) = (hoopoe_protocol::media::most(mime_type), length(&headers))
-        && length > most
-    {
-        return Err(UploadError::TooLarge(most).into());
-    }
-    let id = api.media.upload(tenant_id, mime_type, filename.as_deref(), body.into_data_stream()).await?;
+    let new = NewUpload { mime_type, filename: filename.as_deref(), length: length(&headers) };
+    let id = api.media.upload(tenant_id, new, body.into_data_stream()).await?;
     let media = api.store.media(tenant_id, &id).await?.ok_or_else(|| no_media(&id))?;
     tracing::info!(tenant = %tenant_id, media = id, size = media.size, "file uploaded");
     Ok((StatusCode::CREATED, axum::Json(shown(&api, tenant_id, media))))
@@ -188,53 +190,6 @@ pub async fn file(
     Ok(response)
 }
 
-/// What the file is, and that a browser runs nothing of it: it was sent by anybody.
-fn describe(headers: &mut HeaderMap, media: &Media) {
-    let mime_type = media.mime_type.as_deref().unwrap_or("application/octet-stream");
-    let value = HeaderValue::from_str(mime_type);
-    headers.insert(header::CONTENT_TYPE, value.unwrap_or(HeaderValue::from_static("application/octet-stream")));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    let essence = essence(mime_type);
-    let seen =
-        ["image/", "audio/", "video/"].iter().any(|family| essence.starts_with(family)) && essence != "image/svg+xml";
-    let kind = if seen { "inline" } else { "attachment" };
-    // RFC 8187: whatever the name, it is ASCII here.
-    let disposition = match &media.filename {
-        Some(name) => format!("{kind}; filename*=UTF-8''{}", percent(name)),
-        None => kind.to_owned(),
-    };
-    if let Ok(value) = HeaderValue::from_str(&disposition) {
-        headers.insert(header::CONTENT_DISPOSITION, value);
-    }
-}
-
-fn percent(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
-}
-
-/// The one range that is asked for (RFC 9110, 14.1.2). What is no range, or several, asks for the whole.
-fn range(headers: &HeaderMap, size: u64) -> Result<Option<Range<u64>>, ApiError> {
-    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    let Some((from, to)) = asked.and_then(|asked| asked.strip_prefix("bytes=")?.split_once('-')) else {
-        return Ok(None);
-    };
-    let range = match (from.trim(), to.trim()) {
-        ("", last) => last.parse::<u64>().ok().map(|last| size.saturating_sub(last)..size),
-        (from, "") => from.parse().ok().map(|from| from..size),
-        (from, to) => {
-            from.parse().ok().zip(to.parse::<u64>().ok()).map(|(from, to)| from..to.saturating_add(1).min(size))
-        }
-    };
-    match range {
-        None => Ok(None),
-        Some(range) if range.start < range.end => Ok(Some(range)),
-        Some(_) => Err(no_such_range(size)),
-    }
-}
-
 fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
@@ -283,10 +238,18 @@ impl From<LinkError> for ApiError {
 
 impl From<UploadError> for ApiError {
     fn from(error: UploadError) -> Self {
+        let text = error.to_string();
         match error {
-            UploadError::Type(_) => unsupported_type(format!("Content-Type: {error}")),
-            UploadError::TooLarge(_) => too_long(error.to_string()),
-            UploadError::Empty | UploadError::Body(_) => bad_request(error.to_string()),
+            UploadError::Type(_) => unsupported_type(format!("Content-Type: {text}")),
+            UploadError::TooLarge(_) => too_long(text),
+            UploadError::Quota { used, allowed } => {
+                too_long(text).with("media_quota", json!({ "used": used, "allowed": allowed }))
+            }
+            UploadError::TooMany(most) => too_many(text).with("too_many_uploads", json!({ "most": most })),
+            UploadError::Stalled(pause) => {
+                bad_request(text).with("upload_stalled", json!({ "seconds": pause.as_secs() }))
+            }
+            UploadError::Empty | UploadError::Body(_) => bad_request(text),
             UploadError::Place(error) => {
                 tracing::error!(%error, "a file cannot be kept; is MEDIA_STORE there, and may it be written to?");
                 unavailable("the file cannot be kept at present; try again soon")

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::Api;
 use crate::auth::{Admin, ForTenant};
+use crate::channels;
 use crate::error::{ApiError, ErrorBody, conflict, invalid_field};
 use crate::json::Json;
 use crate::tenants::{checked_token, digits, secret};
@@ -59,6 +60,8 @@ pub struct MessengerChannel {
     /// Meta's id of the page or account; sends name it in `from`.
     #[schema(example = "100841475479486")]
     meta_id: String,
+    /// Sends go out by it that name no channel.
+    default: bool,
 }
 
 /// Register a Facebook page: Messenger is a channel of the tenant then, beside others. Needs `MASTER_KEY`: whose a page is
@@ -120,7 +123,8 @@ async fn add(
     })?;
     api.forget_routes();
     tracing::info!(tenant = %tenant_id, kind, meta_id, "channel registered");
-    let channel = MessengerChannel { id: home.channel_id, kind: home.kind, meta_id: home.meta_id };
+    let default = channels::channel(api, tenant_id, meta_id).await?.is_default;
+    let channel = MessengerChannel { id: home.channel_id, kind: home.kind, meta_id: home.meta_id, default };
     Ok((StatusCode::CREATED, axum::Json(channel)))
 }
 

@@ -69,9 +69,15 @@ impl Graph {
     /// Posts the message, with this payload in place of its own. Gives Meta's id of it; of a read mark, which has none,
     /// one that is made from ours.
     pub(crate) async fn send(&self, delivery: &Delivery, payload: &str, sender: &Sender) -> Result<String, Failure> {
-        if let Some(platform) = sender.platform {
-            return self.send_messenger(platform, delivery, sender).await;
-        }
+        let sent = match sender.platform {
+            Some(platform) => self.send_messenger(platform, delivery, sender).await,
+            None => self.send_whatsapp(delivery, payload, sender).await,
+        };
+        // Meta's words are shown to the tenant, and some have the token in them.
+        sent.map_err(|failure| failure.hiding(sender.token.expose_secret()))
+    }
+
+    async fn send_whatsapp(&self, delivery: &Delivery, payload: &str, sender: &Sender) -> Result<String, Failure> {
         let recipient = match (&delivery.wa_id, &delivery.user_id) {
             (Some(wa_id), _) => Recipient::WaId(wa_id.clone()),
             (None, Some(user_id)) => Recipient::UserId(user_id.clone()),

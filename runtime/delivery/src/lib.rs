@@ -47,7 +47,7 @@ use crate::senders::{Sender, Senders};
 const BATCH: usize = 256;
 
 /// Nobody waits for a verdict but the next message of the same contact.
-const LINGER: Linger = Linger { time: Duration::from_millis(5), items: 32 };
+const LINGER: Linger = Linger { time: Duration::from_millis(10), items: 32, rest: Duration::from_millis(50) };
 
 /// How delivery behaves.
 #[derive(Debug, Clone)]
@@ -204,6 +204,10 @@ impl Deliveries {
     async fn attempt(&self, delivery: &Delivery, sender: &Sender, at_meta: Option<AtMeta>, span: &Span) -> Verdict {
         if let Err(verdict) = self.begin_unread(delivery, sender).await {
             return verdict;
+        }
+        if self.store.ambient.now() >= delivery.until {
+            // To write that down took so long that somebody else may be sending it by now: it is begun anew.
+            return Verdict::Postponed { at: self.store.ambient.now(), error: None };
         }
         let answer = if sender.is_mock() {
             Ok(format!("wamid.mock.{}", delivery.message_id))

@@ -136,12 +136,24 @@ impl Runner {
         };
         let payload = content.payload(send.reply_to.as_deref());
         let payload = payload.map_err(|error| error.to_string()).map_err(invalid(place))?;
+        let marketing = marketing || self.is_marketing(&payload, tenant_id, event).await?;
         let key = match &send.idempotency_key {
             Some(key) => bounded("idempotency-key", key, 1, LONGEST_KEY).map_err(invalid(place))?,
             // The same for every run of this event: a repeated run repeats nothing.
             None => format!("flow:{}:{place}", event.id),
         };
         Ok(Outbound { marketing, ..self.queued(&payload, key, event).map_err(invalid(place))? })
+    }
+
+    /// Whether it is a template that is marketing by what Meta has told of it.
+    async fn is_marketing(&self, payload: &Value, tenant_id: Uuid, event: &Event) -> Result<bool, Refused> {
+        let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str);
+        let (Some(name), Some(language)) = (text("/template/name"), text("/template/language/code")) else {
+            return Ok(false);
+        };
+        let known = self.store.template_status(tenant_id, event.around.channel_id, name, language).await;
+        let known = known.map_err(|error| Refused::Later(error.to_string()))?;
+        Ok(known.is_some_and(|template| template.is_marketing()))
     }
 
     /// It takes its turn among the messages, so that "typing" is shown before the answer that follows it.

@@ -29,7 +29,7 @@ use hoopoe_plugins::Library;
 use hoopoe_store::deliveries::Delivery;
 use hoopoe_store::fault::crash_point;
 use hoopoe_store::flow_work::{Advance, Born, Work};
-use hoopoe_store::group::{GroupCommit, Sizes};
+use hoopoe_store::group::{GroupCommit, Linger, Sizes};
 use hoopoe_store::lanes::{self, Births, Claim, Lease};
 use hoopoe_store::{SqlError, Store};
 use hoopoe_telemetry::metrics;
@@ -65,6 +65,8 @@ pub type DeliveryGate = Gate<Delivery>;
 
 /// Lanes whose runs share a transaction.
 const BATCH: usize = 128;
+/// Lanes that were adopted together end one shortly after the other.
+const LINGER: Linger = Linger { time: Duration::from_millis(2), items: 32, rest: Duration::from_millis(50) };
 
 /// Runs the flow stage until `stop`, then until what is under way has ended. Events enter through `gate`, messages
 /// leave through `delivery`.
@@ -76,7 +78,7 @@ pub async fn run(
     delivery: DeliveryGate,
     stop: CancellationToken,
 ) {
-    let sizes = Sizes { batch: BATCH, queue: BATCH, writers: 1, linger: None };
+    let sizes = Sizes { batch: BATCH, queue: BATCH, writers: 1, linger: Some(LINGER) };
     let (writer, lease) = (store.clone(), settings.lease);
     let commits = GroupCommit::start(Writer::Runs, sizes, &store.turns, move |batch: Vec<_>| {
         let (store, delivery) = (writer.clone(), delivery.clone());
@@ -118,6 +120,7 @@ impl Stage for Flows {
     type Work = Work;
     type Born = Born;
     const NAME: &'static str = "flows";
+    const PACE: Duration = Duration::from_millis(10);
 
     async fn claim(&self, ask: Ask) -> Result<Vec<Work>, hoopoe_store::Error> {
         let claim = Claim { limit: ask.limit, full: ask.full, lease: self.runner.settings.lease };

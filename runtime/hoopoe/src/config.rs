@@ -17,7 +17,7 @@ use secrecy::SecretString;
 mod groups;
 mod values;
 
-use self::groups::{media, rates, traces};
+use self::groups::{media, media_hosts, rates, traces};
 use self::values::{Values, wrong};
 
 /// What is wrong with the configuration.
@@ -128,6 +128,8 @@ pub struct Config {
     pub webhook_concurrency_each: usize,
     /// `MEDIA_STORE` and what begins with `MEDIA_`.
     pub media: hoopoe_media::Settings,
+    /// `MEDIA_HOSTS`.
+    pub media_hosts: Vec<String>,
     /// `MEDIA_CONCURRENCY`.
     pub media_concurrency: usize,
     /// `LEASE`.
@@ -221,6 +223,7 @@ impl Config {
             webhook_concurrency: values.at_least_one("WEBHOOK_CONCURRENCY", "512")?,
             webhook_concurrency_each: values.at_least_one("WEBHOOK_CONCURRENCY_EACH", "32")?,
             media: media(&values)?,
+            media_hosts: media_hosts(&values)?,
             media_concurrency: values.at_least_one("MEDIA_CONCURRENCY", "8")?,
             lease: values.span("LEASE", "10s")?,
             lease_deadline: values.duration("LEASE_DEADLINE", "2m")?,
@@ -290,6 +293,8 @@ mod tests {
         assert_eq!(config.unknown_outcome_wait, TimeDelta::seconds(30));
         assert_eq!(config.delivery_retries, 5);
         assert!(config.redis.is_none());
+        assert_eq!(config.media.tenant_bytes, Some(5 << 30));
+        assert_eq!(config.media_hosts, ["fbsbx.com", "fbcdn.net", "whatsapp.net", "facebook.com"]);
     }
 
     #[test]
@@ -323,6 +328,10 @@ mod tests {
             ("MEDIA_STORE", "ftp://short/x", "s3://bucket/prefix"),
             ("MEDIA_TYPES", "pictures", "image/*"),
             ("MEDIA_MAX_SIZE", "much", "104857600"),
+            ("MEDIA_TENANT_BYTES", "5G", "5368709120"),
+            ("MEDIA_HOSTS", "fbcdn.net, https://facebook.com", "fbcdn.net"),
+            ("MEDIA_HOSTS", "*", "fbcdn.net"),
+            ("MEDIA_HOSTS", "net", "fbcdn.net"),
             ("MEDIA_LINK_BASE", "hoopoe.example.com", "https"),
             ("MEDIA_S3_ACCESS_KEY_ID", "id", "MEDIA_S3_SECRET_ACCESS_KEY"),
         ];

@@ -15,7 +15,7 @@ const BATCH: i64 = 5_000;
 /// Tenants that are looked up at once.
 const TENANTS: i64 = 1_000;
 
-/// Removes runs, what webhooks were told, and what waits to be read, where they are older than `keep`, until `stop`.
+/// Removes runs, what webhooks were told, what waits to be read, and what belongs to nobody, where they are older than `keep`, until `stop`.
 pub(crate) async fn run(store: Store, keep: TimeDelta, stop: CancellationToken) -> Result<(), String> {
     loop {
         let before = store.ambient.now() - keep;
@@ -33,7 +33,7 @@ async fn remove(store: &Store, before: DateTime<Utc>) -> Result<(), hoopoe_store
     let mut after = Uuid::nil();
     loop {
         let tenants = store.tenant_ids(after, TENANTS).await?;
-        let Some(last) = tenants.last() else { return Ok(()) };
+        let Some(last) = tenants.last() else { break };
         after = *last;
         for tenant_id in tenants {
             while store.delete_runs_before(tenant_id, before, BATCH).await? >= BATCH as u64 {}
@@ -41,4 +41,6 @@ async fn remove(store: &Store, before: DateTime<Utc>) -> Result<(), hoopoe_store
             while store.delete_notices_before(tenant_id, before, BATCH).await? >= BATCH as u64 {}
         }
     }
+    while store.delete_unrouted_before(before, BATCH).await? >= BATCH as u64 {}
+    Ok(())
 }

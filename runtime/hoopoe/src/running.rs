@@ -107,6 +107,7 @@ impl Running {
 
         let shared = sharing::start(config.redis.clone(), &store.ambient, given_time);
         sharing::connect_wakes(&shared, &store);
+        sharing::connect_contacts(&shared, &store);
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
         // Before anything is committed that a tenant wants to be told.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use hoopoe_ingest::Ingest;
-use hoopoe_shared::forget::Cache;
+use hoopoe_shared::forget::{Cache, Forget};
 use hoopoe_shared::wake::Stage;
 use hoopoe_shared::{Address, Clock, Options, Shared};
 use hoopoe_store::ambient::Ambient;
@@ -37,6 +37,18 @@ pub(crate) fn connect_routes(shared: &Shared, ingest: Ingest) {
         if forget.concerns(Cache::Routes) {
             ingest.forget_routes();
         }
+    });
+}
+
+/// Whose a contact's ids are is forgotten when some have changed.
+pub(crate) fn connect_contacts(shared: &Shared, store: &Store) {
+    let others = shared.clone();
+    store.tell_of_changed_ids(move |tenant_id| others.forget(Forget::One(Cache::Contacts, tenant_id.to_string())));
+    let store = store.clone();
+    shared.on_forget(move |forget| match forget {
+        Forget::One(Cache::Contacts, tenant_id) => store.forget_contacts(tenant_id.parse().ok()),
+        Forget::All(Cache::Contacts) | Forget::Everything => store.forget_contacts(None),
+        _ => {}
     });
 }
 

@@ -52,6 +52,7 @@ pub fn graph(config: &Config) -> hoopoe_meta::Settings {
         timeout: config.graph_timeout,
         proxy: config.graph_proxy.clone(),
         allow_private: config.http_allow_private,
+        media_hosts: config.media_hosts.clone(),
     }
 }
 

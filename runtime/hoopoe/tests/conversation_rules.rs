@@ -195,6 +195,39 @@ async fn who_says_stop_is_answered_once_and_gets_no_marketing_until_it_says_star
 }
 
 #[tokio::test]
+async fn a_flow_sends_no_marketing_to_whoever_wants_none() {
+    let (world, tenant) = start().await;
+    sqlx::query("update channels set waba_id = $1").bind(ACCOUNT).execute(&world.db.pool).await.unwrap();
+    for (name, category) in [("sale", "MARKETING"), ("receipt", "UTILITY")] {
+        sqlx::query(
+            "insert into meta_templates (tenant_id, waba_id, name, language, status, status_at, category, category_at,
+                                         quality_at, stale, created_at, updated_at)
+             values ($1, $2, $3, 'en', 'APPROVED', now(), $4, now(), now(), false, now(), now())",
+        )
+        .bind(tenant.id)
+        .bind(ACCOUNT)
+        .bind(name)
+        .bind(category)
+        .execute(&world.db.pool)
+        .await
+        .unwrap();
+    }
+    let says = async |text: &str| {
+        world.says(&tenant, CONTACT, text).await;
+        world.idle().await;
+    };
+    says("meta-template sale").await;
+    says("STOP").await;
+    says("meta-template sale").await;
+    says("meta-template receipt").await;
+    let sent: Vec<String> = world.sim.accepted().iter().map(|one| one.body["template"]["name"].to_string()).collect();
+    assert_eq!(sent, ["\"sale\"", "null", "\"receipt\""], "what came before the opt-out, its answer, and no marketing");
+    let (_, dead) = world.api.get(&path(&tenant, "dead-letters"), &tenant.key).await;
+    assert_eq!(dead["messages"][0]["error"]["class"], "opted_out", "{dead}");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn words_and_answers_are_the_tenants_choice() {
     let (world, tenant) = start().await;
     let chosen = json!({ "optOut": { "stopWords": ["Genug!"], "stopAnswer": "", "startAnswer": "Hallo" } });

@@ -26,6 +26,7 @@ async fn with(world: World) -> (World, Tenant) {
     for (kind, body) in [("messenger", page), ("instagram", account)] {
         let (status, answer) = world.api.post(&format!("{path}/{kind}"), MASTER_KEY, &body).await;
         assert_eq!((status, &answer["kind"]), (201, &kind.into()), "{answer}");
+        assert_eq!(answer["default"], false, "the number is older: {answer}");
     }
     (world, tenant)
 }

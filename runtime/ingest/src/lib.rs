@@ -9,12 +9,13 @@ mod arrivals;
 mod facts;
 mod messaging;
 mod routes;
+mod shares;
 mod templates;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_lanes::Gate;
 use hoopoe_protocol::envelope::ItemKind;
 use hoopoe_protocol::{envelope, signature};
@@ -32,6 +33,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use crate::routes::Routes;
+use crate::shares::{Share, Shares};
 
 /// Items that one transaction takes.
 const BATCH: usize = 256;
@@ -40,7 +42,7 @@ const WAITING: usize = 20_000;
 /// One writer keeps the order of arrival and, by group commit, is faster than several.
 const WRITERS: usize = 1;
 /// Meta waits for the answer to a status, but nobody else does. Three come for each message, one after the other.
-const LINGER: Linger = Linger { time: Duration::from_millis(10), items: 32 };
+const LINGER: Linger = Linger { time: Duration::from_millis(20), items: 64, rest: Duration::from_millis(50) };
 /// How long a route is remembered; other processes see a changed owner after this time.
 const ROUTE_LIFETIME: Duration = Duration::from_secs(5);
 
@@ -52,6 +54,7 @@ pub struct Ingest {
     /// Statuses that no flow waits for: they become no work, and their order is that of their steps.
     statuses: GroupCommit<Arrival, Kept>,
     routes: Routes,
+    shares: Shares,
     app_secret: Option<SecretString>,
 }
 
@@ -135,7 +138,7 @@ impl Ingest {
         let journal = start(Writer::Journal, sizes, &turns);
         let statuses = start(Writer::Statuses, Sizes { linger: Some(LINGER), ..sizes }, &turns);
         let routes = Routes::new(store.clone(), ROUTE_LIFETIME);
-        Self { store, journal, statuses, routes, app_secret }
+        Self { store, journal, statuses, routes, shares: Shares::default(), app_secret }
     }
 
     /// Takes a POST; returns once everything in it is committed. `traceparent` is the header of that name.
@@ -149,7 +152,7 @@ impl Ingest {
     }
 
     /// Takes a POST of a tenant's own app. Items of channels that are not the tenant's are kept without an owner. What is
-    /// traced is not the tenant's to say.
+    /// traced is not the tenant's to say. [`hoopoe_store::Error::Overloaded`] when more of it is under way than it may have.
     pub async fn receive_own(&self, app: &OwnApp, body: &[u8], signature: Option<&str>) -> Result<Receipt, Error> {
         self.receive_by(Some(app), body, signature, None).await
     }
@@ -200,13 +203,18 @@ impl Ingest {
     async fn take(&self, body: &[u8], of: Option<Uuid>, trace: Option<TraceContext>) -> Result<Receipt, Error> {
         let items = envelope::parse(body)?;
         let mut routes = self.routes.of(&items).await?;
-        if let Some(tenant_id) = of {
-            self.keep_own(tenant_id, &items, &mut routes).await?;
-        }
         let now = self.store.ambient.now();
+        let _share = match of {
+            Some(tenant_id) => {
+                self.keep_own(tenant_id, &items, &mut routes).await?;
+                Some(self.share(tenant_id, body, &routes, now)?)
+            }
+            None => None,
+        };
         let mut answers = Vec::with_capacity(items.len());
         for (item, route) in items.into_iter().zip(routes) {
-            if let (Some(route), ItemKind::Message(head)) = (&route, &item.kind)
+            // By its number facts of an account find a channel: Meta tells it, and nobody's own app.
+            if let (None, Some(route), ItemKind::Message(head)) = (of, &route, &item.kind)
                 && let (false, Some(number)) = (route.number_known, &head.display_phone_number)
             {
                 self.store.learn_number(route, number).await?;
@@ -248,8 +256,21 @@ impl Ingest {
         Ok(receipt)
     }
 
+    /// The part of the queue that a POST of the tenant's own app needs.
+    fn share(
+        &self,
+        tenant_id: Uuid,
+        body: &[u8],
+        routes: &[Option<Arc<Route>>],
+        now: DateTime<Utc>,
+    ) -> Result<Share, hoopoe_store::Error> {
+        let strays = routes.iter().filter(|route| route.is_none()).count();
+        let share = self.shares.take(tenant_id, (body.len(), routes.len(), strays), now);
+        share.ok_or(hoopoe_store::Error::Overloaded)
+    }
+
     /// Takes the routes to other tenants away. An account may be shared: then its events are of this tenant's oldest
-    /// channel there.
+    /// channel there, and those of a number of that number's channel, if the tenant has it.
     async fn keep_own(
         &self,
         tenant_id: Uuid,
@@ -259,7 +280,9 @@ impl Ingest {
         for (item, route) in items.iter().zip(routes) {
             if route.as_ref().is_some_and(|route| route.tenant_id != tenant_id) {
                 *route = match &item.route {
-                    envelope::Route::Account(account) => self.store.account_route(tenant_id, account).await?,
+                    envelope::Route::Account(account) => {
+                        self.store.account_route(tenant_id, account, facts::number(item).as_deref()).await?
+                    }
                     _ => None,
                 };
             }

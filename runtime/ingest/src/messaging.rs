@@ -16,6 +16,9 @@ use uuid::Uuid;
 
 use crate::arrivals::{digest, moment};
 
+/// Messages that one delivery names at the most; of the rest its moment tells.
+const MOST_NAMED: usize = 1_000;
+
 /// Whether an item is one for here.
 pub(crate) fn is_event(item: &WireItem) -> bool {
     home(item).is_some() && matches!(&item.kind, ItemKind::Other { kind } if kind == "messaging")
@@ -69,6 +72,7 @@ pub(crate) fn arrivals(item: WireItem, route: &Route, now: DateTime<Utc>, trace:
     match &event.kind {
         Kind::Echo(message) => vec![echo(message, stored, party, route)],
         Kind::Delivery { ids, watermark } => {
+            let ids = &ids[..ids.len().min(MOST_NAMED)];
             progress(ids, (moment(*watermark), None), "delivered", stored, party, route)
         }
         Kind::Read { id, watermark } => {

@@ -16,6 +16,7 @@ use hoopoe_store::ambient::Ambient;
 use hoopoe_store::lanes::Lease;
 use hoopoe_telemetry::metrics::LaneMeters;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -25,6 +26,8 @@ use crate::leases::Leases;
 
 /// Pieces of work that one claim, or one adoption, takes at the most.
 const AT_ONCE: usize = 256;
+/// Births that are adopted at once, whatever the pace.
+const ENOUGH: usize = 32;
 /// How long to wait after the database failed.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 /// A stage that is full gathers freed places for so long before it claims again: one claim for many places.
@@ -38,6 +41,9 @@ pub trait Stage: Send + Sync + 'static {
     type Born: Send + 'static;
     /// In logs.
     const NAME: &'static str;
+    /// Adoptions of a few are so far apart: while little is going on, most of what they cost is their statements, and
+    /// those of all that follows. Whoever comes after a rest is adopted at once.
+    const PACE: Duration = Duration::ZERO;
 
     /// Claims work that waits in the database.
     fn claim(&self, ask: Ask) -> impl Future<Output = Result<Vec<Self::Work>, hoopoe_store::Error>> + Send;
@@ -109,12 +115,15 @@ pub async fn drive<S: Stage>(
     let heart = leases::beat(stage.clone(), crew.leases.clone(), options.lease, options.deadline, failed, rest.clone());
     let heart = tokio::spawn(heart);
     let mut pause = Duration::ZERO;
+    let mut adopted = Instant::now();
     while !stop.is_cancelled() {
         let mut entered = Vec::new();
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
             _ = births.recv_many(&mut entered, AT_ONCE) => {
+                gather(&mut births, &mut entered, adopted + S::PACE).await;
+                adopted = Instant::now();
                 crew.adopt(entered).await;
                 continue;
             }
@@ -138,6 +147,18 @@ pub async fn drive<S: Stage>(
     finish(&crew, &slots, births).await;
     rest.cancel();
     let _ = heart.await;
+}
+
+/// What else is born until `end`, as far as it is not enough before.
+async fn gather<B>(births: &mut mpsc::UnboundedReceiver<B>, entered: &mut Vec<B>, end: Instant) {
+    while entered.len() < ENOUGH {
+        let room = AT_ONCE - entered.len();
+        match tokio::time::timeout_at(end, births.recv_many(entered, room)).await {
+            Ok(1..) => {}
+            // The time is up, or nobody is left.
+            Ok(0) | Err(_) => return,
+        }
+    }
 }
 
 /// Takes what was admitted before the gate closed, and waits for everything under way.
@@ -218,5 +239,23 @@ async fn until_next<S: Stage>(stage: &S, ambient: &Ambient, poll: Duration) -> D
     match stage.next().await {
         Ok(Some(at)) => (at - ambient.now()).to_std().unwrap_or_default().clamp(Duration::from_millis(1), poll),
         Ok(None) | Err(_) => poll,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_few_births_are_adopted_at_the_pace_and_many_or_after_a_rest_at_once() {
+        let (births, mut entering) = mpsc::unbounded_channel();
+        let pace = Duration::from_millis(500);
+        for (born, since, waits) in [(1, pace, false), (3, Duration::ZERO, true), (ENOUGH, Duration::ZERO, false)] {
+            (0..born).for_each(|n| births.send(n).expect("somebody listens"));
+            let (mut entered, start) = (Vec::new(), Instant::now());
+            gather(&mut entering, &mut entered, start - since + pace).await;
+            assert_eq!(entered, (0..born).collect::<Vec<_>>());
+            assert_eq!(start.elapsed() >= pace, waits, "{born}");
+        }
     }
 }

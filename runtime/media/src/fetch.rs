@@ -21,9 +21,10 @@ use uuid::Uuid;
 
 use crate::Media;
 use crate::files::Kept;
+use crate::limits::plain_type;
 use crate::verdict::{self, Unfetched};
 
-/// The type of a file that nobody says.
+/// The type of a file that nobody says, or in such a way that it is none.
 const UNSAID: &str = "application/octet-stream";
 
 pub(crate) struct Fetcher {
@@ -132,21 +133,23 @@ impl Fetcher {
     async fn attempt(&self, file: &ToFetch) -> Result<(Kept, String), Unfetched> {
         let Media { graph, files, types, largest, .. } = &self.media;
         let (tenant_id, id) = (file.lease.tenant_id, &file.lease.id);
-        if let Some(mime_type) = file.mime_type.as_deref().filter(|mime_type| !types.has(mime_type)) {
+        let is_plain = |mime_type: &String| plain_type(mime_type).is_some();
+        let said = file.mime_type.clone().filter(is_plain);
+        if let Some(mime_type) = said.as_deref().filter(|mime_type| !types.has(mime_type)) {
             return Err(unwanted(mime_type));
         }
         let (phone_number_id, token) = self.number(file).await?;
         let place = graph.media_place(&token, id, &phone_number_id).await.map_err(Unfetched::Meta)?;
-        let mime_type = file.mime_type.clone().or(place.mime_type).unwrap_or_else(|| UNSAID.to_owned());
+        let mime_type = said.or(place.mime_type.filter(is_plain)).unwrap_or_else(|| UNSAID.to_owned());
         if !types.has(&mime_type) {
             return Err(unwanted(&mime_type));
         }
         if let Some(size) = place.size.filter(|size| size > largest) {
             return Err(Unfetched::Unwanted(format!("it has {size} bytes; MEDIA_MAX_SIZE is {largest}")));
         }
-        let said = file.sha256.as_deref().and_then(|sha256| sha256.try_into().ok());
-        let expected: Vec<[u8; 32]> = said.into_iter().chain(place.sha256).collect();
-        let bytes = graph.media_bytes(&token, &place.url).await.map_err(Unfetched::Meta)?;
+        let digest = file.sha256.as_deref().and_then(|sha256| sha256.try_into().ok());
+        let expected: Vec<[u8; 32]> = digest.into_iter().chain(place.sha256).collect();
+        let bytes = graph.media_bytes(&token, &place.url).await?;
         let kept = files.put(tenant_id, id, bytes, *largest, &expected).await?;
         Ok((kept, mime_type))
     }
@@ -157,6 +160,9 @@ impl Fetcher {
         let found = self.media.store.sender(tenant_id, file.channel_id).await;
         let found = found.map_err(|error| Unfetched::NotNow(format!("the number cannot be looked up: {error}")))?;
         let number = found.ok_or_else(|| Unfetched::Unwanted("the number that it came to is gone".to_owned()))?;
+        if let Some((_, why)) = number.suspended {
+            return Err(Unfetched::NotNow(format!("the number is suspended: {why}")));
+        }
         let token = self.media.master_key.open(tenant_id, &number.token);
         let token = token.map_err(|error| Unfetched::NotNow(format!("the number's token: {error}")))?;
         if token.expose_secret().starts_with("mock_") {

@@ -11,6 +11,7 @@ mod limits;
 pub mod links;
 mod retention;
 mod sending;
+mod slots;
 mod uploading;
 mod verdict;
 
@@ -26,11 +27,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fetch::Fetcher;
 use crate::files::{Files, Place};
-pub use crate::limits::Types;
+pub use crate::limits::{Types, plain_type};
 use crate::links::Links;
 use crate::sending::Under;
 pub use crate::sending::{AtMeta, HANDLE, Number, Used, handles};
-pub use crate::uploading::UploadError;
+use crate::slots::Slots;
+pub use crate::uploading::{NewUpload, UploadError};
 
 /// Where files are kept, and which.
 #[derive(Debug, Clone)]
@@ -41,6 +43,8 @@ pub struct Settings {
     pub largest: u64,
     /// Types of files that come in and are kept.
     pub types: Types,
+    /// Most bytes of a tenant's files with which it may upload another one; no limit when absent.
+    pub tenant_bytes: Option<u64>,
     /// How long files are kept.
     pub retention: TimeDelta,
     /// How long a link is good.
@@ -75,14 +79,16 @@ pub struct Media {
     master_key: MasterKey,
     largest: u64,
     types: Types,
+    tenant_bytes: Option<u64>,
     retention: TimeDelta,
     under: Arc<Under>,
+    slots: Arc<Slots>,
 }
 
 impl Media {
     /// Opens the place; nothing is read or written yet.
     pub fn open(store: Store, graph: Graph, master_key: MasterKey, settings: Settings) -> Result<Self, Error> {
-        let Settings { place, largest, types, retention, link_life, link_base } = settings;
+        let Settings { place, largest, types, tenant_bytes, retention, link_life, link_base } = settings;
         Ok(Self {
             files: Files::open(&place)?,
             links: Links::new(&master_key, &link_base, link_life),
@@ -91,8 +97,10 @@ impl Media {
             master_key,
             largest,
             types,
+            tenant_bytes,
             retention,
             under: Arc::default(),
+            slots: Arc::default(),
         })
     }
 

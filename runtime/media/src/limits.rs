@@ -38,6 +38,18 @@ impl FromStr for Types {
     }
 }
 
+/// A content type without its parameters, in small letters: one `type/subtype` of plain words (RFC 9110, 8.3.1). `None`
+/// for anything else, which one program reads as this type and another as that: `image/png, text/html`.
+pub fn plain_type(mime_type: &str) -> Option<String> {
+    let essence = essence(mime_type);
+    let is_token = |word: &str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        !word.is_empty() && word.bytes().all(is_plain)
+    };
+    let (family, kind) = essence.split_once('/')?;
+    (is_token(family) && is_token(kind)).then_some(essence)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +69,25 @@ mod tests {
         }
         for wrong in ["", "image", "image/", "/png", "im*/png", "image/p*", "image/png,"] {
             assert!(wrong.parse::<Types>().is_err_and(|error| error.contains("image/*")), "{wrong}");
+        }
+    }
+    #[test]
+    fn a_type_is_two_plain_words() {
+        for (mime_type, expected) in [
+            ("image/png", Some("image/png")),
+            ("Audio/OGG; codecs=opus", Some("audio/ogg")),
+            ("application/vnd.ms-excel", Some("application/vnd.ms-excel")),
+            ("image/png, text/html", None),
+            ("image/png text/html", None),
+            ("image/png/html", None),
+            ("image/", None),
+            ("/png", None),
+            ("image", None),
+            ("", None),
+            ("image/p\u{fc}ng", None),
+            ("image/png\r\nx: y", None),
+        ] {
+            assert_eq!(plain_type(mime_type).as_deref(), expected, "{mime_type:?}");
         }
     }
 }

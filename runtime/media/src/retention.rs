@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use hoopoe_store::media::Aged;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -35,15 +37,31 @@ async fn remove(media: &Media) -> Result<(), UploadError> {
         let Some(last) = tenants.last() else { return Ok(()) };
         after = *last;
         for tenant_id in tenants {
-            loop {
-                let old = media.store.media_before(tenant_id, before, BATCH).await?;
-                for id in &old {
-                    media.delete(tenant_id, id).await?;
-                }
-                if old.len() < BATCH as usize {
-                    break;
-                }
+            remove_of(media, tenant_id, before).await?;
+        }
+    }
+}
+
+/// Removes what can be removed. The rest stays for the next look, and hinders nobody else's.
+async fn remove_of(media: &Media, tenant_id: Uuid, before: DateTime<Utc>) -> Result<(), UploadError> {
+    let mut after = Aged::first();
+    loop {
+        let old = media.store.media_before(tenant_id, before, &after, BATCH).await?;
+        let mut left = None;
+        for file in &old {
+            match media.delete(tenant_id, &file.id).await {
+                Ok(_) => {}
+                Err(UploadError::Place(error)) => left = Some((&file.id, error)),
+                Err(error) => return Err(error),
             }
+        }
+        // One line for all of them: they have the same reason, as a rule.
+        if let Some((id, error)) = left {
+            tracing::warn!(tenant = %tenant_id, media = id, %error, "old files cannot be removed, as this one");
+        }
+        match old.into_iter().last() {
+            Some(last) => after = last,
+            None => return Ok(()),
         }
     }
 }

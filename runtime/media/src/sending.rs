@@ -49,7 +49,21 @@ type Key = (Uuid, String, Uuid);
 
 /// Uploads to Meta under way in this process: many messages with one file wait for one upload.
 #[derive(Default)]
-pub(crate) struct Under(Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>);
+pub(crate) struct Under(Mutex<HashMap<Key, Waiting>>);
+
+/// Those who want the same upload.
+#[derive(Default)]
+struct Waiting {
+    lock: Arc<tokio::sync::Mutex<()>>,
+    turns: usize,
+}
+
+/// A place in the row for an upload. The last one leaves nothing behind, even if nobody waits for it to its end.
+struct Turn<'a> {
+    under: &'a Under,
+    key: &'a Key,
+    lock: Arc<tokio::sync::Mutex<()>>,
+}
 
 /// A number to send from.
 pub struct Number<'a> {
@@ -143,13 +157,11 @@ impl Media {
     /// Meta's id of an upload, which it is given when it has none.
     async fn given(&self, number: &Number<'_>, handle: String) -> Result<Used, Failure> {
         let key: Key = (number.tenant_id, handle, number.channel_id);
-        let turn = self.under.turn(&key);
-        let given = {
-            let _turn = turn.lock().await;
-            self.given_in_turn(number, &key.1).await
+        let (meta_id, fresh) = {
+            let turn = self.under.turn(&key);
+            let _held = turn.lock.lock().await;
+            self.given_in_turn(number, &key.1).await?
         };
-        self.under.leave(&key, turn);
-        let (meta_id, fresh) = given?;
         Ok(Used { handle: key.1, meta_id, fresh })
     }
 
@@ -181,15 +193,22 @@ impl Media {
 }
 
 impl Under {
-    fn turn(&self, key: &Key) -> Arc<tokio::sync::Mutex<()>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default().clone()
-    }
-
-    /// The last one leaves nothing behind.
-    fn leave(&self, key: &Key, turn: Arc<tokio::sync::Mutex<()>>) {
+    fn turn<'a>(&'a self, key: &'a Key) -> Turn<'a> {
         let mut under = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if Arc::strong_count(&turn) <= 2 {
-            under.remove(key);
+        let waiting = under.entry(key.clone()).or_default();
+        waiting.turns += 1;
+        Turn { under: self, key, lock: waiting.lock.clone() }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut under = self.under.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waiting) = under.get_mut(self.key) {
+            waiting.turns -= 1;
+            if waiting.turns == 0 {
+                under.remove(self.key);
+            }
         }
     }
 }
@@ -243,5 +262,23 @@ mod tests {
             });
             assert_eq!(at_meta.to_string(), expected);
         }
+    }
+    #[tokio::test]
+    async fn who_goes_before_its_turn_leaves_nothing_behind() {
+        let under = Under::default();
+        let key: Key = (Uuid::nil(), "media_1".to_owned(), Uuid::nil());
+        let turns = || under.0.lock().expect("no panic").get(&key).map(|waiting| waiting.turns);
+        let first = under.turn(&key);
+        let held = first.lock.lock().await;
+        let next = async {
+            let turn = under.turn(&key);
+            let _held = turn.lock.lock().await;
+        };
+        let waited = tokio::time::timeout(std::time::Duration::from_millis(1), next).await;
+        assert!(waited.is_err(), "it is the first one's turn");
+        assert_eq!(turns(), Some(1));
+        drop(held);
+        drop(first);
+        assert_eq!(turns(), None);
     }
 }

@@ -1,6 +1,7 @@
 //! What the outcome of an attempt means for a file that came in.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use hoopoe_meta::media::NoBytes;
 use hoopoe_meta::{Class, Failure};
 use hoopoe_store::media::{Fetched, ToFetch};
 
@@ -40,6 +41,16 @@ impl From<PutError<Failure>> for Unfetched {
             PutError::TooLarge(_) => Self::Unwanted(format!("{error}; MEDIA_MAX_SIZE is the limit")),
             PutError::Altered { .. } => Self::Altered(error.to_string()),
             PutError::Store(_) => Self::NotNow(error.to_string()),
+        }
+    }
+}
+
+impl From<NoBytes> for Unfetched {
+    fn from(error: NoBytes) -> Self {
+        match error {
+            NoBytes::Failed(failure) => Self::Meta(failure),
+            // The operator can let it in.
+            NoBytes::Host(_) => Self::NotNow(error.to_string()),
         }
     }
 }

@@ -40,6 +40,9 @@ pub struct Settings {
     pub proxy: Option<SecretString>,
     /// Files may be in the host's own network. For development.
     pub allow_private: bool,
+    /// Hosts that files are fetched from, each with all below it, in small letters: the token goes there. The place of
+    /// the Graph API itself is one of them in any case.
+    pub media_hosts: Vec<String>,
 }
 
 /// Why it could not start.
@@ -60,6 +63,7 @@ pub struct Graph {
     /// For files: names that lead into the host's network are refused where the connection is made.
     guarded: Client,
     rules: Arc<Rules>,
+    media_hosts: Arc<[String]>,
     base: Url,
     version: String,
     timeout: Duration,
@@ -74,6 +78,7 @@ impl Graph {
             http: builder(settings)?.build()?,
             guarded: guarded.build()?,
             rules,
+            media_hosts: settings.media_hosts.clone().into(),
             base: Url::parse(&settings.base_url)?,
             version: settings.version.clone(),
             timeout: settings.timeout,
@@ -105,7 +110,8 @@ async fn read(request: RequestBuilder, token: &SecretString) -> Result<Map<Strin
         Class::Ambiguous => Failure { class: Class::Transient, ..failure },
         _ => failure,
     };
-    graph::json_answer(status, &body).map_err(certain)
+    // Some of Meta's words have the token in them.
+    graph::json_answer(status, &body).map_err(|failure| certain(failure).hiding(token.expose_secret()))
 }
 
 async fn send(request: RequestBuilder, token: &SecretString) -> Result<Response, Failure> {

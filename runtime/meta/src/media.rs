@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
+use hoopoe_outcalls::guard::Refused;
 use hoopoe_protocol::{graph, media};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::{Body, Method};
-use secrecy::SecretString;
+use reqwest::{Body, Client, Method};
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::{Class, Failure, Graph, failure, lost, read, send, text, whole};
@@ -26,6 +27,17 @@ pub struct Place {
     pub sha256: Option<[u8; 32]>,
     /// In bytes.
     pub size: Option<u64>,
+}
+
+/// Why there are no bytes of a file.
+#[derive(Debug, thiserror::Error)]
+pub enum NoBytes {
+    /// Its address is elsewhere than files are fetched from. Nothing was asked there.
+    #[error("Meta's address of the file is refused: {0} is none of MEDIA_HOSTS, and the token goes nowhere else")]
+    Host(String),
+    /// Asking for them failed.
+    #[error(transparent)]
+    Failed(#[from] Failure),
 }
 
 /// A file to give to Meta.
@@ -58,35 +70,42 @@ impl Graph {
         })
     }
 
-    /// The bytes of a file. Its address is https and public, or at the place of the Graph API itself; else it is refused
-    /// ([`Class::Permanent`]), because the token goes along.
+    /// The bytes of a file. Its address is at the place of the Graph API itself, or https, public and at one of the
+    /// hosts of files: else it is refused, because the token goes along.
     pub async fn media_bytes(
         &self,
         token: &SecretString,
         url: &Url,
-    ) -> Result<impl Stream<Item = Result<Bytes, Failure>> + Send + use<>, Failure> {
-        let client = if url.origin() == self.base.origin() {
-            &self.http
-        } else {
-            let refused = |why: hoopoe_outcalls::guard::Refused| {
-                failure(Class::Permanent, format!("Meta's address of the file is refused: {why}"))
-            };
-            self.rules.check_place(url).map_err(refused)?;
-            &self.guarded
-        };
-        let response = send(client.get(url.clone()).timeout(LONGEST), token).await?;
+    ) -> Result<impl Stream<Item = Result<Bytes, Failure>> + Send + use<>, NoBytes> {
+        let response = send(self.client_for(url)?.get(url.clone()).timeout(LONGEST), token).await?;
         if !response.status().is_success() {
             let (status, body) = whole(response).await?;
             let said = graph::json_answer(status, &body).err();
+            let said = said.map(|failure| failure.hiding(token.expose_secret()));
             // The address may be old: another one is asked for with the next attempt.
             let class = match status {
                 404 | 410 => Class::Transient,
                 _ => graph::classify(status, said.as_ref().and_then(|failure| failure.code)),
             };
             let message = said.map_or_else(|| format!("HTTP {status}"), |failure| failure.message);
-            return Err(Failure { http_status: Some(status), ..failure(class, message) });
+            return Err(Failure { http_status: Some(status), ..failure(class, message) }.into());
         }
         Ok(response.bytes_stream().map(|chunk| chunk.map_err(lost)))
+    }
+
+    /// The client for a file at this address. The guard of names alone would not do: a proxy looks them up by itself.
+    fn client_for(&self, url: &Url) -> Result<&Client, NoBytes> {
+        if url.origin() == self.base.origin() {
+            return Ok(&self.http);
+        }
+        let refused = |why: Refused| {
+            NoBytes::Failed(failure(Class::Permanent, format!("Meta's address of the file is refused: {why}")))
+        };
+        let host = self.rules.check_place(url).map_err(refused)?.to_string();
+        if !is_among(&self.media_hosts, &host) {
+            return Err(NoBytes::Host(host));
+        }
+        Ok(&self.guarded)
     }
 
     /// Gives a file to Meta for messages of this number. Gives Meta's id, good for 30 days.
@@ -118,6 +137,14 @@ impl Graph {
     }
 }
 
+/// Whether a host is one of these, or below one of them.
+fn is_among(hosts: &[String], host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    hosts
+        .iter()
+        .any(|known| host.strip_suffix(known.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
+
 /// What stands before and behind the file in the request (RFC 7578).
 fn frame(mime_type: &str, filename: Option<&str>, boundary: &str) -> (String, String) {
     let field = |name: &str, value: &str| {
@@ -137,6 +164,24 @@ fn frame(mime_type: &str, filename: Option<&str>, boundary: &str) -> (String, St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts_are_known_by_their_end() {
+        let hosts = ["fbcdn.net".to_owned(), "facebook.com".to_owned()];
+        for (url, expected) in [
+            ("https://fbcdn.net/1", true),
+            ("https://Scontent.FRA3-1.fbcdn.NET/1", true),
+            ("https://lookaside.facebook.com./1", true),
+            ("https://evilfbcdn.net/1", false),
+            ("https://fbcdn.net.evil.org/1", false),
+            ("https://evil.org/fbcdn.net", false),
+            ("https://net/1", false),
+            ("https://93.184.215.14/1", false),
+        ] {
+            let url = Url::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+            assert_eq!(is_among(&hosts, &url.host().expect("a host").to_string()), expected, "{url}");
+        }
+    }
 
     #[test]
     fn a_name_cannot_end_its_header() {

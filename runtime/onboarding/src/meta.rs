@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hoopoe_protocol::graph::management::{NUMBER_FIELDS, Number, PROFILE_FIELDS, Profile, TokenInfo};
-use hoopoe_protocol::graph::{Class, Failure, json_answer};
+use hoopoe_protocol::graph::{Class, Failure, hide, json_answer, secret_answer};
 use reqwest::{Client, Method, Proxy};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -65,7 +65,10 @@ impl Meta {
             ("client_secret", app.secret.expose_secret()),
             ("code", code.expose_secret()),
         ];
-        let answer = self.call(Method::GET, "oauth/access_token", &parameters, None, None).await?;
+        let answer = self.ask(Method::GET, "oauth/access_token", &parameters, None, None).await;
+        let answer = answer.and_then(|(status, body)| secret_answer(status, &body));
+        let hiding = |failure: Failure| failure.hiding(app.secret.expose_secret()).hiding(code.expose_secret());
+        let answer = answer.map_err(hiding)?;
         let token = answer.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
         token.map(|token| token.to_owned().into()).ok_or_else(|| unexpected("an exchange without access_token"))
     }
@@ -75,7 +78,8 @@ impl Meta {
     pub async fn inspect(&self, token: &SecretString, app: Option<&App>) -> Result<TokenInfo, Failure> {
         if let Some(app) = app {
             let viewer = format!("{}|{}", app.id, app.secret.expose_secret());
-            match self.debug_token(token, &viewer.into()).await {
+            let looked = self.debug_token(token, &viewer.into()).await;
+            match looked.map_err(|failure| failure.hiding(app.secret.expose_secret())) {
                 Err(failure) if failure.class != Class::Transient && failure.class != Class::Ambiguous => {
                     tracing::debug!(reason = failure.message, "the app may not look at a token; it looks at itself");
                 }
@@ -89,21 +93,25 @@ impl Meta {
     }
 
     async fn debug_token(&self, token: &SecretString, viewer: &SecretString) -> Result<TokenInfo, Failure> {
-        let parameters = [("input_token", token.expose_secret())];
-        let answer = self.call(Method::GET, "debug_token", &parameters, Some(viewer), None).await?;
-        TokenInfo::read(&answer).ok_or_else(|| unexpected("debug_token does not say whether the token is valid"))
+        let input = token.expose_secret();
+        let answer = self.call(Method::GET, "debug_token", &[("input_token", input)], viewer, None).await;
+        let answer = answer.map_err(|failure| failure.hiding(input))?;
+        let info = TokenInfo::read(&answer);
+        let mut info = info.ok_or_else(|| unexpected("debug_token does not say whether the token is valid"))?;
+        info.reason = info.reason.map(|reason| hide(&reason, input));
+        Ok(info)
     }
 
     /// The app gets the account's webhooks from now on. Once more changes nothing.
     pub async fn subscribe(&self, waba_id: &str, token: &SecretString) -> Result<(), Failure> {
-        let answer = self.call(Method::POST, &format!("{waba_id}/subscribed_apps"), &[], Some(token), None).await?;
+        let answer = self.call(Method::POST, &format!("{waba_id}/subscribed_apps"), &[], token, None).await?;
         success(&answer)
     }
 
     /// Registers the number at the Cloud API and sets its PIN. Once more with the same PIN changes nothing.
     pub async fn register(&self, number: &str, pin: &SecretString, token: &SecretString) -> Result<(), Failure> {
         let body = json!({ "messaging_product": "whatsapp", "pin": pin.expose_secret() });
-        let answer = self.call(Method::POST, &format!("{number}/register"), &[], Some(token), Some(&body)).await?;
+        let answer = self.call(Method::POST, &format!("{number}/register"), &[], token, Some(&body)).await?;
         success(&answer)
     }
 
@@ -121,7 +129,7 @@ impl Meta {
                 parameters.push(("after", after.as_str()));
             }
             let path = format!("{waba_id}/phone_numbers");
-            let page = self.call(Method::GET, &path, &parameters, Some(token), None).await?;
+            let page = self.call(Method::GET, &path, &parameters, token, None).await?;
             let numbers = page.get("data").and_then(Value::as_array).into_iter().flatten();
             if let Some(found) = numbers.filter_map(Number::read).find(|found| found.id == number) {
                 return Ok(Some(found));
@@ -138,25 +146,40 @@ impl Meta {
 
     /// The number as Meta knows it.
     pub async fn number(&self, number: &str, token: &SecretString) -> Result<Number, Failure> {
-        let answer = self.call(Method::GET, number, &[("fields", NUMBER_FIELDS)], Some(token), None).await?;
+        let answer = self.call(Method::GET, number, &[("fields", NUMBER_FIELDS)], token, None).await?;
         Number::read(&answer).ok_or_else(|| unexpected("a number without id"))
     }
 
     /// What users see of the number.
     pub async fn profile(&self, number: &str, token: &SecretString) -> Result<Profile, Failure> {
         let path = format!("{number}/whatsapp_business_profile");
-        let answer = self.call(Method::GET, &path, &[("fields", PROFILE_FIELDS)], Some(token), None).await?;
+        let answer = self.call(Method::GET, &path, &[("fields", PROFILE_FIELDS)], token, None).await?;
         Ok(Profile::read(&answer))
     }
 
+    /// The JSON of an answer. What Meta says is wrong does not have the token in it.
     async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        parameters: &[(&str, &str)],
+        token: &SecretString,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let answer = self.ask(method, path, parameters, Some(token), body).await;
+        let answer = answer.and_then(|(status, body)| json_answer(status, &body));
+        answer.map(Value::Object).map_err(|failure| failure.hiding(token.expose_secret()))
+    }
+
+    /// HTTP status and body of an answer.
+    async fn ask(
         &self,
         method: Method,
         path: &str,
         parameters: &[(&str, &str)],
         token: Option<&SecretString>,
         body: Option<&Value>,
-    ) -> Result<Value, Failure> {
+    ) -> Result<(u16, Vec<u8>), Failure> {
         let url = format!("{}/{path}", self.base);
         let url = if parameters.is_empty() { Url::parse(&url) } else { Url::parse_with_params(&url, parameters) };
         let mut request = self.client.request(method, url.map_err(|error| unexpected(&error.to_string()))?);
@@ -175,7 +198,7 @@ impl Meta {
                 return Err(unexpected("the answer is too large"));
             }
         }
-        json_answer(status, &body).map(Value::Object)
+        Ok((status, body))
     }
 }
 

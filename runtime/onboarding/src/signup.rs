@@ -5,6 +5,8 @@
 //! reached is kept, so a repeat of the request goes on behind it. The ids come through a browser: nothing is believed of
 //! them that the token does not prove.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use hoopoe_protocol::graph::management::{MANAGEMENT, MESSAGING, Number, TokenInfo};
 use hoopoe_protocol::graph::{Class, Failure};
@@ -17,8 +19,11 @@ use uuid::Uuid;
 use crate::tokens::state_of;
 use crate::{App, Look, Onboarding};
 
-/// For how long a signup is one caller's: longer than its calls can take together.
+/// For how long a signup is one caller's: longer than its steps may take, and the wait for the database before them.
 const LEASE: TimeDelta = TimeDelta::minutes(3);
+/// For all steps together, however long each call of Meta may take.
+const TOGETHER: Duration = Duration::from_secs(120);
+const _: () = assert!(TOGETHER.as_secs() < LEASE.num_seconds().unsigned_abs());
 /// Meta's code for a wrong PIN of a number's two-step verification.
 const WRONG_PIN: i64 = 133_005;
 /// What a number in coexistence with the WhatsApp Business app may send per second.
@@ -112,6 +117,9 @@ pub enum Error {
     /// What Meta says does not fit what was sent.
     #[error("{}: {}", .0.as_str(), .1)]
     Refused(Step, String),
+    /// All was in order so far, but slow.
+    #[error("the steps took longer than {} s; send the same request again", TOGETHER.as_secs())]
+    TooLong,
     /// The number is another tenant's, somebody works on it, or the database.
     #[error(transparent)]
     Signup(#[from] SignupError),
@@ -141,7 +149,8 @@ impl Onboarding {
             code_sha256,
         };
         let mut signup = store.begin_signup(&stored, LEASE).await?;
-        let outcome = self.steps(app, request, &mut signup, code_sha256).await;
+        let steps = self.steps(app, request, &mut signup, code_sha256);
+        let outcome = tokio::time::timeout(TOGETHER, steps).await.unwrap_or(Err(Error::TooLong));
         if let Err(error) = store.release_signup(&signup).await {
             tracing::warn!(tenant = %signup.tenant_id, %error, "a signup cannot be released; its lease ends soon");
         }
@@ -260,6 +269,8 @@ impl Onboarding {
         let (tenant_id, phone_number_id) = (signup.tenant_id, &signup.phone_number_id);
         let sealed = inner.master_key.seal(tenant_id, token, inner.store.ambient.bytes());
         let rate = request.coexistence.then_some(COEXISTENCE_RATE);
+        // Who has lost the lease must not give a channel what may be an older token.
+        inner.store.keep_signup(signup).await?;
         inner.store.resume_channel(tenant_id, phone_number_id, Some(&sealed), rate).await?;
         let completion = Completion {
             key: (key.prefix.as_str(), key.sha256),

@@ -7,6 +7,7 @@
 //! Source of the format: Meta's webhook reference for the WhatsApp Business Platform; Messenger and Instagram use the
 //! same frame with `messaging` in place of `changes`.
 
+mod items;
 mod walk;
 
 use crate::status::{Conversation, Pricing};
@@ -27,7 +28,13 @@ pub enum Error {
     /// No entry holds any change.
     #[error("the webhook holds no entry with changes; nothing to do")]
     Empty,
+    /// More than [`MOST_ITEMS`].
+    #[error("the webhook holds more than {MOST_ITEMS} items; Meta's hold 1,000 at the most")]
+    TooMany,
 }
+
+/// Items of one body at the most: ten times what Meta puts together.
+pub const MOST_ITEMS: usize = 10_000;
 
 /// One message, status or other event of a POST.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,9 +11,14 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-pub use answer::{answer, json_answer, read_answer};
+pub use answer::{answer, json_answer, read_answer, secret_answer};
 
 use crate::outbound::typed::READ;
+
+/// What is shorter is no secret of Meta's, and may be a word that a message has by chance.
+const SHORTEST_SECRET: usize = 8;
+/// Characters by which a secret is known, also where a message was cut within it.
+const TELLING: usize = 16;
 
 /// Where messages of a number are posted.
 pub fn messages_url(base: &str, version: &str, phone_number_id: &str) -> String {
@@ -87,6 +92,34 @@ pub struct Failure {
     pub subcode: Option<i64>,
     /// The whole reason, with details and `fbtrace_id`.
     pub message: String,
+}
+
+impl Failure {
+    /// The same without this secret in its message ([`hide`]).
+    #[must_use]
+    pub fn hiding(mut self, secret: &str) -> Self {
+        self.message = hide(&self.message, secret);
+        self
+    }
+}
+
+/// A text of Meta's with `[token]` in place of a secret that was sent along: some errors repeat it ("Malformed access
+/// token ..."), and their words go into records, notices and logs. Also hidden where only its beginning is left.
+pub fn hide(text: &str, secret: &str) -> String {
+    if secret.len() < SHORTEST_SECRET {
+        return text.to_owned();
+    }
+    let beginning: String = secret.chars().take(TELLING).collect();
+    let (mut hidden, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find(&beginning) {
+        let (before, from) = rest.split_at(at);
+        let same = from.chars().zip(secret.chars()).take_while(|(found, known)| found == known);
+        let length: usize = same.map(|(found, _)| found.len_utf8()).sum();
+        hidden.push_str(before);
+        hidden.push_str("[token]");
+        rest = &from[length..];
+    }
+    hidden + rest
 }
 
 /// What to do about a failure.

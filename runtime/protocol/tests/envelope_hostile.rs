@@ -1,7 +1,7 @@
 //! Webhook bodies that are broken, huge or hostile.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use hoopoe_protocol::envelope::{Error, InboundHead, Item, ItemKind, parse};
+use hoopoe_protocol::envelope::{Error, InboundHead, Item, ItemKind, MOST_ITEMS, parse};
 
 fn message(item: &Item) -> &InboundHead {
     match &item.kind {
@@ -36,10 +36,26 @@ fn bodies_that_are_no_envelope() {
             Err(Error::NotJson(_)) => "not json",
             Err(Error::NotAnEnvelope(_)) => "not an envelope",
             Err(Error::Empty) => "empty",
+            Err(Error::TooMany) => "too many",
             Ok(items) => panic!("{items:?}"),
         };
         assert_eq!(told, expected, "{}", String::from_utf8_lossy(&body[..body.len().min(60)]));
     }
+}
+
+#[test]
+fn a_body_of_many_tiny_items_is_refused_before_it_fills_memory() {
+    let many = |list: &str, most: usize| {
+        let ones = vec!["1"; most].join(",");
+        format!(r#"{{"entry":[{{"id":"W","changes":[{{"field":"{list}","value":{{"{list}":[{ones}]}}}}]}}]}}"#)
+    };
+    for list in ["messages", "history"] {
+        assert_eq!(parse(many(list, MOST_ITEMS).as_bytes()).map(|items| items.len()), Ok(MOST_ITEMS), "{list}");
+        assert_eq!(parse(many(list, MOST_ITEMS + 1).as_bytes()), Err(Error::TooMany), "{list}");
+    }
+    let changes = vec!["1"; MOST_ITEMS + 1].join(",");
+    let body = format!(r#"{{"entry":[{{"id":"W","changes":[{changes}]}}]}}"#);
+    assert_eq!(parse(body.as_bytes()), Err(Error::TooMany));
 }
 
 #[test]

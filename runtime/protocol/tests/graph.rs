@@ -3,8 +3,8 @@
 
 use hoopoe_protocol::{
     graph::{
-        Accepted, Class, Recipient, answer, classify, is_read_mark, json_answer, mark_read_body, messages_url,
-        read_answer, request_body,
+        Accepted, Class, Recipient, answer, classify, hide, is_read_mark, json_answer, mark_read_body, messages_url,
+        read_answer, request_body, secret_answer,
     },
     outbound::typed::{Message, Read},
 };
@@ -153,4 +153,42 @@ fn the_answer_to_another_call_is_an_object_or_a_failure() {
         let failure = json_answer(status, body).unwrap_err();
         assert_eq!((failure.class, failure.code), (class, code), "{}", String::from_utf8_lossy(body));
     }
+}
+
+#[test]
+fn a_success_that_brings_a_secret_is_not_quoted() {
+    let token = secret_answer(200, br#"{"access_token":"EAA-new-token"}"#).unwrap();
+    assert_eq!(token["access_token"], "EAA-new-token");
+    for body in [r#"{"access_token":"EAA-new-token"#, r#"["EAA-new-token"]"#, "access_token=EAA-new-token"] {
+        let failure = secret_answer(200, body.as_bytes()).unwrap_err();
+        assert_eq!(failure.class, Class::Ambiguous, "{body}");
+        assert!(!failure.message.contains("EAA-new"), "{failure}");
+    }
+    // What is no success brings none, and its words help.
+    let failure = secret_answer(503, b"Sorry, something went wrong").unwrap_err();
+    assert!(failure.message.contains("Sorry"), "{failure}");
+    let failure = secret_answer(400, br#"{"error":{"code":100,"message":"Invalid code"}}"#).unwrap_err();
+    assert!(failure.message.contains("Invalid code"), "{failure}");
+}
+
+#[test]
+fn a_secret_that_meta_repeats_is_hidden() {
+    const TOKEN: &str = "EAAGm0PX4ZCpsBAKZC-long-and-secret";
+    let cases = [
+        (format!("Malformed access token {TOKEN}"), "Malformed access token [token]"),
+        (format!("{TOKEN}, and again: {TOKEN}."), "[token], and again: [token]."),
+        // The message was cut within it.
+        (format!("Malformed access token {}…", &TOKEN[..25]), "Malformed access token [token]…"),
+        ("Error validating access token".to_owned(), "Error validating access token"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(hide(&text, TOKEN), expected, "{text}");
+    }
+    assert_eq!(hide("Ünlesbar: Schlüsselwörter!", "Schlüsselwörter"), "Ünlesbar: [token]!");
+    for none in ["", "token"] {
+        assert_eq!(hide("the access token", none), "the access token");
+    }
+    let body = format!(r#"{{"error":{{"code":190,"message":"Malformed access token {TOKEN}"}}}}"#);
+    let failure = answer(401, body.as_bytes()).unwrap_err().hiding(TOKEN);
+    assert_eq!((failure.code, failure.message.contains("(#190) Malformed access token [token]")), (Some(190), true));
 }

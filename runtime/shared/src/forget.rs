@@ -21,10 +21,13 @@ pub enum Cache {
     Channels,
     /// Which tenants have webhooks, and for what; always all of them.
     Webhooks,
+    /// Whose a contact's ids are; the key is the tenant.
+    Contacts,
 }
 
 impl Cache {
-    const ALL: [Self; 5] = [Self::Routes, Self::ApiKeys, Self::Templates, Self::Channels, Self::Webhooks];
+    const ALL: [Self; 6] =
+        [Self::Routes, Self::ApiKeys, Self::Templates, Self::Channels, Self::Webhooks, Self::Contacts];
 
     fn name(self) -> &'static str {
         match self {
@@ -33,6 +36,7 @@ impl Cache {
             Self::Templates => "templates",
             Self::Channels => "channels",
             Self::Webhooks => "webhooks",
+            Self::Contacts => "contacts",
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,6 +12,7 @@ use lru::LruCache;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::Store;
 use crate::ambient::Ambient;
 
 /// Conversations remembered per process; about 300 bytes each.
@@ -63,13 +64,18 @@ struct Remembered {
 }
 
 /// Conversations that this process has seen. Contacts are never removed, but an id may become another's: whoever was
-/// told so forgets it, the others after [`LIFETIME`]; of contacts that are merged see [`crate::identity`].
-pub(crate) struct Cache(Mutex<LruCache<Party, Remembered>>);
+/// told so forgets it and tells the others, who would know after [`LIFETIME`] otherwise; of contacts that are merged see
+/// [`crate::identity`].
+pub(crate) struct Cache {
+    remembered: Mutex<LruCache<Party, Remembered>>,
+    /// Tells other processes of a tenant whose contacts' ids have changed.
+    elsewhere: OnceLock<Box<dyn Fn(Uuid) + Send + Sync>>,
+}
 
 impl Default for Cache {
     fn default() -> Self {
         const CAPACITY: NonZeroUsize = NonZeroUsize::new(REMEMBERED).expect("not zero");
-        Self(Mutex::new(LruCache::new(CAPACITY)))
+        Self { remembered: Mutex::new(LruCache::new(CAPACITY)), elsewhere: OnceLock::new() }
     }
 }
 
@@ -85,13 +91,20 @@ impl Learned {
 }
 
 impl Cache {
+    fn remembered(&self) -> MutexGuard<'_, LruCache<Party, Remembered>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn get(&self, party: &Party) -> Option<Remembered> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(party).cloned();
+        let known = self.remembered().get(party).cloned();
         known.filter(|known| known.since.elapsed() < LIFETIME)
     }
 
-    /// Forgets who has one of these ids.
+    /// Forgets who has one of these ids, here and elsewhere.
     pub(crate) fn forget_ids(&self, tenant_id: Uuid, ids: &[String]) {
+        if let Some(elsewhere) = self.elsewhere.get() {
+            elsewhere(tenant_id);
+        }
         let has = |id: &Option<String>| id.as_ref().is_some_and(|id| ids.contains(id));
         self.forget(|party, _| party.tenant_id == tenant_id && (has(&party.wa_id) || has(&party.user_id)));
     }
@@ -103,22 +116,34 @@ impl Cache {
 
     /// Forgets where these parties are.
     pub(crate) fn forget_parties<'a>(&self, parties: impl Iterator<Item = &'a Party>) {
-        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = self.remembered();
         parties.for_each(|party| drop(cache.pop(party)));
     }
 
     fn forget(&self, is_it: impl Fn(&Party, &Place) -> bool) {
-        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = self.remembered();
         let gone: Vec<Party> =
             cache.iter().filter(|(party, known)| is_it(party, &known.place)).map(|(party, _)| party.clone()).collect();
         gone.iter().for_each(|party| drop(cache.pop(party)));
     }
 
     pub(crate) fn learn(&self, learned: Learned) {
-        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = self.remembered();
         for (party, remembered) in learned.0.into_iter().filter(|(_, remembered)| !remembered.is_former) {
             cache.put(party, remembered);
         }
+    }
+}
+
+impl Store {
+    /// How other processes are told that ids of a tenant's contacts have changed; it must not block. The first one stays.
+    pub fn tell_of_changed_ids(&self, by: impl Fn(Uuid) + Send + Sync + 'static) {
+        let _ = self.contacts.elsewhere.set(Box::new(by));
+    }
+
+    /// Another process has changed ids of this tenant's contacts, or, without one, of some tenant's: looks them up anew.
+    pub fn forget_contacts(&self, tenant_id: Option<Uuid>) {
+        self.contacts.forget(|party, _| tenant_id.is_none_or(|tenant_id| party.tenant_id == tenant_id));
     }
 }
 
@@ -128,6 +153,8 @@ pub(crate) struct Sighting<'a> {
     pub party: &'a Party,
     /// The profile and the moment, when the party wrote; `None` when somebody writes to it.
     pub seen: Option<(&'a Profile, DateTime<Utc>)>,
+    /// It is not the party that wrote, but Meta about it.
+    pub by_meta: bool,
 }
 
 /// Where parties are.
@@ -350,6 +377,9 @@ async fn touch(
     let mut touched: Vec<Party> = Vec::new();
     for sighting in sightings {
         let (Some((profile, at)), Some(contact)) = (sighting.seen, known.get_mut(sighting.party)) else { continue };
+        if sighting.by_meta {
+            continue;
+        }
         let renamed = (profile.name.is_some() && profile.name != contact.profile.name)
             || (profile.username.is_some() && profile.username != contact.profile.username);
         let unseen = contact.seen_at.is_none_or(|seen| at - seen >= SEEN_PRECISION);

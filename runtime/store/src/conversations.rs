@@ -108,14 +108,17 @@ impl Store {
         Ok(found)
     }
 
-    /// Gives a conversation to people; its flow is silent until it is released. Whether there is such a conversation.
+    /// Gives a conversation to people; its flow is silent until it is released. Of one that was merged, the one that goes
+    /// on. Whether there is such a conversation.
     pub async fn hand_off(&self, tenant_id: Uuid, id: Uuid, reason: &str) -> Result<bool, Error> {
         let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;
         // Primary key.
         let done = sqlx::query!(
             "update conversations set handed_off_at = coalesce(handed_off_at, $3), handed_off_reason = $4
-             where tenant_id = $1 and id = $2 returning contact_id, handed_off_at",
+             where tenant_id = $1 and id = (select coalesce(merged_into, id) from conversations
+                                            where tenant_id = $1 and id = $2)
+             returning id, contact_id, handed_off_at",
             tenant_id,
             id,
             now,
@@ -126,7 +129,7 @@ impl Store {
         let Some(done) = done else { return Ok(false) };
         let mut notices = self.notices();
         if done.handed_off_at == Some(now) {
-            let contact_id = done.contact_id;
+            let (id, contact_id) = (done.id, done.contact_id);
             let cause = format!("{id}/{}", now.timestamp_micros());
             notices.other(
                 tenant_id,
@@ -144,10 +147,13 @@ impl Store {
         Ok(true)
     }
 
-    /// Gives a conversation back to its flow, from the contact's next message on. Whether there is such a conversation.
+    /// Gives a conversation back to its flow, from the contact's next message on; of one that was merged, the one that goes
+    /// on. Whether there is such a conversation.
     pub async fn release(&self, tenant_id: Uuid, id: Uuid) -> Result<bool, Error> {
         let done = sqlx::query!(
-            "update conversations set handed_off_at = null, handed_off_reason = null where tenant_id = $1 and id = $2",
+            "update conversations set handed_off_at = null, handed_off_reason = null
+             where tenant_id = $1 and id = (select coalesce(merged_into, id) from conversations
+                                            where tenant_id = $1 and id = $2)",
             tenant_id,
             id
         )

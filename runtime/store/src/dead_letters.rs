@@ -34,7 +34,7 @@ impl Store {
                from conversations cv
                where m.tenant_id = $1 and m.id = any ($2) and m.dead_at is not null
                  and cv.tenant_id = m.tenant_id and cv.id = m.conversation_id
-               returning m.id, cv.contact_id, cv.channel_id"#,
+               returning m.id, coalesce(cv.merged_contact_id, cv.contact_id) as "contact_id!", cv.channel_id"#,
             tenant_id,
             &ids,
             now + validity,
@@ -91,9 +91,9 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         // Primary keys.
         let contact_id = sqlx::query_scalar!(
-            "select cv.contact_id from messages m
+            r#"select coalesce(cv.merged_contact_id, cv.contact_id) as "contact_id!" from messages m
              join conversations cv on cv.tenant_id = m.tenant_id and cv.id = m.conversation_id
-             where m.tenant_id = $1 and m.id = $2 and m.direction = 'OUT'",
+             where m.tenant_id = $1 and m.id = $2 and m.direction = 'OUT'"#,
             tenant_id,
             id
         )

@@ -26,6 +26,13 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         !matches!(self, Error::Refused(_))
     }
+
+    /// Whether a text was refused for the one character that Postgres does not store, U+0000.
+    pub fn is_nul(&self) -> bool {
+        let Error::Refused(error) = self else { return false };
+        // character_not_in_repertoire
+        error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "22021")
+    }
 }
 
 impl From<Arc<sqlx::Error>> for Error {

@@ -1,7 +1,7 @@
 //! Group commit: whatever waits when a writer becomes free goes into one transaction, so concurrent callers share
 //! its statements and its flush. Where somebody waits for the answer there is no linger: a lone item is written at once.
-//! Where nobody does, a group may gather for some milliseconds first ([`Linger`]): while little is going on, most of the
-//! cost of a message is the transactions that it has for itself.
+//! Elsewhere a group may gather for some milliseconds first ([`Linger`]): while little is going on, most of the cost of a
+//! message is the transactions that it has for itself.
 //!
 //! Groups take [`Turns`]: while one writes, what the others will write gathers. So the busier the database, the larger
 //! the batches, and the fewer statements and flushes a message costs.
@@ -62,6 +62,8 @@ pub struct Linger {
     pub time: Duration,
     /// Enough to begin at once.
     pub items: usize,
+    /// Whoever comes after so long a rest of the group is written at once: nobody else is likely to come.
+    pub rest: Duration,
 }
 
 /// The right to write, shared by several groups; first come, first served. Cheap to clone.
@@ -95,9 +97,11 @@ where
         for _ in 0..sizes.writers {
             let (waiting, write, meters, turns) = (waiting.clone(), write.clone(), meters.clone(), turns.clone());
             tokio::spawn(async move {
-                while let Some((batch, turn)) = gather(&waiting, sizes, &turns).await {
+                let mut last = None;
+                while let Some((batch, turn)) = gather(&waiting, sizes, &turns, last).await {
                     commit(&write, &meters, batch).await;
                     drop(turn);
+                    last = Some(Instant::now());
                 }
             });
         }
@@ -140,17 +144,19 @@ where
     }
 }
 
-/// Waits for an item and for the turn; gives everything that has come by then, as far as a batch goes. `None` when nobody
-/// is left who could submit.
+/// Waits for an item and for the turn; gives everything that has come by then, as far as a batch goes. `last` is when the
+/// writer wrote last. `None` when nobody is left who could submit.
 async fn gather<'a, T, R>(
     waiting: &Mutex<mpsc::Receiver<Entry<T, R>>>,
     sizes: Sizes,
     turns: &'a Turns,
+    last: Option<Instant>,
 ) -> Option<(Vec<Entry<T, R>>, SemaphorePermit<'a>)> {
     let most = sizes.batch;
     let mut waiting = waiting.lock().await;
     let mut batch = vec![waiting.recv().await?];
-    if let Some(linger) = sizes.linger {
+    let rested = |linger: &Linger| last.is_none_or(|last| last.elapsed() >= linger.rest);
+    if let Some(linger) = sizes.linger.filter(|linger| !rested(linger)) {
         let end = tokio::time::Instant::now() + linger.time;
         while batch.len() < linger.items.min(most) {
             let room = most - batch.len();
@@ -275,7 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_group_that_lingers_ends_its_wait_with_enough_items_or_with_its_time() {
-        let linger = Linger { time: Duration::from_millis(500), items: 8 };
+        let linger = Linger { time: Duration::from_millis(500), items: 8, rest: Duration::from_secs(60) };
         let batches = Arc::new(std::sync::Mutex::new(Vec::new()));
         let log = batches.clone();
         let group = GroupCommit::start(
@@ -287,7 +293,8 @@ mod tests {
                 Box::pin(async move { Ok(vec![(); items.len()]) })
             },
         );
-        for (items, waits) in [(3, true), (8, false), (20, false)] {
+        // The first comes after a rest.
+        for (items, waits) in [(1, false), (3, true), (8, false), (20, false)] {
             let start = Instant::now();
             let answers: Vec<_> = (0..items).map(|n| group.submit(n).expect("room")).collect();
             for answer in answers {
@@ -295,7 +302,7 @@ mod tests {
             }
             assert_eq!(start.elapsed() >= linger.time, waits, "{items}");
         }
-        assert_eq!(*batches.lock().expect("not poisoned"), [3, 8, 20]);
+        assert_eq!(*batches.lock().expect("not poisoned"), [1, 3, 8, 20]);
     }
 
     #[tokio::test]

@@ -125,7 +125,8 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let ids: Vec<String> = [wa_id, user_id].into_iter().flatten().chain(former).cloned().collect();
-        let mut known = with_ids(&mut tx, tenant_id, &ids).await?;
+        let known = with_ids(&mut tx, tenant_id, &ids).await?;
+        let mut known = locked(&mut tx, tenant_id, &known).await?;
         if let Some(other) = former_holder(&known, renamed) {
             let other = known.remove(other);
             if known.is_empty() && former.is_empty() {
@@ -187,16 +188,28 @@ fn former_holder(known: &[Known], renamed: &Renamed) -> Option<usize> {
     known.iter().position(|it| it.wa_id.is_some() && it.wa_id == *wa_id && it.user_id.as_ref().is_some_and(differs))
 }
 
-/// The contacts that have one of these ids, oldest first.
-async fn with_ids(db: &mut PgConnection, tenant_id: Uuid, ids: &[String]) -> Result<Vec<Known>, SqlError> {
+/// The contacts that have one of these ids.
+async fn with_ids(db: &mut PgConnection, tenant_id: Uuid, ids: &[String]) -> Result<Vec<Uuid>, SqlError> {
     // Indexes contacts_wa_id and contacts_user_id.
+    sqlx::query_scalar!(
+        r#"select id as "id!" from contacts where tenant_id = $1 and wa_id = any ($2)
+           union
+           select id from contacts where tenant_id = $1 and user_id = any ($2)"#,
+        tenant_id,
+        ids
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// These contacts as they are from now on until the end of the transaction, oldest first: an id that is added to one
+/// meanwhile, or a wish of its person, is seen here or waits and then finds the change.
+async fn locked(db: &mut PgConnection, tenant_id: Uuid, ids: &[Uuid]) -> Result<Vec<Known>, SqlError> {
+    // Primary key.
     sqlx::query_as!(
         Known,
-        r#"select c.id as "id!", c.wa_id, c.user_id from (
-               select id, wa_id, user_id from contacts where tenant_id = $1 and wa_id = any ($2)
-               union
-               select id, wa_id, user_id from contacts where tenant_id = $1 and user_id = any ($2)
-           ) as c order by c.id"#,
+        "select id, wa_id, user_id from contacts where tenant_id = $1 and id = any ($2)
+         order by id for no key update",
         tenant_id,
         ids
     )

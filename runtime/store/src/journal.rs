@@ -203,10 +203,11 @@ impl Store {
         let spoke = inbound.iter().map(|message| Sighting {
             party: &message.party,
             seen: Some((&message.profile, message.item.occurred_at.min(message.item.received_at))),
+            by_meta: message.is_system(),
         });
         let wished = arrivals.iter().filter_map(|arrival| arrival.preference());
         let echoed = arrivals.iter().filter_map(|arrival| arrival.echo()).map(|echo| &echo.party);
-        let named = wished.chain(echoed).map(|party| Sighting { party, seen: None });
+        let named = wished.chain(echoed).map(|party| Sighting { party, seen: None, by_meta: false });
         let sightings: Vec<_> = spoke.chain(named).collect();
         let Resolved { places, learned, apart } =
             contacts::resolve(&mut db, &self.contacts, &self.ambient, &sightings).await?;
@@ -302,6 +303,11 @@ impl Inbound {
     /// An opt-out is for nobody to answer but us: the flow does not see it.
     fn is_for_flow(&self) -> bool {
         self.wish != Some(Wish::OptOut)
+    }
+
+    /// Meta tells something of the contact, which did not write.
+    fn is_system(&self) -> bool {
+        self.kind == "system"
     }
 }
 

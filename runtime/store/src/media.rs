@@ -53,6 +53,22 @@ pub struct Media {
     pub stored_at: Option<DateTime<Utc>>,
 }
 
+/// A file by its age.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aged {
+    /// When its message came, or when it was uploaded.
+    pub created_at: DateTime<Utc>,
+    /// Meta's id, or `media_...`.
+    pub id: String,
+}
+
+impl Aged {
+    /// Before all files.
+    pub fn first() -> Self {
+        Self { created_at: DateTime::UNIX_EPOCH, id: String::new() }
+    }
+}
+
 /// Puts the files of new messages into the queue, unless they are known. Gives whether there was any.
 pub(crate) async fn await_files(
     db: &mut PgConnection,
@@ -141,18 +157,37 @@ impl Store {
         Ok(deleted.execute(&self.pool).await?.rows_affected() > 0)
     }
 
-    /// A tenant's files that are older than `before`, the oldest first, at most `limit`. What is being fetched is not
-    /// among them.
-    pub async fn media_before(&self, tenant_id: Uuid, before: DateTime<Utc>, limit: i64) -> Result<Vec<String>, Error> {
+    /// How many bytes of a tenant's files are here.
+    pub async fn media_bytes(&self, tenant_id: Uuid) -> Result<u64, Error> {
         // Index media_age.
-        let ids = sqlx::query_scalar!(
-            "select id from media where tenant_id = $1 and created_at < $2
+        let bytes = sqlx::query_scalar!(
+            r#"select coalesce(sum(size), 0)::bigint as "bytes!" from media where tenant_id = $1 and state = 'stored'"#,
+            tenant_id
+        );
+        Ok(u64::try_from(bytes.fetch_one(&self.pool).await?).unwrap_or_default())
+    }
+
+    /// A tenant's files that are older than `before` and behind `after`, the oldest first, at most `limit`. What is being
+    /// fetched is not among them.
+    pub async fn media_before(
+        &self,
+        tenant_id: Uuid,
+        before: DateTime<Utc>,
+        after: &Aged,
+        limit: i64,
+    ) -> Result<Vec<Aged>, Error> {
+        // Index media_age.
+        let old = sqlx::query_as!(
+            Aged,
+            "select created_at, id from media where tenant_id = $1 and created_at < $2 and (created_at, id) > ($3, $4)
                  and (state <> 'pending' or origin = 'upload' or ready_at < $2)
-             order by created_at limit $3",
+             order by created_at, id limit $5",
             tenant_id,
             before,
+            after.created_at,
+            after.id,
             limit
         );
-        Ok(ids.fetch_all(&self.pool).await?)
+        Ok(old.fetch_all(&self.pool).await?)
     }
 }

@@ -164,18 +164,26 @@ impl Store {
         Ok(())
     }
 
-    /// The route of a business account among the tenant's own channels: the oldest stands for it. For accounts that
-    /// tenants share.
-    pub async fn account_route(&self, tenant_id: Uuid, waba_id: &str) -> Result<Option<Arc<Route>>, Error> {
+    /// The route of a business account among the tenant's own channels: that of the number, digits only, or without one
+    /// the oldest, which stands for the account. For accounts that tenants share.
+    pub async fn account_route(
+        &self,
+        tenant_id: Uuid,
+        waba_id: &str,
+        displayed: Option<&str>,
+    ) -> Result<Option<Arc<Route>>, Error> {
         // Primary key, by tenant.
         let row = sqlx::query!(
             r#"select c.id, c.kind, 'status' = any (t.flow_wants) as "wants_statuses!",
                       c.display_phone_number is not null as "number_known!", t.stop_words, t.start_words,
                       t.debounce_seconds
                from channels c join tenants t on t.id = c.tenant_id
-               where c.tenant_id = $1 and c.waba_id = $2 order by c.created_at, c.id limit 1"#,
+               where c.tenant_id = $1 and c.waba_id = $2
+                 and ($3::text is null or regexp_replace(c.display_phone_number, '[^0-9]', '', 'g') = $3)
+               order by c.created_at, c.id limit 1"#,
             tenant_id,
-            waba_id
+            waba_id,
+            displayed
         )
         .fetch_optional(&self.pool)
         .await?;

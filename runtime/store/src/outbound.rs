@@ -153,7 +153,8 @@ impl Store {
     async fn try_enqueue(&self, requests: &[Arc<SendRequest>], births: Births<'_>) -> Result<Enqueued, sqlx::Error> {
         let now = self.ambient.now();
         let mut tx = self.hot.begin().await?;
-        let sightings: Vec<_> = requests.iter().map(|request| Sighting { party: &request.party, seen: None }).collect();
+        let sightings: Vec<_> =
+            requests.iter().map(|request| Sighting { party: &request.party, seen: None, by_meta: false }).collect();
         let Resolved { places, learned, .. } =
             contacts::resolve(&mut tx, &self.contacts, &self.ambient, &sightings).await?;
         let addressed: Vec<Addressed<'_>> = requests

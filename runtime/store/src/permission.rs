@@ -132,9 +132,12 @@ pub(crate) async fn bury(
         return Ok(Vec::new());
     }
     let refusals = judge(db, &left_out).await?;
+    // One template opens the conversation again: what else the flow said there stays unsaid.
+    let mut opened = HashSet::new();
     let replaced: Vec<(Outbound, &Addressed<'_>)> = left_out
         .iter()
         .filter_map(|one| Some((refusals.get(&one.message.id)?.replacement(one.message)?, *one)))
+        .filter(|(_, one)| opened.insert((one.tenant_id, one.place.conversation_id)))
         .collect();
     let replaced: Vec<Addressed<'_>> =
         replaced.iter().map(|(message, one)| Addressed { message, ..(*one).clone() }).collect();

@@ -1,5 +1,6 @@
 //! Embedded Signup: how far each number has come. One caller works on a number at a time, for a lease; who comes after a
-//! failure goes on where it stopped.
+//! failure goes on where it stopped. The end of a lease tells whose it is: who comes late with a former one changes
+//! nothing.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_secrets::Sealed;
@@ -48,6 +49,8 @@ pub struct Signup {
     pub registered_at: Option<DateTime<Utc>>,
     /// Tenant and channel are there.
     pub completed_at: Option<DateTime<Utc>>,
+    /// Until when it is this caller's; the next one's is later.
+    pub lease_until: DateTime<Utc>,
 }
 
 /// The last step: what makes tenant and channel.
@@ -69,7 +72,7 @@ pub enum SignupError {
     /// The number belongs to a tenant that the request does not name.
     #[error("phoneNumberId {0} is registered already")]
     PhoneNumberTaken(String),
-    /// Somebody else works on it.
+    /// Somebody else works on it, or has done so since the lease was over.
     #[error("a signup of phoneNumberId {0} is under way")]
     UnderWay(String),
     /// The database.
@@ -83,12 +86,23 @@ impl From<sqlx::Error> for SignupError {
     }
 }
 
+impl Signup {
+    /// Whether a change that asks for the lease found it.
+    fn held(&self, rows: u64) -> Result<(), SignupError> {
+        if rows == 0 {
+            return Err(SignupError::UnderWay(self.phone_number_id.clone()));
+        }
+        Ok(())
+    }
+}
+
 impl Store {
     /// Begins a signup, or goes on with the one of the same code, account and number; it is the caller's for `lease`.
     /// Another code begins anew, as after a dialog that was gone through once more.
     pub async fn begin_signup(&self, request: &SignupRequest<'_>, lease: TimeDelta) -> Result<Signup, SignupError> {
         let SignupRequest { phone_number_id, waba_id, .. } = *request;
         let now = self.ambient.now();
+        let lease_until = now + lease;
         let mut tx = self.pool.begin().await?;
         // Who comes second waits here for who comes first, also when there is no row yet.
         sqlx::query!("select pg_advisory_xact_lock(hashtextextended('signup/' || $1::text, 0))", phone_number_id)
@@ -149,7 +163,7 @@ impl Store {
             &request.code_sha256[..],
             pin.as_ref().map(|(sealed, _)| sealed.as_slice()),
             pin.as_ref().map(|(_, key_id)| key_id.as_str()),
-            now + lease,
+            lease_until,
             now
         )
         .fetch_one(&mut *tx)
@@ -169,15 +183,16 @@ impl Store {
             subscribed_at: row.subscribed_at,
             registered_at: row.registered_at,
             completed_at: row.completed_at,
+            lease_until,
         })
     }
 
-    /// Keeps how far a signup has come.
-    pub async fn keep_signup(&self, signup: &Signup) -> Result<(), Error> {
-        sqlx::query!(
+    /// Keeps how far a signup has come, while it is the caller's.
+    pub async fn keep_signup(&self, signup: &Signup) -> Result<(), SignupError> {
+        let kept = sqlx::query!(
             "update signups set token_sealed = $3, token_key_id = $4, pin_sealed = $5, pin_key_id = $6,
                  subscribed_at = $7, registered_at = $8, updated_at = $9
-             where tenant_id = $1 and phone_number_id = $2",
+             where tenant_id = $1 and phone_number_id = $2 and lease_until = $10",
             signup.tenant_id,
             signup.phone_number_id,
             signup.token.as_ref().map(|token| token.bytes.as_slice()),
@@ -186,27 +201,31 @@ impl Store {
             signup.pin.as_ref().map(|pin| pin.key_id.as_str()),
             signup.subscribed_at,
             signup.registered_at,
-            self.ambient.now()
+            self.ambient.now(),
+            signup.lease_until
         )
         .execute(&self.pool)
         .await?;
-        Ok(())
+        signup.held(kept.rows_affected())
     }
 
-    /// Others may go on with it.
+    /// Others may go on with it. Nothing happens when it is another's already.
     pub async fn release_signup(&self, signup: &Signup) -> Result<(), Error> {
         sqlx::query!(
-            "update signups set lease_until = null where tenant_id = $1 and phone_number_id = $2",
+            "update signups set lease_until = null
+             where tenant_id = $1 and phone_number_id = $2 and lease_until = $3",
             signup.tenant_id,
-            signup.phone_number_id
+            signup.phone_number_id,
+            signup.lease_until
         )
         .execute(&self.pool)
         .await?;
         Ok(())
     }
 
-    /// The last step, in one transaction: the tenant and its key unless it exists, the channel, and the signup's end. A
-    /// channel that exists is left as it is: false, and the caller gives it the token.
+    /// The last step, in one transaction: the tenant and its key unless it exists, the channel, and the signup's end.
+    /// Nothing happens when it is another's by now. A channel that exists is left as it is: false, and the caller gives
+    /// it the token.
     pub async fn complete_signup(&self, signup: &Signup, with: &Completion<'_>) -> Result<bool, SignupError> {
         let Signup { tenant_id, phone_number_id, .. } = signup;
         let now = self.ambient.now();
@@ -253,16 +272,18 @@ impl Store {
                 return Err(SignupError::PhoneNumberTaken(phone_number_id.clone()));
             }
         }
-        sqlx::query!(
+        let completed = sqlx::query!(
             "update signups set completed_at = coalesce(completed_at, $3), token_sealed = null, token_key_id = null,
                  lease_until = null, updated_at = $3
-             where tenant_id = $1 and phone_number_id = $2",
+             where tenant_id = $1 and phone_number_id = $2 and lease_until = $4",
             tenant_id,
             phone_number_id,
-            now
+            now,
+            signup.lease_until
         )
         .execute(&mut *tx)
         .await?;
+        signup.held(completed.rows_affected())?;
         tx.commit().await?;
         Ok(inserted.is_some())
     }

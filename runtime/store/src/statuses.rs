@@ -112,7 +112,10 @@ pub(crate) async fn advance(
     if found.is_empty() {
         return Ok(Advanced::default());
     }
-    found.sort_by_key(|(_, _, target)| (target.tenant_id, target.message_id));
+    // The order of the steps' keys, for all who write some of the same.
+    found.sort_by_key(|(_, status, target)| {
+        (target.tenant_id, target.message_id, status.status.as_str(), status.item.occurred_at)
+    });
     let fresh = write(db, &found, now).await?;
     // A statement of its own, behind the one that waited for whoever was settling: it sees what that one wrote. Read
     // before the messages moved up: who waits now was among those who waited then, or waits for no status yet.
@@ -193,7 +196,8 @@ async fn hasten(
                      and state = 'unknown' limit 1
                ) as o
                order by k.tenant_id, k.contact_id) as k
-         where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = 1 and l.ready_at > $4",
+         where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = 1 and l.lease_token = 0
+           and l.ready_at > $4",
         &found.iter().map(|(_, _, target)| target.tenant_id).collect::<Vec<_>>(),
         &found.iter().map(|(_, _, target)| target.place.contact_id).collect::<Vec<_>>(),
         &found.iter().map(|(_, _, target)| target.message_id).collect::<Vec<_>>(),

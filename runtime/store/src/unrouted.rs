@@ -5,6 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use crate::{Error, Store};
+
 /// An item without an owner.
 #[derive(Debug, Clone)]
 pub struct Unrouted {
@@ -20,6 +22,22 @@ pub struct Unrouted {
     pub digest: [u8; 32],
     /// When it came.
     pub received_at: DateTime<Utc>,
+}
+
+impl Store {
+    /// Removes up to `limit` items that came first before this moment, the oldest first. Gives how many.
+    pub async fn delete_unrouted_before(&self, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
+        // Primary key: ids grow with time.
+        let deleted = sqlx::query!(
+            "delete from unrouted_items where id = any (array(
+                 select id from unrouted_items where received_at < $1 order by id limit $2))",
+            before,
+            limit
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(deleted.rows_affected())
+    }
 }
 
 /// Stores the items; a repeated one is counted.

@@ -106,3 +106,14 @@ async fn another_tenant_looks_like_none() {
     assert_eq!(world.db.count("select count(*) from messages").await, 1);
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_nul_in_an_address_is_the_callers_mistake() {
+    let world = World::builder().roles("api").start().await;
+    let acme = world.api.register("Acme", "106540352242922", "token").await;
+    for path in ["channels/%00/state", "media/%00", "meta-templates?name=%00", "plugins/%00"] {
+        let (status, answer) = world.api.get(&format!("/tenants/{}/{path}", acme.id), &acme.key).await;
+        assert!(status == 400 || status == 404, "{path}: {status} {answer}");
+    }
+    world.end().await;
+}

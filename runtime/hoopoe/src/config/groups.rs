@@ -48,14 +48,33 @@ pub(super) fn media(values: &Values<'_>) -> Result<hoopoe_media::Settings, Error
         None => String::new(),
     };
     let types = values.get("MEDIA_TYPES").unwrap_or("*");
+    let tenant_bytes: u64 = values.parse("MEDIA_TENANT_BYTES", "5368709120", "a number of bytes, 0 for no limit")?;
     Ok(hoopoe_media::Settings {
         place: place(values)?,
         largest: values.at_least_one("MEDIA_MAX_SIZE", "104857600")?,
         types: types.parse().map_err(|error| wrong("MEDIA_TYPES", types, error))?,
+        tenant_bytes: (tenant_bytes > 0).then_some(tenant_bytes),
         retention: values.days("MEDIA_RETENTION", "30d")?,
         link_life: values.days("MEDIA_LINK_LIFE", "10m")?,
         link_base,
     })
+}
+
+/// Where Meta keeps files that come in, in small letters.
+pub(super) fn media_hosts(values: &Values<'_>) -> Result<Vec<String>, Error> {
+    const NAME: &str = "MEDIA_HOSTS";
+    let is_host = |host: &str| {
+        let is_word = |word: &str| !word.is_empty() && word.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-');
+        // A single word would stand for all of a country, or of the net.
+        host.contains('.') && host.split('.').all(is_word)
+    };
+    let hosts = values.list(NAME, "fbsbx.com,fbcdn.net,whatsapp.net,facebook.com");
+    match hosts.iter().find(|host| !is_host(host)) {
+        Some(host) => {
+            Err(wrong(NAME, host, "set it to hosts, each with all below it, for example fbcdn.net,fbsbx.com"))
+        }
+        None => Ok(hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect()),
+    }
 }
 
 fn place(values: &Values<'_>) -> Result<Place, Error> {

@@ -4,6 +4,7 @@
 
 mod inbound;
 mod outbound;
+mod room;
 mod templates;
 
 use hoopoe_testing::{MASTER_KEY, Tenant, World};

@@ -10,4 +10,5 @@ mod kinds;
 mod numbers;
 mod own_app;
 mod signup;
+mod signup_secrets;
 mod tokens;

@@ -196,3 +196,41 @@ async fn an_app_is_its_tenants_alone_and_its_fields_are_checked() {
     }
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_flood_by_an_own_app_is_that_tenants_alone() {
+    let world = World::builder().roles("api").start().await;
+    let acme = world.api.register("Acme", "106540352242922", "token").await;
+    let other = world.api.register("Other", "106540352242923", "token").await;
+    let (_, app) = put_app(&world, &acme, json!({ "appSecret": OWN_SECRET })).await;
+    let path = app["webhook"].as_str().unwrap();
+    let send = async |body: String| {
+        let body = body.into_bytes();
+        let request = world.api.request(Method::POST, path, "").header("x-hub-signature-256", sign(OWN_SECRET, &body));
+        Client::answer(request.body(body)).await
+    };
+    let flood = |number: &str, items: usize| {
+        let statuses: Vec<String> = (0..items).map(|n| format!(r#"{{"id":"{n}","status":"sent"}}"#)).collect();
+        format!(
+            r#"{{"entry":[{{"id":"1","changes":[{{"field":"messages","value":{{"metadata":{{"phone_number_id":"{number}"}},
+               "statuses":[{}]}}}}]}}]}}"#,
+            statuses.join(",")
+        )
+    };
+    let (status, answer) = send(flood(&acme.phone_number_id, 100_000)).await;
+    assert_eq!(status, 400, "more than a webhook holds: {answer}");
+    let (status, answer) = send(flood(&acme.phone_number_id, 9_000)).await;
+    assert_eq!(status, 503, "more than the tenant's share: {answer}");
+    // Items of somebody else's numbers are kept for the operator, but not without end.
+    let (status, answer) = send(flood(&other.phone_number_id, 900)).await;
+    assert_eq!((status, &answer["unrouted"]), (200, &900.into()), "{answer}");
+    let (status, _) = send(flood(&other.phone_number_id, 200)).await;
+    assert_eq!(status, 503);
+    assert_eq!(world.db.count("select count(*) from events").await, 0);
+    // The tenant's own items, and everybody else's, go their way.
+    let (status, _) = post(&world, path, OWN_SECRET, vec![Inbound::text(&acme.phone_number_id, CONTACT, "hi")]).await;
+    assert_eq!(status, 200);
+    let text = Inbound::text(&other.phone_number_id, CONTACT, "hi");
+    assert_eq!(post(&world, "/whatsapp/webhook", APP_SECRET, vec![text]).await.0, 200);
+    world.end().await;
+}

@@ -9,17 +9,17 @@ const WABA: &str = "102290129340398";
 const NUMBER: &str = "106540352242922";
 const CONTACT: &str = "16505551234";
 
-fn builder() -> Builder {
+pub fn builder() -> Builder {
     World::builder().set("APP_ID", APP)
 }
 
 /// A business with a number went through the dialog.
-fn dialog(world: &World, code: &str, token: &str) {
+pub fn dialog(world: &World, code: &str, token: &str) {
     world.sim.add_number(BusinessNumber::new(NUMBER, WABA));
     world.sim.offer_code(code, Grant::new(token).account(WABA));
 }
 
-fn request(code: &str, changes: Value) -> Value {
+pub fn request(code: &str, changes: Value) -> Value {
     let mut body = json!({ "code": code, "wabaId": WABA, "phoneNumberId": NUMBER, "businessId": "2729063490586005",
         "name": "Lucky Shrub" });
     for (name, value) in changes.as_object().unwrap() {
@@ -32,7 +32,7 @@ fn request(code: &str, changes: Value) -> Value {
     body
 }
 
-async fn sign_up(world: &World, body: &Value) -> (u16, Value) {
+pub async fn sign_up(world: &World, body: &Value) -> (u16, Value) {
     world.api.post("/tenants/embedded-signup", MASTER_KEY, body).await
 }
 

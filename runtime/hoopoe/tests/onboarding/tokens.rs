@@ -185,6 +185,31 @@ async fn a_token_that_dies_among_messages_costs_none_of_them_and_no_order() {
 }
 
 #[tokio::test]
+async fn a_token_that_meta_repeats_is_shown_nowhere() {
+    const TOKEN: &str = "EAAGm0PX4ZCpsBAKZC-malformed";
+    let repeated =
+        || Fault::GraphError { http_status: 401, code: 190, title: format!("Malformed access token {TOKEN}") };
+    let world = builder().start().await;
+    let tenant = world.api.register("Acme", NUMBER, TOKEN).await;
+    let endpoint = Endpoint::start().await;
+    Hook::create(&world, &tenant, &endpoint, &["channel.*"]).await;
+    world.sim.fail_next(repeated(), 1);
+    let id = world.api.send(&tenant, ONE, "hello").await;
+    world.waits().await;
+    let told = endpoint.told("channel.suspended").await.body.to_string();
+    for words in [told, channel(&world, &tenant).await.to_string()] {
+        assert!(words.contains("Malformed access token [token]") && !words.contains(TOKEN), "{words}");
+    }
+    let message = world.api.message(&tenant, id).await.to_string();
+    assert!(!message.contains(TOKEN), "{message}");
+    world.sim.fail_call("debug_token", repeated(), 1);
+    let (status, refused) = put_token(&world, &tenant, TOKEN).await;
+    assert!(status == 400 && refused.to_string().contains("[token]"), "{refused}");
+    assert!(!refused.to_string().contains(TOKEN), "{refused}");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn what_meta_says_to_the_former_token_does_not_count_against_the_new_one() {
     let world = builder().sim(|sim| sim.latency = std::time::Duration::from_millis(1_500)).start().await;
     let tenant = world.api.register("Acme", NUMBER, "first").await;

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::{error::Category, value::RawValue};
 
+use super::items::Items;
 use super::{Error, InboundHead, Item, ItemKind, Route};
 use crate::{
     identity::{Contacts, Identity},
@@ -90,7 +91,7 @@ pub(super) fn envelope(text: &str) -> Result<Vec<Item>, Error> {
             Err(error) => Error::NotJson(wire::reason(&error)),
         });
     }
-    let mut items = Vec::new();
+    let mut items = Items::default();
     if let Ok(strict) = serde_json::from_str::<Envelope<Entry<Change>>>(text) {
         let home = home(strict.object);
         for entry in strict.entry.into_iter().flatten() {
@@ -100,9 +101,9 @@ pub(super) fn envelope(text: &str) -> Result<Vec<Item>, Error> {
             }
             messaging(&mut items, &account, "messaging", entry.messaging);
             messaging(&mut items, &account, "standby", entry.standby);
-            timed(&mut items[before..], entry.time);
+            timed(items.since(before), entry.time);
         }
-        return Ok(items);
+        return items.all();
     }
     let pieces: Envelope<&RawValue> = serde_json::from_str(text).map_err(|error| match error.classify() {
         Category::Data => Error::NotAnEnvelope(wire::reason(&error)),
@@ -112,10 +113,10 @@ pub(super) fn envelope(text: &str) -> Result<Vec<Item>, Error> {
     for raw in pieces.entry.into_iter().flatten() {
         piecewise(&mut items, home, raw);
     }
-    Ok(items)
+    items.all()
 }
 
-fn piecewise(items: &mut Vec<Item>, home: Home, raw: &RawValue) {
+fn piecewise(items: &mut Items, home: Home, raw: &RawValue) {
     let entry: Entry<&RawValue> = match wire::object(raw.get()) {
         Ok(entry) => entry,
         Err(reason) => return items.push(invalid(Route::None, "", raw, format!("entry: {reason}"))),
@@ -129,7 +130,7 @@ fn piecewise(items: &mut Vec<Item>, home: Home, raw: &RawValue) {
     }
     messaging(items, &account, "messaging", entry.messaging);
     messaging(items, &account, "standby", entry.standby);
-    timed(&mut items[before..], entry.time);
+    timed(items.since(before), entry.time);
 }
 
 /// The time of an entry is that of its items.
@@ -147,13 +148,13 @@ fn route_id(id: String) -> Option<String> {
     (!id.is_empty() && id.len() <= 100).then_some(id)
 }
 
-fn messaging(items: &mut Vec<Item>, account: &Route, name: &str, list: Option<Vec<&RawValue>>) {
+fn messaging(items: &mut Items, account: &Route, name: &str, list: Option<Vec<&RawValue>>) {
     for raw in list.into_iter().flatten() {
         items.push(other(account.clone(), name, name, raw));
     }
 }
 
-fn change(items: &mut Vec<Item>, account: &Route, change: &Change<'_>) {
+fn change(items: &mut Items, account: &Route, change: &Change<'_>) {
     let field = change.field.as_deref().unwrap_or("messages");
     let Some(raw) = change.value else {
         return items.push(Item {
@@ -208,7 +209,7 @@ fn change(items: &mut Vec<Item>, account: &Route, change: &Change<'_>) {
 }
 
 fn each(
-    items: &mut Vec<Item>,
+    items: &mut Items,
     route: &Route,
     list: Option<&RawValue>,
     name: &str,
@@ -219,6 +220,9 @@ fn each(
         return items.push(invalid(route.clone(), "messages", list, format!("{name} is not a list")));
     };
     for raw in raws {
+        if items.are_too_many() {
+            return;
+        }
         let kind = read(raw).unwrap_or_else(|reason| ItemKind::Invalid { reason });
         items.push(item(route.clone(), "messages", kind, raw));
     }

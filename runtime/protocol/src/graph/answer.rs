@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::{Accepted, Class, Failure, classify};
 use crate::wire;
@@ -17,6 +18,8 @@ struct Answer<'a> {
 
 /// What to do about HTTP status, code and subcode.
 pub(crate) type Classify = fn(u16, Option<i64>, Option<i64>) -> Class;
+
+const NO_OBJECT: &str = "an answer of success that is no JSON object";
 
 const WHATSAPP: Classify = |http_status, code, _| classify(http_status, code);
 
@@ -76,11 +79,21 @@ pub fn read_answer(http_status: u16, body: &[u8]) -> Result<(), Failure> {
 }
 
 /// The JSON object of an answer to any other request, `GET /debug_token` for one, or what Meta says is wrong.
-pub fn json_answer(http_status: u16, body: &[u8]) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
+pub fn json_answer(http_status: u16, body: &[u8]) -> Result<Map<String, Value>, Failure> {
     let text = String::from_utf8_lossy(body);
-    read(http_status, &text)?
-        .and_then(|_| serde_json::from_str(&text).ok())
-        .ok_or_else(|| unreadable(http_status, &text, "an answer of success that is no JSON object"))
+    object(http_status, &text)?.ok_or_else(|| unreadable(http_status, &text, NO_OBJECT))
+}
+
+/// The same of an answer that brings a secret, `GET /oauth/access_token` for one: a success that cannot be read is not
+/// quoted.
+pub fn secret_answer(http_status: u16, body: &[u8]) -> Result<Map<String, Value>, Failure> {
+    let text = String::from_utf8_lossy(body);
+    let shown = if is_success(http_status) { "(not shown)" } else { text.as_ref() };
+    object(http_status, &text)?.ok_or_else(|| unreadable(http_status, shown, NO_OBJECT))
+}
+
+fn object(http_status: u16, text: &str) -> Result<Option<Map<String, Value>>, Failure> {
+    Ok(read(http_status, text)?.and_then(|_| serde_json::from_str(text).ok()))
 }
 
 /// An answer of success, as far as it can be read; or what Meta says is wrong.

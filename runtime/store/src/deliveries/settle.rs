@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{Settlement, Verdict, take_out};
 use crate::Store;
@@ -34,6 +35,12 @@ impl Store {
         let known: Vec<LaneKey> =
             left.iter().map(|one| one.lease.lane).filter(|lane| accepted.contains(lane)).collect();
         lanes::hurry(&mut tx, Stage::Delivery, &known, now).await?;
+        let late: Vec<(Uuid, Uuid)> = settlements
+            .iter()
+            .filter(|one| matches!(one.verdict, Verdict::Sent { .. }) && !is_held(one))
+            .map(|one| (one.lease.lane.tenant_id, one.message_id))
+            .collect();
+        let hastened = hasten(&mut tx, &late, now).await?;
         let mut notices = self.notices();
         for one in &written {
             if let Some(kind) = one.verdict.told_as() {
@@ -45,7 +52,7 @@ impl Store {
         if told {
             self.wakes.webhooks.notify_one();
         }
-        if finished.more || !left.is_empty() {
+        if finished.more || hastened || !left.is_empty() {
             self.wakes.delivery.notify_one();
         }
         Ok(settlements.iter().map(|one| is_held(one)).collect())
@@ -56,6 +63,40 @@ impl Settlement {
     fn closing(&self) -> Closing {
         Closing { lease: self.lease, done_event: None, again: self.verdict.again().map(|at| (at, 0)) }
     }
+}
+
+/// Messages that Meta is known to have by now, whose lanes somebody took over and, for want of that knowledge, lets wait:
+/// the next claim takes them out. A contact may have been merged into another meanwhile.
+async fn hasten(db: &mut PgConnection, late: &[(Uuid, Uuid)], now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    if late.is_empty() {
+        return Ok(false);
+    }
+    // Primary keys, row by row.
+    let hastened = sqlx::query!(
+        "update lanes l set ready_at = $3
+         from (select k.tenant_id, c.contact_id
+               from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, id)
+               cross join lateral (
+                   select coalesce(cv.merged_contact_id, cv.contact_id) as contact_id
+                   from messages m
+                   join conversations cv on cv.tenant_id = m.tenant_id and cv.id = m.conversation_id
+                   where m.tenant_id = k.tenant_id and m.id = k.id limit 1
+               ) as c
+               cross join lateral (
+                   select from outbox
+                   where tenant_id = k.tenant_id and contact_id = c.contact_id and message_id = k.id
+                     and state = 'unknown' limit 1
+               ) as o
+               order by k.tenant_id, c.contact_id) as k
+         where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = 1 and l.lease_token = 0
+           and l.ready_at > $3",
+        &late.iter().map(|one| one.0).collect::<Vec<_>>(),
+        &late.iter().map(|one| one.1).collect::<Vec<_>>(),
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(hastened.rows_affected() > 0)
 }
 
 /// Messages that are not done go back into the outbox.

@@ -113,7 +113,8 @@ async fn load(db: &mut PgConnection, work: &mut [(Work, Vec<Entry>)]) -> Result<
         &work.iter().map(|(lane, _)| lane.lease.lane.tenant_id).collect::<Vec<_>>(),
         &work.iter().map(|(lane, _)| lane.lease.lane.contact_id).collect::<Vec<_>>(),
         &work.iter().map(|(lane, _)| lane.done_event).collect::<Vec<_>>(),
-        EVENTS_AT_ONCE as i64
+        // One more than is taken: whether the lane has more is known then.
+        EVENTS_AT_ONCE as i64 + 1
     )
     .fetch_all(db)
     .await?;
@@ -122,7 +123,10 @@ async fn load(db: &mut PgConnection, work: &mut [(Work, Vec<Entry>)]) -> Result<
         let Some(place) = usize::try_from(row.place).ok().map(|place| place - 1) else { continue };
         let Some((lane, entries)) = work.get_mut(place) else { continue };
         seen[place] += 1;
-        lane.lease.more = seen[place] == EVENTS_AT_ONCE;
+        if seen[place] > EVENTS_AT_ONCE {
+            lane.lease.more = true;
+            continue;
+        }
         if row.done {
             // The lane was opened by somebody who had waited while these were done, or has taken over those of another.
             if entries.is_empty() {

@@ -150,7 +150,13 @@ async fn record(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Ut
                      $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::uuid[], $14::text[],
                      $15::bigint[], $16::bytea[], $17::text[])
               as k (tenant_id, event_id, attempt, plugin, digest, result, reason, actions, fuel, micros, memory_bytes,
-                    logs, conversation_id, context, config_id, state, outcome)",
+                    logs, conversation_id, context, config_id, state, outcome)
+         on conflict (tenant_id, event_id, attempt) do update set
+             plugin = excluded.plugin, digest = excluded.digest, result = excluded.result, reason = excluded.reason,
+             actions = excluded.actions, fuel = excluded.fuel, micros = excluded.micros,
+             memory_bytes = excluded.memory_bytes, logs = excluded.logs, context = excluded.context,
+             config_id = excluded.config_id, state = excluded.state, outcome = excluded.outcome, at = excluded.at
+         where flow_runs.result in ('retry', 'canary-failed', 'paused')",
         &runs.iter().map(|(tenant, _, _)| *tenant).collect::<Vec<_>>(),
         &runs.iter().map(|(_, event, _)| event.id).collect::<Vec<_>>(),
         &runs.iter().map(|(_, _, run)| run.attempt).collect::<Vec<_>>(),

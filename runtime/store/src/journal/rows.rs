@@ -196,7 +196,7 @@ fn heard(fresh: &[(i64, &Inbound, Place)], learned: &Learned) -> BTreeMap<(Uuid,
     let news = learned.parties();
     let mut heard: BTreeMap<(Uuid, Uuid), DateTime<Utc>> = BTreeMap::new();
     for (_, message, place) in fresh.iter().filter(|(_, message, _)| news.contains(&message.party)) {
-        if message.kind != "system" {
+        if !message.is_system() {
             let said_at = message.item.occurred_at.min(message.item.received_at);
             let at = heard.entry((message.item.tenant_id, place.conversation_id)).or_insert(said_at);
             *at = said_at.max(*at);

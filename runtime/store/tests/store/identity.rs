@@ -238,3 +238,73 @@ async fn a_number_that_changes_stays_the_contacts_and_the_former_becomes_anybody
     assert_eq!(conversations(&ground).await.len(), 2, "somebody else");
     assert_eq!(ground.db.count("select count(distinct contact_id) from events").await, 2);
 }
+
+#[tokio::test]
+async fn an_opt_out_that_meets_a_merge_counts() {
+    let ground = Ground::new().await;
+    let (store, other) = (ground.process(), ground.process());
+    append(&store, ground.message(NUMBER, "m1")).await;
+    append(&store, ground.message_of(person(&ground, None, Some(USER)), "m2")).await;
+    // The wish is written down and not committed when the merge begins.
+    let mut wish = ground.db.pool.begin().await.unwrap();
+    sqlx::query("update contacts set opted_out = true, consent_at = $2 where user_id = $1")
+        .bind(USER)
+        .bind(ground.ambient.now())
+        .execute(&mut *wish)
+        .await
+        .unwrap();
+    let both = ground.message_of(person(&ground, Some(NUMBER), Some(USER)), "m3");
+    let merge = tokio::spawn(async move { append(&other, both).await });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(!merge.is_finished(), "the merge waits for the wish");
+    wish.commit().await.unwrap();
+    merge.await.unwrap();
+    let out = "select count(*) from contacts where wa_id is not null and user_id is not null and opted_out";
+    assert_eq!(ground.db.count(out).await, 1);
+}
+
+#[tokio::test]
+async fn whoever_names_what_was_merged_means_what_goes_on() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    append(&store, ground.message(NUMBER, "m1")).await;
+    append(&store, ground.message_of(person(&ground, None, Some(USER)), "m2")).await;
+    let by_user = "select cv.id from conversations cv join contacts ct on ct.id = cv.contact_id where ct.user_id = $1";
+    let ended: uuid::Uuid = sqlx::query_scalar(by_user).bind(USER).fetch_one(&ground.db.pool).await.unwrap();
+    let text = request(&ground, person(&ground, None, Some(USER)), None);
+    store.enqueue(std::slice::from_ref(&text), Births::NONE).await.unwrap();
+    append(&store, ground.message_of(person(&ground, Some(NUMBER), Some(USER)), "m3")).await;
+    // A message that keeps the ended conversation, as one does that was scheduled while the merge went on.
+    sqlx::query("update messages set conversation_id = $1 where id = $2")
+        .bind(ended)
+        .bind(text.message.id)
+        .execute(&ground.db.pool)
+        .await
+        .unwrap();
+    assert_eq!(store.cancel(ground.tenant_id, text.message.id).await.unwrap(), Some(true));
+
+    assert!(store.hand_off(ground.tenant_id, ended, "ask a person").await.unwrap());
+    let handed_off = "select count(*) from conversations where handed_off_at is not null and merged_into is null";
+    assert_eq!(ground.db.count(handed_off).await, 1);
+    assert!(store.release(ground.tenant_id, ended).await.unwrap());
+    assert_eq!(ground.db.count("select count(*) from conversations where handed_off_at is not null").await, 0);
+}
+
+#[tokio::test]
+async fn what_meta_tells_of_a_contact_does_not_open_its_window_nor_keep_it_shut() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    append(&store, ground.message(NUMBER, "m1")).await;
+    ground.ambient.advance(TimeDelta::days(3));
+    append(&store, ground.system(ground.party(NUMBER), "m2", Renamed::default())).await;
+    let heard = "select max(last_inbound_at) from conversations";
+    let opened = ground.ambient.now() - TimeDelta::hours(1);
+    let is_open = async || {
+        let at: DateTime<Utc> = sqlx::query_scalar(heard).fetch_one(&ground.db.pool).await.unwrap();
+        at > opened
+    };
+    assert!(!is_open().await);
+    ground.ambient.advance(TimeDelta::seconds(30));
+    append(&store, ground.message(NUMBER, "m3")).await;
+    assert!(is_open().await);
+}

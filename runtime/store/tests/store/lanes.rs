@@ -1,5 +1,7 @@
 //! Lanes, step by step: who holds one, what happens to work that comes meanwhile, and who is refused.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use crate::ground::Ground;
@@ -145,4 +147,27 @@ async fn a_lane_that_was_opened_late_repeats_nothing() {
         assert_eq!(ground.db.count("select count(*) from lanes where stage = 0").await, 0, "{id}");
     }
     assert_eq!(ground.db.count("select count(*) from flow_runs").await, 21);
+}
+
+/// A burst whose run is to be tried again is recorded with its last event; when the tenant turns bursts off meanwhile, that
+/// event's first run of its own has the same number.
+#[tokio::test]
+async fn a_number_of_an_attempt_that_was_given_before_holds_nothing_up() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    store.append(&[ground.message("16505551234", "m1")], Births::NONE).await.unwrap();
+    for (result, again) in [("retry", true), ("done", false)] {
+        let work = store.claim_events(&Claim::of(1, LEASE)).await.unwrap().pop().unwrap();
+        let mut advance = Arc::into_inner(ground.answered(work)).unwrap();
+        let handled = &mut advance.handled[0];
+        (handled.run.attempt, handled.run.result) = (1, result.to_owned());
+        if again {
+            handled.messages.clear();
+            advance.done_event = 0;
+            advance.again = Some((ground.ambient.now(), 0));
+        }
+        assert_eq!(store.commit_runs(&[advance.into()], Births::NONE).await.unwrap().owned, [true], "{result}");
+    }
+    assert_eq!(ground.db.count("select count(*) from flow_runs where result = 'done'").await, 1);
+    assert_eq!(ground.db.count("select count(*) from lanes where stage = 0").await, 0);
 }

@@ -4,6 +4,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod diagram;
+mod doubts;
 mod ground;
 mod http_calls;
 mod identity;
@@ -15,6 +16,7 @@ mod merges;
 mod migrations;
 mod queries;
 mod scheduled;
+mod signups;
 mod stress;
 mod tenancy;
 mod versions;

@@ -78,6 +78,7 @@ async fn tell(deaths: bool) -> Arc<Story> {
     }
     story.over.store(true, Ordering::SeqCst);
     assert!(watch.await.unwrap() > 0, "nobody looked");
+    story.come_to_rest().await;
     story.check().await;
     story
 }
@@ -199,6 +200,23 @@ impl Story {
 
     fn give_back(&self, stage: usize, lane: LaneKey) {
         self.held[stage].lock().unwrap().remove(&lane);
+    }
+
+    /// Who took as many events as fit left a lane behind that has nothing in it, or died with one.
+    async fn come_to_rest(&self) {
+        let store = self.ground.process();
+        self.ground.ambient.advance(LEASE);
+        loop {
+            let claimed = claim(&store).await;
+            if claimed.is_empty() {
+                return;
+            }
+            for work in claimed {
+                eprintln!("LEFT {:?}", work.lease);
+                assert!(work.events.is_empty(), "an event was left");
+                store.commit_runs(&[self.ground.answered(work)], Births::NONE).await.unwrap();
+            }
+        }
     }
 
     /// What is true in the end.

@@ -1,0 +1,77 @@
+//! Messages of which nobody knows whether Meta has them: news of them ends the wait, and nothing else does.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use hoopoe_store::Store;
+use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
+use hoopoe_store::journal::{Arrival, Progress};
+use hoopoe_store::lanes::{Births, Claim};
+
+use crate::ground::Ground;
+
+const LEASE: TimeDelta = TimeDelta::seconds(30);
+const DOUBT: TimeDelta = TimeDelta::minutes(10);
+
+/// The answers to these messages of one contact, the first of which is under way.
+async fn under_way(ground: &Ground, store: &Store, messages: usize) -> Delivery {
+    for n in 0..messages {
+        store.append(&[ground.message("16505551234", &format!("m{n}"))], Births::NONE).await.unwrap();
+        let work = store.claim_events(&Claim::of(1, LEASE)).await.unwrap().pop().unwrap();
+        store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap();
+    }
+    claim(store).await.unwrap()
+}
+
+async fn claim(store: &Store) -> Option<Delivery> {
+    store.claim_deliveries(&Claim::of(1, LEASE), DOUBT).await.unwrap().pop()
+}
+
+fn sent(delivery: &Delivery) -> Arc<Settlement> {
+    let verdict = Verdict::Sent { wa_message_id: format!("wamid.{}", delivery.message_id) };
+    let (lease, message_id, attempts) = (delivery.lease, delivery.message_id, delivery.attempt);
+    Arc::new(Settlement { lease, message_id, attempts, verdict })
+}
+
+#[tokio::test]
+async fn an_acceptance_that_comes_late_ends_the_wait() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    let first = under_way(&ground, &store, 2).await;
+    // Its owner is held up; whoever comes next does not know, and waits.
+    ground.ambient.advance(LEASE);
+    assert!(claim(&store).await.is_none());
+    assert_eq!(ground.db.count("select count(*) from outbox where state = 'unknown'").await, 1);
+    assert_eq!(store.settle(&[sent(&first)]).await.unwrap(), [false], "the lane is not its any more");
+
+    // What is known by now is taken out, and the next message goes.
+    let next = match claim(&store).await {
+        Some(next) => Some(next),
+        None => claim(&store).await,
+    };
+    let next = next.expect("nothing is in doubt any more");
+    assert_ne!(next.message_id, first.message_id);
+    assert_eq!(store.settle(&[sent(&next)]).await.unwrap(), [true]);
+    assert_eq!(ground.db.count("select count(*) from lanes where stage = 1").await, 0);
+}
+
+#[tokio::test]
+async fn a_status_does_not_take_a_lane_from_its_owner() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    let first = under_way(&ground, &store, 2).await;
+    // As when a claim that ended the doubt has not written down yet that it sends.
+    ground.db.execute("update outbox set state = 'unknown' where state = 'sending'").await;
+    let status = Arrival::Status(Progress {
+        item: ground.item("status", "s1"),
+        wa_message_id: "wamid.1".to_owned(),
+        message_id: Some(first.message_id),
+        status: "sent".to_owned(),
+        error: None,
+        for_flow: false,
+    });
+    store.append(&[status.into()], Births::NONE).await.unwrap();
+    ground.ambient.advance(TimeDelta::seconds(2));
+    assert!(claim(&store).await.is_none(), "the lane is still owned");
+    assert_eq!(store.settle(&[sent(&first)]).await.unwrap(), [true]);
+}
