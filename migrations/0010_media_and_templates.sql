@@ -27,6 +27,8 @@ create table media (
 );
 create index media_waiting on media (ready_at) where state = 'pending' and origin = 'inbound';
 create index media_age on media (tenant_id, created_at);
+-- What a tenant's files take.
+create index media_stored on media (tenant_id) include (size) where state = 'stored';
 
 -- Under which id Meta knows an uploaded file, by number.
 create table media_uploads (

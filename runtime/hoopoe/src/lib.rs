@@ -8,6 +8,7 @@ mod roles;
 mod running;
 mod sharing;
 mod stages;
+mod upkeep;
 
 pub use config::Config;
 pub use roles::{Role, Roles};

@@ -20,7 +20,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Environment;
-use crate::{Config, Role, Roles, retention, sharing, stages};
+use crate::{Config, Role, Roles, retention, sharing, stages, upkeep};
 
 /// How long the start waits for the database.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
@@ -132,6 +132,7 @@ impl Running {
                 hoopoe_flows::run(store, library, settings, events, messages, stop).await;
                 Ok(())
             });
+            running.spawn(upkeep::run(retained.clone(), retention_stop.clone()));
             running.spawn(retention::run(retained, config.run_retention, retention_stop));
         }
         if roles.has(Role::Delivery) {

@@ -51,11 +51,12 @@ pub mod tenants;
 pub mod timers;
 mod traces;
 pub mod unrouted;
+mod upkeep;
 mod wakes;
 pub mod webhooks;
 
 pub use error::Error;
-pub use pool::{Settings, Store};
+pub use pool::{PLANNED, Settings, Store};
 /// What a batch's transaction fails with; [`group::GroupCommit`] judges it.
 pub use sqlx::Error as SqlError;
 pub use sqlx::PgPool;

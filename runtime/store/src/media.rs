@@ -159,7 +159,7 @@ impl Store {
 
     /// How many bytes of a tenant's files are here.
     pub async fn media_bytes(&self, tenant_id: Uuid) -> Result<u64, Error> {
-        // Index media_age.
+        // Index media_stored alone.
         let bytes = sqlx::query_scalar!(
             r#"select coalesce(sum(size), 0)::bigint as "bytes!" from media where tenant_id = $1 and state = 'stored'"#,
             tenant_id

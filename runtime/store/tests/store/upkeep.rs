@@ -1,0 +1,44 @@
+//! The queue's tables are cleaned up while everybody works on, as far as nobody may still see what is gone.
+
+use hoopoe_testing::eventually;
+use sqlx::Connection;
+
+use crate::ground::Ground;
+
+const ROWS: i64 = 3_000;
+
+/// Makes lanes and removes them.
+async fn make_dead_rows(ground: &Ground) {
+    let mut db = ground.db.pool.acquire().await.unwrap();
+    for statement in [
+        "insert into lanes (tenant_id, contact_id, stage, ready_at, done_event)
+         select gen_random_uuid(), gen_random_uuid(), 0, now(), 0 from generate_series(1, 3000)",
+        "delete from lanes",
+        "select pg_stat_force_next_flush()",
+        "select 1",
+    ] {
+        sqlx::query(statement).execute(&mut *db).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_gone_is_cleaned_up_unless_somebody_may_see_it() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    make_dead_rows(&ground).await;
+    eventually("what is gone is counted", async || store.dead_rows().await.unwrap() >= ROWS).await;
+    store.clean_up().await.unwrap();
+    assert_eq!(store.dead_rows().await.unwrap(), 0);
+
+    let mut query = sqlx::PgConnection::connect(&ground.db.url).await.unwrap();
+    for statement in ["begin isolation level repeatable read", "select count(*) from messages"] {
+        sqlx::query(statement).execute(&mut query).await.unwrap();
+    }
+    make_dead_rows(&ground).await;
+    eventually("what is gone is counted", async || store.dead_rows().await.unwrap() >= ROWS).await;
+    store.clean_up().await.unwrap();
+    assert!(store.dead_rows().await.unwrap() >= ROWS, "the open query may still look at it");
+    query.close().await.unwrap();
+    store.clean_up().await.unwrap();
+    assert_eq!(store.dead_rows().await.unwrap(), 0);
+}
