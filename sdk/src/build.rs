@@ -56,6 +56,15 @@ pub trait Build: Sized {
         self.then_send(SendContent::Stored(StoredTemplate::new(key).variables(variables)))
     }
 
+    /// Send any message of Meta's Graph API, without its recipient; see [`Outcome::payload`].
+    fn then_payload<P: Serialize + ?Sized>(self, payload: &P) -> Self {
+        self.change(|outcome| {
+            let content = SendContent::Raw(serde_json::to_string(payload)?);
+            outcome.actions.push(Action::Send(Send { content, reply_to: None, idempotency_key: None }));
+            Ok(())
+        })
+    }
+
     /// React to a message with an emoji.
     fn then_react(self, message_id: impl Into<String>, emoji: impl Into<String>) -> Self {
         let reaction = Reaction { message_id: message_id.into(), emoji: Some(emoji.into()) };

@@ -26,6 +26,20 @@ impl Context {
             .map_err(|error| FlowError::Reject(format!("the plugin's configuration does not fit: {error}")))
     }
 
+    /// The group that the message was written into, Meta's id of it. Answers go to the contact alone.
+    ///
+    /// ```
+    /// # use hoopoe_sdk::prelude::*;
+    /// fn answer(ctx: &Context, _event: &Event) -> FlowResult {
+    ///     // What people say to each other is not for a flow to answer.
+    ///     if ctx.group_id().is_some() { Outcome::nothing() } else { Outcome::reply("hello") }
+    /// }
+    /// # assert_eq!(answer(&testing::context(), &testing::text("hi")), Outcome::reply("hello"));
+    /// ```
+    pub fn group_id(&self) -> Option<String> {
+        serde_json::from_str(self.attribute("message.group-id")?).ok()
+    }
+
     /// A fact that a later host gives: JSON text.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())

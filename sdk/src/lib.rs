@@ -4,6 +4,7 @@ mod actions;
 #[cfg(any(test, all(feature = "allocator", target_arch = "wasm32")))]
 #[allow(unsafe_code)]
 mod allocator;
+mod attributes;
 #[doc(hidden)]
 pub mod bindings;
 mod build;
@@ -20,6 +21,7 @@ pub mod testing;
 pub mod time;
 mod waiting;
 
+pub use attributes::{Product, ReferralMedia};
 pub use bindings::hoopoe::flow::types::*;
 pub use build::Build;
 pub use error::{FlowResult, OrFail};

@@ -1,5 +1,7 @@
 //! Beginning an outcome. [`Build`](crate::Build) goes on from there.
 
+use serde::Serialize;
+
 use crate::{Action, Build, FlowResult, NextState, Outcome, SendContent};
 
 impl Outcome {
@@ -41,6 +43,27 @@ impl Outcome {
     /// ```
     pub fn send(content: SendContent) -> FlowResult {
         Outcome::nothing().then_send(content)
+    }
+
+    /// Send any message of Meta's Graph API, without its recipient: what has no type here, for example a product list,
+    /// contacts or a request for the location.
+    ///
+    /// ```
+    /// # use hoopoe_sdk::prelude::*;
+    /// # fn flow() -> FlowResult {
+    /// Outcome::payload(&serde_json::json!({
+    ///     "type": "interactive",
+    ///     "interactive": {
+    ///         "type": "location_request_message",
+    ///         "body": { "text": "Where shall we deliver to?" },
+    ///         "action": { "name": "send_location" },
+    ///     },
+    /// }))
+    /// # }
+    /// # assert!(flow().is_ok());
+    /// ```
+    pub fn payload<P: Serialize + ?Sized>(payload: &P) -> FlowResult {
+        Outcome::send(SendContent::Raw(serde_json::to_string(payload)?))
     }
 
     /// Do one action.

@@ -67,6 +67,17 @@ fn stored_templates_have_variables_and_a_language() {
 }
 
 #[test]
+fn payloads_are_messages_like_others() {
+    let payload = serde_json::json!({ "type": "contacts", "contacts": [] });
+    let result = Outcome::payload(&payload).idempotency_key("k").then_payload(&payload).quoting("wamid.1");
+    let [Action::Send(first), Action::Send(second)] = &actions(result)[..] else { panic!("two messages") };
+    let SendContent::Raw(raw) = &first.content else { panic!("{first:?}") };
+    assert_eq!(serde_json::from_str::<serde_json::Value>(raw).ok(), Some(payload));
+    assert_eq!((&second.content, second.reply_to.as_deref()), (&first.content, Some("wamid.1")));
+    assert_eq!((first.idempotency_key.as_deref(), second.idempotency_key.as_deref()), (Some("k"), None));
+}
+
+#[test]
 fn choices_become_buttons_or_a_list() {
     let titles =
         |titles: &[&str]| titles.iter().map(|title| (title.to_string(), title.to_string())).collect::<Vec<_>>();

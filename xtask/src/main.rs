@@ -9,6 +9,7 @@ mod build;
 mod chaos;
 mod conversation;
 mod dev;
+mod fuzz;
 mod http;
 mod interrupt;
 mod languages;

@@ -14,7 +14,7 @@ use crate::interrupt::Interrupted;
 use crate::postgres::{Database, Kind};
 use crate::redis::{self, Redis};
 use crate::step::{seconds, step};
-use crate::{chaos, languages, process, setup};
+use crate::{chaos, fuzz, languages, process, setup};
 
 /// A check that hangs is stopped, with what it started.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -102,6 +102,7 @@ pub fn run(options: &Options) -> Result<()> {
             // All of the workspace: its dependencies are compiled by now, those of one package alone would not be.
             cargo("the examples", &["test", "--workspace", "--doc"])
         })?;
+        checks.add("fuzz targets", fuzz::short)?;
         checks.add("faults under load", chaos::short)?;
     }
     checks.summary()

@@ -14,6 +14,8 @@
 //! | `tag <x>`, `untag <x>`, `hand-off <reason>`, `read` | other actions |
 //! | `template <key> <name>=<value>` | replies with a stored template |
 //! | `meta-template <name>` | replies with a template of Meta's |
+//! | `raw <json>` | replies with this message of the Graph API |
+//! | `attribute <name>` | replies with this attribute of the context |
 //! | `badtext` | replies with more characters than WhatsApp takes |
 //! | `log <n>` | writes n lines to the log |
 //! | `retry <reason>`, `reject <reason>` | fails |
@@ -92,9 +94,9 @@ fn obey(ctx: &Context, text: &str, state: Option<State>) -> FlowResult {
             let template = hoopoe_sdk::StoredTemplate { key: key.to_owned(), language, variables };
             Outcome::nothing().then_send(SendContent::Stored(template))
         }
-        "meta-template" => {
-            Outcome::nothing().then_send(SendTemplate::new(argument, "en").into())
-        }
+        "meta-template" => Outcome::nothing().then_send(SendTemplate::new(argument, "en").into()),
+        "raw" => Outcome::payload(&serde_json::from_str::<serde_json::Value>(argument)?),
+        "attribute" => Outcome::reply(ctx.attribute(argument).unwrap_or("none")),
         "badtext" => Outcome::reply("x".repeat(5000)),
         "log" => {
             (0..number(argument)?).for_each(|n| log::info(format_args!("line {n}")));

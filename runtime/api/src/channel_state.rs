@@ -22,8 +22,8 @@ pub struct ChannelState {
     channel_id: Uuid,
     /// Meta's id of the number.
     phone_number_id: String,
-    /// By kind: `quality` and `name` of the number, `security` of its settings; `account`, `review`, `alert` and
-    /// `capability` of the business account.
+    /// By kind: `quality` and `name` of the number, `security` of its settings, `error`; `account`, `review`,
+    /// `capability`, and `alert:` with a type of alert, of the business account. The newest 100.
     facts: BTreeMap<String, FactBody>,
 }
 

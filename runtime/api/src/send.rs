@@ -3,7 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
-use hoopoe_protocol::{outbound, phone};
+use hoopoe_protocol::messenger::Platform;
+use hoopoe_protocol::{identity, outbound, phone};
 use hoopoe_store::contacts::Party;
 use hoopoe_store::group::Answer;
 use hoopoe_store::messenger::{Home, person};
@@ -145,6 +146,12 @@ pub fn submit(
     let Addressed { to, from: _, idempotency_key, send_at, validity, max_attempts, marketing, trace } = address;
     let Home { tenant_id, channel_id, .. } = *home;
     let (wa_id, user_id) = messenger::recipient(home, &to)?;
+    if marketing && Platform::of(&home.kind).is_some() {
+        return Err(invalid_field(
+            "marketing",
+            "opt-out is known of WhatsApp alone, and so marketing goes out there alone",
+        ));
+    }
     let body = outbound::text_of(&payload);
     let payload = messenger::payload(home, payload)?;
     let (id, now) = (api.store.ambient.id(), api.store.ambient.now());
@@ -206,15 +213,9 @@ impl Submitted {
     }
 }
 
-/// A phone number becomes a WhatsApp id; a user id has the form `US.13491208655302741918`.
+/// A phone number becomes a WhatsApp id; a user id has the form `US.13491208655302741918` or `US.ENT.11815799212886844830`.
 pub fn recipient(to: &str) -> Result<(Option<String>, Option<String>), ApiError> {
-    let is_user_id = to.split_once('.').is_some_and(|(country, id)| {
-        country.len() == 2
-            && country.bytes().all(|byte| byte.is_ascii_uppercase())
-            && (1..=64).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    });
-    if is_user_id {
+    if identity::is_user_id(to) {
         return Ok((None, Some(to.to_owned())));
     }
     phone::normalise(to).map(|digits| (Some(digits), None)).map_err(|error| invalid_field("to", error))

@@ -104,8 +104,9 @@ pub struct SendBody {
     /// Requests to Meta at the most, 1 to 20; the host's DELIVERY_RETRIES and one when absent.
     #[serde(default, alias = "maxAttempts")]
     max_attempts: Option<i32>,
-    /// It is marketing: refused (409, `opted_out`) for contacts that have opted out of that. A template of which Meta
-    /// has told that its category is `MARKETING` is so anyway.
+    /// It is marketing: refused (409, `opted_out`) for contacts that have opted out of that, and (400) on Messenger and
+    /// Instagram, where opt-out is not known. A template of which Meta has told that its category is `MARKETING` is so
+    /// anyway.
     #[serde(default)]
     marketing: bool,
 }

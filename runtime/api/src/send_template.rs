@@ -48,8 +48,9 @@ pub struct SendTemplateBody {
     #[serde(default, alias = "sendAt")]
     #[schema(value_type = Option<SendAt>, example = "2026-03-01T09:00:00+05:30")]
     send_at: Option<Value>,
-    /// It is marketing: refused (409, `opted_out`) for contacts that have opted out of that. A template whose
-    /// `metadata.meta.category` is `MARKETING`, or of which Meta has told that, is so anyway.
+    /// It is marketing: refused (409, `opted_out`) for contacts that have opted out of that, and (400) on Messenger and
+    /// Instagram, where opt-out is not known. A template whose `metadata.meta.category` is `MARKETING`, or of which Meta
+    /// has told that, is so anyway.
     #[serde(default)]
     marketing: bool,
 }

@@ -62,7 +62,7 @@ impl Deliveries {
         }
         if !sender.is_mock()
             && !is_read_mark(&delivery.payload)
-            && let Some(at) = self.pace.take(delivery, &sender).await
+            && let Some(at) = self.pace.take(delivery, &sender, || self.store.ambient.now()).await
         {
             metrics().rate_limit_wait.observe((at - now).as_seconds_f64().max(0.0));
             return Err(Verdict::Postponed { at, error: None });
@@ -106,7 +106,7 @@ impl Deliveries {
         if !self.senders.may_be_suspended(tenant_id, channel_id) {
             return;
         }
-        match self.store.ready_if_resumed(tenant_id, channel_id).await {
+        match self.store.ready_if_resumed(delivery.lease.lane, channel_id).await {
             Ok(true) => {
                 self.senders.forget(tenant_id, channel_id);
                 self.store.wakes.delivery.notify_one();

@@ -8,6 +8,7 @@
 mod checks;
 mod connections;
 mod graph;
+mod line;
 mod messenger;
 mod observe;
 mod pace;

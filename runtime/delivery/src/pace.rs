@@ -8,13 +8,21 @@ use hoopoe_shared::Shared;
 use hoopoe_shared::limits::{Ask, Limit, Scope, Verdict};
 use hoopoe_store::deliveries::Delivery;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Duration, Instant};
 
+use crate::line::Line;
 use crate::senders::Sender;
 
 /// Questions that one round trip to Redis carries.
 const BATCH: usize = 256;
 /// A number that Meta calls too fast rests for so long, and goes on at half its rate.
 const NUMBER_REST: TimeDelta = TimeDelta::seconds(2);
+
+/// How long a message waits for its turn here. Its lane stays owned and its place taken, so that no more of its tenant's
+/// are claimed than can go out soon; to put each of a bulk back and claim it again would cost more than to send it.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The shortest wait.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The limits of an installation.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +60,7 @@ pub(crate) struct Pace {
     shared: Shared,
     rates: Rates,
     questions: mpsc::Sender<Question>,
+    line: Line,
 }
 
 impl Pace {
@@ -59,11 +68,39 @@ impl Pace {
     pub(crate) fn start(shared: Shared, rates: Rates) -> Self {
         let (questions, asked) = mpsc::channel(BATCH * 4);
         tokio::spawn(answer(shared.clone(), asked));
-        Self { shared, rates, questions }
+        Self { shared, rates, questions, line: Line::default() }
     }
 
-    /// Takes the message's place. `None` when it may go out; else when to ask again.
-    pub(crate) async fn take(&self, delivery: &Delivery, sender: &Sender) -> Option<DateTime<Utc>> {
+    /// Takes the message's place, for which it waits a little. `None` when it may go out; else when to ask again.
+    pub(crate) async fn take(
+        &self,
+        delivery: &Delivery,
+        sender: &Sender,
+        now: impl Fn() -> DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let end = Instant::now() + PATIENCE;
+        let number = sender.rate.map_or(self.rates.number, Limit::per_second);
+        let (tenant_id, name) = (delivery.lease.lane.tenant_id, sender.phone_number_id.as_str());
+        let mut until = None;
+        if self.line.is_empty(tenant_id, name) {
+            until = Some(self.ask(delivery, sender).await?);
+        }
+        let place = self.line.join(tenant_id, name);
+        // Whoever stands behind others does not ask before it is its turn: the tokens until then are theirs.
+        let mut wait = Duration::from_secs_f64(place.ahead as f64 / number.rate());
+        loop {
+            let told = until.map(|until| (until - now()).to_std().unwrap_or_default());
+            wait = wait.max(told.unwrap_or_default()).max(SHORTEST);
+            if Instant::now() + wait >= end {
+                return Some(now() + wait);
+            }
+            tokio::time::sleep(wait).await;
+            until = Some(self.ask(delivery, sender).await?);
+            wait = Duration::ZERO;
+        }
+    }
+
+    async fn ask(&self, delivery: &Delivery, sender: &Sender) -> Option<DateTime<Utc>> {
         let (answer, answered) = oneshot::channel();
         let number = sender.rate.map_or(self.rates.number, Limit::per_second);
         // Only WhatsApp has a limit of its own for a pair.

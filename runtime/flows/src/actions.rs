@@ -19,6 +19,7 @@ use hoopoe_store::timers::TimerChange;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::attributes::group_of;
 use crate::lane::Lane;
 use crate::run::Runner;
 
@@ -171,8 +172,9 @@ impl Runner {
             None => send::refuse(payload).map(|()| payload.clone()),
         };
         let payload = payload.map_err(|error| error.to_string())?;
-        // Who has just written has a window: nobody has to look.
-        let is_answer = event.kind == "message" && self.now() - event.occurred_at < WINDOW;
+        // Who has just written has a window, and nobody has to look; unless it was written into a group.
+        let is_recent = self.now() - event.occurred_at < WINDOW;
+        let is_answer = event.kind == "message" && is_recent && group_of(event).is_none();
         Ok(Outbound {
             id: self.store.ambient.id(),
             kind: payload.get("type").and_then(Value::as_str).unwrap_or("unknown").to_owned(),

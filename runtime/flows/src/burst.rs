@@ -7,6 +7,8 @@ use std::iter::Peekable;
 
 use hoopoe_store::flow_work::Event;
 
+use crate::attributes::group_of;
+
 /// Most bytes of the messages before the last: the context is not to grow beyond what a message may have.
 const LARGEST: usize = 256 << 10;
 
@@ -20,7 +22,8 @@ pub(crate) fn next(events: &mut Peekable<impl Iterator<Item = Event>>) -> Option
         let is_near = next.received_at - first.received_at <= event.around.debounce;
         let are_messages = event.kind == "message" && next.kind == "message";
         let is_joined = !event.around.debounce.is_zero() && are_messages && is_near && bytes <= LARGEST;
-        if !is_joined || next.conversation_id != event.conversation_id {
+        // What is said in a group is no part of what is said to the business alone.
+        if !is_joined || next.conversation_id != event.conversation_id || group_of(next) != group_of(&event) {
             break;
         }
         let Some(next) = events.next() else { break };
@@ -28,4 +31,23 @@ pub(crate) fn next(events: &mut Peekable<impl Iterator<Item = Event>>) -> Option
     }
     event.around.burst = before.iter().map(|event| event.raw.clone()).collect();
     Some((before, event))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::sample;
+
+    #[test]
+    fn what_is_said_in_a_group_is_apart() {
+        let said = |raw: &str| {
+            let mut event = sample("message", "whatsapp", raw);
+            event.around.debounce = chrono::TimeDelta::seconds(5);
+            event
+        };
+        let (alone, group) = (r#"{"type": "text"}"#, r#"{"type": "text", "group_id": "g"}"#);
+        let mut events = [alone, alone, group, group, alone].map(said).into_iter().peekable();
+        let bursts: Vec<usize> = std::iter::from_fn(|| next(&mut events)).map(|(before, _)| before.len() + 1).collect();
+        assert_eq!(bursts, [2, 2, 1]);
+    }
 }

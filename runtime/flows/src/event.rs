@@ -13,8 +13,11 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::attributes::attributes;
+
 /// What the plugin is given. It depends on nothing but its arguments, so that a later replay gives the same.
 pub(crate) fn contract(tenant_id: Uuid, event: &Event, attempt: i32, config: &str) -> (out::Context, out::Event) {
+    let read = (event.kind == "message").then(|| inbound(event));
     let context = out::Context {
         tenant: out::Tenant { id: tenant_id.to_string(), name: event.around.tenant_name.clone() },
         conversation: out::Conversation {
@@ -38,10 +41,10 @@ pub(crate) fn contract(tenant_id: Uuid, event: &Event, attempt: i32, config: &st
         seed: seed(tenant_id, event.id),
         attempt: u32::try_from(attempt).unwrap_or(1),
         config: config.to_owned(),
-        attributes: attributes(event),
+        attributes: attributes(event, read.as_ref()),
     };
     let input = match event.kind.as_str() {
-        "message" => out::Event::Message(message(event)),
+        "message" => read.map_or_else(|| other(event), |read| out::Event::Message(message(read, event))),
         "status" => match status::parse(&event.raw) {
             Some(head) => out::Event::Status(progress(head, event)),
             None => other(event),
@@ -51,17 +54,6 @@ pub(crate) fn contract(tenant_id: Uuid, event: &Event, attempt: i32, config: &st
         _ => other(event),
     };
     (context, input)
-}
-
-/// The kind of a channel that is none of WhatsApp's, and the messages of a burst before the event: a list, each as Meta sent
-/// it.
-fn attributes(event: &Event) -> Vec<(String, String)> {
-    let kind = &event.around.channel_kind;
-    let of = |_| ("channel.kind".to_owned(), format!("\"{kind}\""));
-    let before = &event.around.burst;
-    // What is stored is JSON.
-    let burst = (!before.is_empty()).then(|| ("burst".to_owned(), format!("[{}]", before.join(","))));
-    Platform::of(kind).map(of).into_iter().chain(burst).collect()
 }
 
 /// Whether the plugin's manifest asks for events of this kind.
@@ -115,14 +107,17 @@ fn other(event: &Event) -> out::Event {
     out::Event::Other(out::OtherEvent { kind: event.kind.clone(), raw: event.raw.clone() })
 }
 
-fn message(event: &Event) -> out::Message {
-    let read = match Platform::of(&event.around.channel_kind) {
+fn inbound(event: &Event) -> message::Message {
+    match Platform::of(&event.around.channel_kind) {
         None => message::parse(&event.raw),
         Some(_) => {
             let read = messenger::parse(&event.raw).and_then(|event| messenger::inbound(&event));
             read.map_or_else(|| message::parse(&event.raw), |inbound| inbound.message)
         }
-    };
+    }
+}
+
+fn message(read: message::Message, event: &Event) -> out::Message {
     out::Message {
         id: read.id,
         timestamp: millis(event.occurred_at),
@@ -270,3 +265,6 @@ fn seed(tenant_id: Uuid, event_id: i64) -> u64 {
     let digest = Sha256::new().chain_update(tenant_id).chain_update(event_id.to_be_bytes()).finalize();
     u64::from_be_bytes(std::array::from_fn(|place| digest[place]))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 //! lane waits), or this process (another claim runs the same events again; nothing of the first run was written).
 
 mod actions;
+mod attributes;
 mod breaker;
 mod burst;
 mod choice;

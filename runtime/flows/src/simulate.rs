@@ -146,3 +146,34 @@ fn problems(outcome: &Outcome) -> Vec<String> {
     };
     sends.filter_map(problem).collect()
 }
+
+/// An event of an unknown contact.
+#[cfg(test)]
+pub(crate) fn sample(kind: &str, channel_kind: &str, raw: &str) -> Event {
+    let now = DateTime::UNIX_EPOCH;
+    let snapshot = Snapshot {
+        channel_kind: channel_kind.to_owned(),
+        tenant_name: "Acme".to_owned(),
+        phone_number_id: "106540352242922".to_owned(),
+        display_phone_number: None,
+        wa_id: None,
+        user_id: None,
+        name: None,
+        username: None,
+        tags: Vec::new(),
+        burst: Vec::new(),
+    };
+    stored(Input {
+        tenant_id: Uuid::nil(),
+        snapshot,
+        ids: [Uuid::nil(); 3],
+        event_id: 1,
+        kind: kind.to_owned(),
+        raw: raw.to_owned(),
+        occurred_at: now,
+        now,
+        attempt: 1,
+        config: "{}".to_owned(),
+        state: None,
+    })
+}

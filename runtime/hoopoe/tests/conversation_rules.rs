@@ -195,6 +195,35 @@ async fn who_says_stop_is_answered_once_and_gets_no_marketing_until_it_says_star
 }
 
 #[tokio::test]
+async fn what_is_said_in_a_group_is_no_wish_and_opens_no_window() {
+    let (world, tenant) = start().await;
+    let says_to_group = async |text: &str| {
+        let kind = InboundKind::Raw(json!({ "type": "text", "text": { "body": text }, "group_id": "g1" }));
+        assert!(world.sim.receive(Inbound::new(&tenant.phone_number_id, CONTACT, kind)).await.is_acknowledged());
+        world.idle().await;
+    };
+    world.says(&tenant, CONTACT, "echo hi").await;
+    world.idle().await;
+    world.advance(TimeDelta::hours(25));
+    says_to_group("STOP").await;
+    assert_eq!(send(&world, &tenant, template(true)).await.0, 202, "nobody has opted out");
+    let (status, refused) = send(&world, &tenant, text()).await;
+    assert_eq!((status, refused["code"].as_str()), (409, Some("outside_window")), "{refused}");
+    let (_, dead) = world.api.get(&path(&tenant, "dead-letters"), &tenant.key).await;
+    assert_eq!(dead["messages"][0]["error"]["class"], "outside_window", "nor may the flow answer: {dead}");
+
+    // Half a minute later: what was said in the group does not stand for what is said to the business.
+    world.advance(TimeDelta::seconds(30));
+    world.says(&tenant, CONTACT, "attribute message.group-id").await;
+    world.idle().await;
+    assert_eq!(send(&world, &tenant, text()).await.0, 202);
+    says_to_group("attribute message.group-id").await;
+    let heard = world.heard(CONTACT);
+    assert!(heard.contains(&"none".to_owned()) && heard.contains(&"\"g1\"".to_owned()), "{heard:?}");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_flow_sends_no_marketing_to_whoever_wants_none() {
     let (world, tenant) = start().await;
     sqlx::query("update channels set waba_id = $1").bind(ACCOUNT).execute(&world.db.pool).await.unwrap();
@@ -274,7 +303,7 @@ async fn metas_preference_and_the_tenants_own_word_count_as_well() {
 }
 
 #[tokio::test]
-async fn what_meta_tells_of_a_channel_is_shown_to_its_tenant_alone() {
+async fn what_meta_tells_of_a_channel_is_shown_to_its_tenant_alone_and_of_an_account_to_all_that_share_it() {
     let world = World::start().await;
     let register = async |name: &str, number: &str| {
         let body = json!({ "name": name, "phoneNumberId": number, "accessToken": "token", "wabaId": ACCOUNT });
@@ -295,6 +324,11 @@ async fn what_meta_tells_of_a_channel_is_shown_to_its_tenant_alone() {
         (100, "phone_number_quality_update", quality(&b.2, "UPGRADE")),
         (100, "phone_number_name_update", name),
         (100, "phone_number_quality_update", quality("999", "FLAGGED")),
+        (100, "account_update", json!({ "event": "ACCOUNT_RESTRICTION" })),
+        (100, "business_capability_update", json!({ "max_phone_numbers_per_waba": 20 })),
+        // Whose contact that is nobody knows.
+        (100, "user_preferences", json!({ "user_preferences": [{ "wa_id": CONTACT, "value": "stop" }] })),
+        (100, "messages", json!({ "messages": [{ "id": "wamid.1", "from": CONTACT, "type": "text" }] })),
     ] {
         let posted = world.sim.change_at(ACCOUNT, field, value, Some(time)).await;
         assert!(posted.is_acknowledged(), "{posted:?}");
@@ -309,7 +343,11 @@ async fn what_meta_tells_of_a_channel_is_shown_to_its_tenant_alone() {
     assert_eq!(of_b["quality"]["value"]["event"], "DOWNGRADE", "the later counts, whatever the order: {of_b}");
     assert_eq!(of_a["name"]["value"], json!({ "decision": "APPROVED", "name": "Acme" }));
     assert!(of_a.get("quality").is_none() && of_b.get("name").is_none(), "each its own: {of_a} {of_b}");
-    assert_eq!(world.db.count("select count(*) from unrouted_items").await, 1, "nobody knows whose 999 is");
+    for facts in [&of_a, &of_b] {
+        assert_eq!(facts["account"]["value"], json!({ "event": "ACCOUNT_RESTRICTION" }), "{facts}");
+        assert_eq!(facts["capability"]["value"], json!({ "numbers": 20 }), "{facts}");
+    }
+    assert_eq!(world.db.count("select count(*) from unrouted_items").await, 3, "whose 999 is, nobody knows either");
     let (status, _) = world.api.get(&format!("/tenants/{}/channels/{}/state", a.0, b.2), &a.1).await;
     assert_eq!(status, 404);
     world.end().await;
@@ -320,15 +358,21 @@ async fn what_meta_tells_of_an_account_counts_for_the_tenants_numbers() {
     let world = World::start().await;
     let body = json!({ "name": "A", "phoneNumberId": "106540352242922", "accessToken": "token", "wabaId": ACCOUNT });
     let (_, tenant) = world.api.post("/tenants/register", MASTER_KEY, &body).await;
+    let alert = |kind: &str| {
+        json!({ "entity_type": "WABA", "entity_id": ACCOUNT, "alert_info": { "alert_severity": "CRITICAL",
+            "alert_status": "ACTIVE", "alert_type": kind, "alert_description": "as it says" } })
+    };
+    let broken = json!({
+        "metadata": { "display_phone_number": "1", "phone_number_id": "106540352242922" },
+        "errors": [{ "code": 130429, "title": "Rate limit hit", "error_data": { "details": "too many" } }],
+    });
     for (field, value) in [
         ("account_update", json!({ "event": "ACCOUNT_VIOLATION", "violation_info": { "violation_type": "SPAM" } })),
         ("account_review_update", json!({ "decision": "APPROVED" })),
         ("business_capability_update", json!({ "max_phone_numbers_per_waba": 20 })),
-        (
-            "account_alerts",
-            json!({ "entity_type": "WABA", "entity_id": ACCOUNT, "alert_info": { "alert_severity": "CRITICAL",
-                "alert_status": "ACTIVE", "alert_type": "OBA_APPROVED", "alert_description": "Approved" } }),
-        ),
+        ("account_alerts", alert("OBA_APPROVED")),
+        ("account_alerts", alert("INCREASED_CAPABILITIES_ELIGIBILITY_DEFERRED")),
+        ("messages", broken),
         ("phone_number_quality_update", json!({ "display_phone_number": "15550783881", "event": "FLAGGED" })),
         ("security", json!({ "display_phone_number": "15550783881", "event": "PIN_CHANGED", "requester": "1" })),
     ] {
@@ -337,7 +381,19 @@ async fn what_meta_tells_of_an_account_counts_for_the_tenants_numbers() {
     let path = format!("/tenants/{}/channels/106540352242922/state", tenant["id"].as_str().unwrap());
     let (_, state) = world.api.get(&path, tenant["apiKey"].as_str().unwrap()).await;
     let kinds: Vec<_> = state["facts"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(kinds, ["account", "alert", "capability", "quality", "review", "security"]);
+    let expected = [
+        "account",
+        "alert:INCREASED_CAPABILITIES_ELIGIBILITY_DEFERRED",
+        "alert:OBA_APPROVED",
+        "capability",
+        "error",
+        "quality",
+        "review",
+        "security",
+    ];
+    assert_eq!(kinds, expected);
+    let error = json!({ "code": 130429, "title": "Rate limit hit", "details": "too many" });
+    assert_eq!(state["facts"]["error"]["value"], error);
     assert_eq!(state["facts"]["account"]["value"], json!({ "event": "ACCOUNT_VIOLATION", "details": "SPAM" }));
     world.end().await;
 }

@@ -338,6 +338,8 @@ async fn the_send_api_chooses_the_channel_by_from() {
         (json!({ "to": PERSON, "from": ACCOUNT, "text": "é".repeat(501) }), "text.body"),
         (json!({ "to": "+16505551234 ", "from": PAGE, "text": "hello" }), "to"),
         (json!({ "to": "+16505551234", "payload": { "message": { "text": "hello" } } }), "payload"),
+        (json!({ "to": PERSON, "from": PAGE, "text": "sale", "marketing": true }), "marketing"),
+        (json!({ "to": PERSON, "from": ACCOUNT, "text": "sale", "marketing": true }), "marketing"),
     ];
     for (send, field) in refusals {
         let (status, answer) = world.api.post(&path, &tenant.key, &send).await;

@@ -126,10 +126,12 @@ fn message(head: InboundHead, item: Item, route: &Route) -> Arrival {
     let party = Party { tenant_id: route.tenant_id, channel_id: route.channel_id, wa_id, user_id };
     let profile = Profile { name, username };
     let file = file(&head.kind, &item.raw);
-    let wish = facts::wish(&head.kind, head.preview.as_deref(), &item.raw, &route.words);
+    let in_group = head.group_id.is_some();
+    // What people say to each other is no wish of theirs to us.
+    let wish = if in_group { None } else { facts::wish(&head.kind, head.preview.as_deref(), &item.raw, &route.words) };
     let debounce_seconds = route.debounce_seconds;
     let (kind, body) = (head.kind, head.preview);
-    Arrival::Message(Inbound { item, party, profile, kind, body, file, wish, renamed, debounce_seconds })
+    Arrival::Message(Inbound { item, party, profile, kind, body, in_group, file, wish, renamed, debounce_seconds })
 }
 
 /// Longest id of a file that is fetched, in bytes: Meta's have some twenty, and it stands in an index.

@@ -1,7 +1,9 @@
 //! What items tell besides messages and statuses: preferences of contacts, and facts of numbers and accounts.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
-use hoopoe_protocol::envelope::{InboundHead, Item};
+use hoopoe_protocol::envelope::{InboundHead, Item, ItemKind};
 use hoopoe_protocol::field::{self, Field};
 use hoopoe_protocol::message::{self, Content};
 use hoopoe_store::channel_facts::Fact;
@@ -13,9 +15,24 @@ use hoopoe_store::routes::Route;
 use serde_json::{Value, json};
 
 use crate::arrivals::moment;
+use crate::templates;
 
 /// Fields of an account that are about one of its numbers, and name it as people write it.
 const OF_NUMBERS: [&str; 3] = ["phone_number_quality_update", "phone_number_name_update", "security"];
+
+/// Fields about an account as a whole, beside those about its templates.
+const OF_ACCOUNTS: [&str; 4] =
+    ["account_alerts", "account_review_update", "account_update", "business_capability_update"];
+
+/// Longest type of alert that has a fact of its own: Meta's have some forty letters, and it stands in an index.
+const LONGEST_ALERT: usize = 64;
+
+/// Whether an item concerns everybody who has numbers in its account. What is not known to do so may be about a person,
+/// and is for one tenant at the most.
+pub(crate) fn is_of_account(item: &Item) -> bool {
+    let ItemKind::Other { kind } = &item.kind else { return false };
+    OF_ACCOUNTS.contains(&kind.as_str()) || templates::is_about_one(kind)
+}
 
 /// The number that an item of an account is about: digits.
 pub(crate) fn number(item: &Item) -> Option<String> {
@@ -90,31 +107,41 @@ pub(crate) fn read(kind: &str, raw: &str, route: &Route, told_at: DateTime<Utc>)
             let at = moment(it.timestamp).map_or(told_at, |at| at.min(told_at));
             return (it.category == "marketing_messages").then_some((What::Preference(party, wish, it.detail), at));
         }
-        Field::AccountUpdate(it) => ("account", true, json!({ "event": it.event, "details": it.details })),
-        Field::AccountReview(decision) => ("review", true, json!({ "decision": decision })),
-        Field::AccountAlert(it) => (
-            "alert",
-            true,
-            json!({
+        Field::AccountUpdate(it) => fact("account", true, json!({ "event": it.event, "details": it.details })),
+        Field::AccountReview(decision) => fact("review", true, json!({ "decision": decision })),
+        Field::AccountAlert(it) => {
+            let value = json!({
                 "type": it.kind, "severity": it.severity, "status": it.status, "description": it.description,
                 "entityType": it.entity_type, "entityId": it.entity_id,
-            }),
-        ),
-        Field::Capability(it) => (
+            });
+            (alert(&it.kind), true, value)
+        }
+        Field::Capability(it) => fact(
             "capability",
             true,
             json!({ "peoplePerNumber": it.people_per_number, "people": it.people, "numbers": it.numbers }),
         ),
         Field::NumberQuality(it) => {
-            ("quality", false, json!({ "event": it.event, "limit": it.current_limit, "formerLimit": it.old_limit }))
+            fact("quality", false, json!({ "event": it.event, "limit": it.current_limit, "formerLimit": it.old_limit }))
         }
         Field::NumberName(it) => {
-            ("name", false, json!({ "decision": it.decision, "name": it.name, "reason": it.reason }))
+            fact("name", false, json!({ "decision": it.decision, "name": it.name, "reason": it.reason }))
         }
-        Field::Security(it) => ("security", false, json!({ "event": it.event, "requester": it.requester })),
+        Field::Security(it) => fact("security", false, json!({ "event": it.event, "requester": it.requester })),
+        Field::Error(it) => fact("error", false, json!({ "code": it.code, "title": it.title, "details": it.details })),
         _ => return None,
     };
     Some((What::Fact(Fact { kind, value: without_nul(value), told_at, of_account }), told_at))
+}
+
+fn fact(kind: &'static str, of_account: bool, value: Value) -> (Cow<'static, str>, bool, Value) {
+    (Cow::Borrowed(kind), of_account, value)
+}
+
+/// Alerts of one type are a kind of fact, which those of other types leave alone. What is no word of Meta's is no type.
+fn alert(kind: &str) -> Cow<'static, str> {
+    let is_word = kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_word && kind.len() <= LONGEST_ALERT { Cow::Owned(format!("alert:{kind}")) } else { Cow::Borrowed("alert") }
 }
 
 /// Postgres cannot store NUL; what Meta does not say is left out.
@@ -180,6 +207,30 @@ mod tests {
             }
             let (head, raw) = head(&message);
             assert_eq!(renamed(&head, &raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn an_alert_is_a_fact_by_its_type_and_what_concerns_an_account_is_known() {
+        let long = "X".repeat(LONGEST_ALERT + 1);
+        for (kind, expected) in
+            [("OBA_APPROVED", "alert:OBA_APPROVED"), ("a b", "alert"), ("Ä", "alert"), (long.as_str(), "alert")]
+        {
+            assert_eq!(alert(kind), expected);
+        }
+        for (field, expected) in [
+            ("account_update", true),
+            ("message_template_status_update", true),
+            ("template_category_update", true),
+            ("phone_number_quality_update", false),
+            ("user_preferences", false),
+            ("messages", false),
+            ("something_new", false),
+        ] {
+            let body = json!({ "object": "whatsapp_business_account",
+                "entry": [{ "id": "2", "changes": [{ "field": field, "value": { "event": "X" } }] }] });
+            let items = envelope::parse(body.to_string().as_bytes()).expect("an envelope");
+            assert_eq!(is_of_account(&items[0]), expected, "{field}");
         }
     }
 

@@ -23,7 +23,6 @@ use hoopoe_store::flow_work::Born;
 use hoopoe_store::group::{GroupCommit, Linger, Sizes, Turns};
 use hoopoe_store::journal::{Arrival, Kept, Progress};
 use hoopoe_store::lanes::Births;
-use hoopoe_store::routes::Route;
 use hoopoe_store::{SqlError, Store};
 use hoopoe_telemetry::metrics;
 use hoopoe_telemetry::metrics::labels::{self, Answer, Writer};
@@ -32,7 +31,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use uuid::Uuid;
 
-use crate::routes::Routes;
+use crate::routes::{Routes, Targets};
 use crate::shares::{Share, Shares};
 
 /// Items that one transaction takes.
@@ -96,7 +95,7 @@ pub struct OwnApp {
     pub secrets: Vec<SecretString>,
 }
 
-/// What a POST held.
+/// What a POST held. What concerns an account that tenants share counts once for each of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// Items stored now.
@@ -212,22 +211,28 @@ impl Ingest {
             None => None,
         };
         let mut answers = Vec::with_capacity(items.len());
-        for (item, route) in items.into_iter().zip(routes) {
+        for (item, routes) in items.into_iter().zip(routes) {
             // By its number facts of an account find a channel: Meta tells it, and nobody's own app.
-            if let (None, Some(route), ItemKind::Message(head)) = (of, &route, &item.kind)
+            if let (None, [route], ItemKind::Message(head)) = (of, &*routes, &item.kind)
                 && let (false, Some(number)) = (route.number_known, &head.display_phone_number)
             {
                 self.store.learn_number(route, number).await?;
                 self.routes.forget();
             }
-            if let Some(route) = &route {
+            for route in routes.iter() {
                 templates::follow(&self.store, &item, route, now).await?;
             }
             // What is told of one message of Messenger stays together: each part helps to understand the others.
             let may_linger = !messaging::is_event(&item);
-            let arrivals = match (&route, of) {
-                (None, Some(tenant_id)) => vec![arrivals::foreign(item, tenant_id, now)],
-                _ => arrivals::arrivals(item, route.as_deref(), now, trace),
+            let arrivals = match (&*routes, of) {
+                ([], Some(tenant_id)) => vec![arrivals::foreign(item, tenant_id, now)],
+                ([], None) => arrivals::arrivals(item, None, now, trace),
+                ([route], _) => arrivals::arrivals(item, Some(route), now, trace),
+                // An account that tenants share: each is told.
+                (shared, _) => {
+                    let told = |route| arrivals::arrivals(item.clone(), Some(route), now, trace);
+                    shared.iter().flat_map(told).collect()
+                }
             };
             for arrival in arrivals {
                 let arrival = Arc::new(arrival);
@@ -261,31 +266,30 @@ impl Ingest {
         &self,
         tenant_id: Uuid,
         body: &[u8],
-        routes: &[Option<Arc<Route>>],
+        routes: &[Targets],
         now: DateTime<Utc>,
     ) -> Result<Share, hoopoe_store::Error> {
-        let strays = routes.iter().filter(|route| route.is_none()).count();
+        let strays = routes.iter().filter(|routes| routes.is_empty()).count();
+        // Each item has one route by now, or none.
         let share = self.shares.take(tenant_id, (body.len(), routes.len(), strays), now);
         share.ok_or(hoopoe_store::Error::Overloaded)
     }
 
     /// Takes the routes to other tenants away. An account may be shared: then its events are of this tenant's oldest
     /// channel there, and those of a number of that number's channel, if the tenant has it.
-    async fn keep_own(
-        &self,
-        tenant_id: Uuid,
-        items: &[envelope::Item],
-        routes: &mut [Option<Arc<Route>>],
-    ) -> Result<(), Error> {
-        for (item, route) in items.iter().zip(routes) {
-            if route.as_ref().is_some_and(|route| route.tenant_id != tenant_id) {
-                *route = match &item.route {
-                    envelope::Route::Account(account) => {
-                        self.store.account_route(tenant_id, account, facts::number(item).as_deref()).await?
-                    }
-                    _ => None,
-                };
+    async fn keep_own(&self, tenant_id: Uuid, items: &[envelope::Item], routes: &mut [Targets]) -> Result<(), Error> {
+        for (item, routes) in items.iter().zip(routes) {
+            if routes.iter().all(|route| route.tenant_id == tenant_id) {
+                continue;
             }
+            let own: Targets = routes.iter().filter(|route| route.tenant_id == tenant_id).cloned().collect();
+            *routes = match &item.route {
+                envelope::Route::Account(account) if own.is_empty() => {
+                    let displayed = facts::number(item);
+                    self.store.account_route(tenant_id, account, displayed.as_deref()).await?.into_iter().collect()
+                }
+                _ => own,
+            };
         }
         Ok(())
     }

@@ -63,6 +63,7 @@ pub(crate) fn arrivals(item: WireItem, route: &Route, now: DateTime<Utc>, trace:
             profile: Profile::default(),
             kind: inbound.kind,
             body: inbound.preview,
+            in_group: false,
             file: None,
             wish: None,
             renamed: None,

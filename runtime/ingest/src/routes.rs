@@ -11,8 +11,11 @@ use hoopoe_store::{Error, Store};
 
 use crate::facts;
 
+/// Where items of one key go: nowhere, to one channel, or, of an account that tenants share, to one of each.
+pub(crate) type Targets = Arc<[Route]>;
+
 /// Routes and since when they are known.
-type Known = HashMap<Key, (Arc<Route>, Instant)>;
+type Known = HashMap<Key, (Targets, Instant)>;
 
 #[derive(Clone)]
 pub(crate) struct Routes {
@@ -27,31 +30,32 @@ impl Routes {
     }
 
     /// The owners of the items, in their order; at most one query.
-    pub(crate) async fn of(&self, items: &[Item]) -> Result<Vec<Option<Arc<Route>>>, Error> {
+    pub(crate) async fn of(&self, items: &[Item]) -> Result<Vec<Targets>, Error> {
         let keys: Vec<Option<Key>> = items.iter().map(key).collect();
-        let mut found: HashMap<&Key, Option<Arc<Route>>> = HashMap::new();
+        let mut found: HashMap<&Key, Option<Targets>> = HashMap::new();
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             for key in keys.iter().flatten() {
                 let fresh = known.get(key).filter(|(_, since)| since.elapsed() < self.lifetime);
-                found.entry(key).or_insert_with(|| fresh.map(|(route, _)| route.clone()));
+                found.entry(key).or_insert_with(|| fresh.map(|(routes, _)| routes.clone()));
             }
         }
         let missing: Vec<Key> =
-            found.iter().filter(|(_, route)| route.is_none()).map(|(key, _)| (*key).clone()).collect();
+            found.iter().filter(|(_, routes)| routes.is_none()).map(|(key, _)| (*key).clone()).collect();
         if !missing.is_empty() {
             let routes = self.store.routes(&missing).await?;
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
-            for (key, route) in missing.into_iter().zip(routes) {
-                if let (Some((key, _)), Some(route)) = (found.get_key_value(&key), route) {
+            for (key, routes) in missing.into_iter().zip(routes).filter(|(_, routes)| !routes.is_empty()) {
+                if let Some((key, _)) = found.get_key_value(&key) {
                     let key: &Key = key;
-                    known.insert(key.clone(), (route.clone(), now));
-                    found.insert(key, Some(route));
+                    known.insert(key.clone(), (routes.clone(), now));
+                    found.insert(key, Some(routes));
                 }
             }
         }
-        Ok(keys.iter().map(|key| key.as_ref().and_then(|key| found.get(key).cloned().flatten())).collect())
+        let targets = |key: &Option<Key>| key.as_ref().and_then(|key| found.get(key).cloned().flatten());
+        Ok(keys.iter().map(|key| targets(key).unwrap_or_default()).collect())
     }
 
     pub(crate) fn forget(&self) {
@@ -62,10 +66,8 @@ impl Routes {
 fn key(item: &Item) -> Option<Key> {
     match &item.route {
         envelope::Route::PhoneNumber(number) => Some(Key::PhoneNumber(number.clone())),
-        envelope::Route::Account(account) => Some(match facts::number(item) {
-            Some(displayed) => Key::NumberOf(account.clone(), displayed),
-            None => Key::Account(account.clone()),
-        }),
+        envelope::Route::Account(account) if facts::is_of_account(item) => Some(Key::Account(account.clone())),
+        envelope::Route::Account(account) => Some(Key::NumberOf(account.clone(), facts::number(item))),
         envelope::Route::Page(page) => Some(Key::Page(page.clone())),
         envelope::Route::Instagram(account) => Some(Key::Instagram(account.clone())),
         envelope::Route::None => None,

@@ -112,13 +112,12 @@ fn wa_id(text: String) -> Option<String> {
     good.then(|| digits.to_owned())
 }
 
-/// Two letters of a country, a dot, letters and digits (`US.1349…`, `US.ENT.1181…`).
-fn is_user_id(text: &str) -> bool {
+/// Two letters of a country, a dot, letters and digits; those of enterprises have a word between (`US.1349…`,
+/// `US.ENT.1181…`).
+pub fn is_user_id(text: &str) -> bool {
     text.len() <= MAX_USER_ID
         && text.split_once('.').is_some_and(|(country, rest)| {
-            country.len() == 2
-                && country.bytes().all(|byte| byte.is_ascii_uppercase())
-                && !rest.is_empty()
-                && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+            let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase()) && rest.split('.').all(is_word)
         })
 }

@@ -10,7 +10,7 @@
 pub mod envelope;
 pub mod field;
 pub mod graph;
-mod identity;
+pub mod identity;
 pub mod media;
 pub mod message;
 pub mod messenger;

@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::fs;
-
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use support::{cases::payloads, oracle};
@@ -90,22 +88,5 @@ fn no_header_but_its_own_lets_a_body_in() {
         let own = hoopoe_protocol::signature::sign(b"app-secret", &body);
         let header = String::from_utf8_lossy(&mutated(&mut random, &[own])).into_owned();
         oracle::signature(b"app-secret", &body, &header);
-    }
-}
-
-/// Writes what cargo-fuzz starts from: `cargo test --test mutations -- --ignored`.
-#[test]
-#[ignore = "writes the corpus of the fuzz targets"]
-fn the_corpus_is_written() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
-    let (envelopes, signatures) = (folder.join("envelope"), folder.join("signature"));
-    fs::create_dir_all(&envelopes).unwrap();
-    fs::create_dir_all(&signatures).unwrap();
-    for (place, body) in payloads().iter().enumerate() {
-        fs::write(envelopes.join(format!("{place:03}.json")), body).unwrap();
-        if place.is_multiple_of(20) {
-            let header = hoopoe_protocol::signature::sign(b"app-secret", body.as_bytes());
-            fs::write(signatures.join(format!("{place:03}")), format!("{header}\n{body}")).unwrap();
-        }
     }
 }

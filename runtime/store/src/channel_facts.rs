@@ -1,7 +1,10 @@
 //! What Meta tells of a number or its account outside of any message: quality, limits, names, restrictions, alerts.
 //!
-//! One row per channel and kind: the latest counts, by Meta's clock. What concerns the account counts for every channel
-//! that the tenant has there.
+//! One row per channel and kind: the latest counts, by Meta's clock, which counts in seconds. Of two of one second the
+//! greater text counts: which of them came first says nothing. What concerns the account counts for every channel that
+//! the tenant has there.
+
+use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -15,8 +18,8 @@ use crate::{Error, Store};
 /// Something that was told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fact {
-    /// `quality`, `name`, `account`, `review`, `capability`, `security` or `alert`.
-    pub kind: &'static str,
+    /// `quality`, `name`, `account`, `review`, `capability`, `security`, `error`, or `alert:` with the type of alert.
+    pub kind: Cow<'static, str>,
     /// As `docs/conversations.md` has it.
     pub value: Value,
     /// When, by Meta's clock, as far as it tells.
@@ -49,7 +52,7 @@ pub(crate) async fn record(db: &mut PgConnection, told: &[Told<'_>], notices: &m
     for Told { tenant_id, channel_id, event_id, fact } in told {
         // Primary keys, and index channels_waba_id.
         let changed = sqlx::query!(
-            "with told as (
+            r#"with told as (
                  insert into channel_facts (tenant_id, channel_id, kind, value, told_at)
                  select c.tenant_id, c.id, $4, $5::text::json, $6
                  from channels o
@@ -57,15 +60,16 @@ pub(crate) async fn record(db: &mut PgConnection, told: &[Told<'_>], notices: &m
                  where o.tenant_id = $1 and o.id = $2
                  order by c.id
                  on conflict (tenant_id, channel_id, kind) do update set value = excluded.value, told_at = excluded.told_at
-                 where channel_facts.told_at <= excluded.told_at
+                 where (channel_facts.told_at, channel_facts.value::text collate "C")
+                       < (excluded.told_at, excluded.value::text collate "C")
                  returning tenant_id, channel_id
              )
              select c.id, c.phone_number_id from told t
-             join channels c on c.tenant_id = t.tenant_id and c.id = t.channel_id",
+             join channels c on c.tenant_id = t.tenant_id and c.id = t.channel_id"#,
             tenant_id,
             channel_id,
             fact.of_account,
-            fact.kind,
+            &*fact.kind,
             fact.value.to_string(),
             fact.told_at
         )
@@ -85,18 +89,18 @@ pub(crate) async fn record(db: &mut PgConnection, told: &[Told<'_>], notices: &m
 }
 
 impl Store {
-    /// What Meta told last of one of the tenant's numbers, by kind; `None` when the tenant has no such number.
+    /// What Meta told last of one of the tenant's numbers, the newest first; `None` when the tenant has no such number.
     pub async fn channel_facts(
         &self,
         tenant_id: Uuid,
         phone_number_id: &str,
     ) -> Result<Option<(Uuid, Vec<KnownFact>)>, Error> {
         let Some(channel_id) = self.channel(tenant_id, Some(phone_number_id)).await? else { return Ok(None) };
-        // Primary key.
+        // Primary key. What a tenant's own app signs may name any number of alerts.
         let facts = sqlx::query_as!(
             KnownFact,
             r#"select kind, value as "value: Value", told_at from channel_facts
-               where tenant_id = $1 and channel_id = $2 order by kind"#,
+               where tenant_id = $1 and channel_id = $2 order by told_at desc, kind limit 100"#,
             tenant_id,
             channel_id
         )

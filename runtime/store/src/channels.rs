@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::lanes::Stage;
+use crate::lanes::{LaneKey, Stage};
 use crate::webhooks::notices::Notices;
 use crate::webhooks::types;
 use crate::{Error, Store, channel_tokens};
@@ -158,7 +158,7 @@ impl Store {
             Some(_) => channel_tokens::begin(&mut tx, tenant_id, channel_id, now).await?,
             None => None,
         };
-        ready_waiting(&mut tx, tenant_id, channel_id, now).await?;
+        ready_waiting(&mut tx, tenant_id, channel_id, None, now).await?;
         let mut notices = self.notices();
         if suspended == Some(true) {
             let cause = format!("{channel_id}/{}", now.timestamp_micros());
@@ -187,9 +187,10 @@ impl Store {
         Ok(true)
     }
 
-    /// Makes what waits for a channel ready, if it is not suspended: for who has put a message off while it was resumed.
-    /// Gives whether it is not.
-    pub async fn ready_if_resumed(&self, tenant_id: Uuid, channel_id: Uuid) -> Result<bool, Error> {
+    /// Makes what waits of a contact for a channel ready, if that is not suspended: for who has put a message off while it
+    /// was resumed. Gives whether it is not.
+    pub async fn ready_if_resumed(&self, lane: LaneKey, channel_id: Uuid) -> Result<bool, Error> {
+        let LaneKey { tenant_id, contact_id } = lane;
         let mut tx = self.pool.begin().await?;
         // Primary key. The lock waits for a resumption that has looked at the lanes and is not committed yet.
         let works = sqlx::query_scalar!(
@@ -202,7 +203,7 @@ impl Store {
         if works != Some(true) {
             return Ok(false);
         }
-        ready_waiting(&mut tx, tenant_id, channel_id, self.ambient.now()).await?;
+        ready_waiting(&mut tx, tenant_id, channel_id, Some(contact_id), self.ambient.now()).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -281,30 +282,34 @@ pub(crate) async fn suspend_template(
     Ok(())
 }
 
-/// Makes what waits for the channel ready. What has an owner, or waits for a status, is left alone.
+/// Makes what waits for the channel ready: of one contact, or all of it. What has an owner, or waits for a status, is left
+/// alone.
 async fn ready_waiting(
     db: &mut PgConnection,
     tenant_id: Uuid,
     channel_id: Uuid,
+    contact_id: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    // Primary keys, by tenant.
+    // Index lanes_waiting, all of the tenant's, and the primary key of outbox for each.
     sqlx::query!(
         "with waiting as (
-             select l.contact_id from lanes l
-             where l.tenant_id = $1 and l.stage = $3 and l.lease_token = 0 and l.ready_at > $4
-               and exists (select from outbox o where o.tenant_id = $1 and o.contact_id = l.contact_id
-                           and o.channel_id = $2 and o.state = 'queued')
-               and not exists (select from outbox o where o.tenant_id = $1 and o.contact_id = l.contact_id
-                               and o.state <> 'queued')
+             select l.tenant_id, l.contact_id, l.stage from lanes l
+             cross join lateral (
+                 select bool_or(channel_id = $2) and bool_and(state = 'queued') as waits from outbox
+                 where tenant_id = l.tenant_id and contact_id = l.contact_id
+             ) as o
+             where l.stage::integer = $3 and l.lease_token = 0 and l.tenant_id = $1 and l.ready_at > $4 and o.waits
+               and ($5::uuid is null or l.contact_id = $5)
              order by l.contact_id for update of l
          )
          update lanes l set ready_at = $4 from waiting w
-         where l.tenant_id = $1 and l.contact_id = w.contact_id and l.stage = $3",
+         where l.tenant_id = any (array[w.tenant_id]) and l.contact_id = w.contact_id and l.stage = w.stage",
         tenant_id,
         channel_id,
-        Stage::Delivery as i16,
-        now
+        Stage::Delivery as i32,
+        now,
+        contact_id
     )
     .execute(db)
     .await?;

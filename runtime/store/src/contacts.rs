@@ -153,8 +153,8 @@ pub(crate) struct Sighting<'a> {
     pub party: &'a Party,
     /// The profile and the moment, when the party wrote; `None` when somebody writes to it.
     pub seen: Option<(&'a Profile, DateTime<Utc>)>,
-    /// It is not the party that wrote, but Meta about it.
-    pub by_meta: bool,
+    /// It was not written to us alone: Meta tells it of the party, or it stands in a group.
+    pub aside: bool,
 }
 
 /// Where parties are.
@@ -346,7 +346,7 @@ async fn converse(
     let rows = sqlx::query!(
         r#"select k.place as "place!", c.id
            from unnest($1::uuid[], $2::uuid[], $3::uuid[]) with ordinality as k (tenant_id, channel_id, contact_id, place)
-           join conversations c on c.tenant_id = k.tenant_id and c.channel_id = k.channel_id
+           join conversations c on c.tenant_id = any (array[k.tenant_id]) and c.channel_id = k.channel_id
                                and c.contact_id = k.contact_id"#,
         &tenants,
         &channels,
@@ -377,7 +377,7 @@ async fn touch(
     let mut touched: Vec<Party> = Vec::new();
     for sighting in sightings {
         let (Some((profile, at)), Some(contact)) = (sighting.seen, known.get_mut(sighting.party)) else { continue };
-        if sighting.by_meta {
+        if sighting.aside {
             continue;
         }
         let renamed = (profile.name.is_some() && profile.name != contact.profile.name)
@@ -410,7 +410,7 @@ async fn touch(
                                last_seen_at = greatest(c.last_seen_at, k.seen_at)
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])
              as k (tenant_id, id, name, username, seen_at)
-         where c.tenant_id = k.tenant_id and c.id = k.id",
+         where c.tenant_id = any (array[k.tenant_id]) and c.id = k.id",
         &rows.keys().map(|key| key.0).collect::<Vec<_>>(),
         &rows.keys().map(|key| key.1).collect::<Vec<_>>(),
         &rows.values().map(|row| row.profile.name.clone()).collect::<Vec<_>>() as &[Option<String>],

@@ -33,7 +33,7 @@ impl Store {
             r#"update messages m set status = 'queued', dead_at = null, attempts = 0, expires_at = $3, updated_at = $4
                from conversations cv
                where m.tenant_id = $1 and m.id = any ($2) and m.dead_at is not null
-                 and cv.tenant_id = m.tenant_id and cv.id = m.conversation_id
+                 and cv.tenant_id = any (array[m.tenant_id]) and cv.id = m.conversation_id
                returning m.id, coalesce(cv.merged_contact_id, cv.contact_id) as "contact_id!", cv.channel_id"#,
             tenant_id,
             &ids,

@@ -141,7 +141,7 @@ async fn take_out(db: &mut PgConnection, settled: &[(LaneKey, Uuid)]) -> Result<
     sqlx::query!(
         "delete from outbox o
          using unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k (tenant_id, contact_id, message_id)
-         where o.tenant_id = k.tenant_id and o.contact_id = k.contact_id and o.message_id = k.message_id",
+         where o.tenant_id = any (array[k.tenant_id]) and o.contact_id = k.contact_id and o.message_id = k.message_id",
         &settled.iter().map(|(lane, _)| lane.tenant_id).collect::<Vec<_>>(),
         &settled.iter().map(|(lane, _)| lane.contact_id).collect::<Vec<_>>(),
         &settled.iter().map(|(_, message)| *message).collect::<Vec<_>>()

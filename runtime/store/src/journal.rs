@@ -89,6 +89,8 @@ pub struct Inbound {
     pub kind: String,
     /// What people read in a list.
     pub body: Option<String>,
+    /// It was written into a group.
+    pub in_group: bool,
     /// The file that it carries, to be fetched.
     pub file: Option<InboundFile>,
     /// It is a word by which people opt out of marketing or come back.
@@ -203,11 +205,11 @@ impl Store {
         let spoke = inbound.iter().map(|message| Sighting {
             party: &message.party,
             seen: Some((&message.profile, message.item.occurred_at.min(message.item.received_at))),
-            by_meta: message.is_system(),
+            aside: message.is_aside(),
         });
         let wished = arrivals.iter().filter_map(|arrival| arrival.preference());
         let echoed = arrivals.iter().filter_map(|arrival| arrival.echo()).map(|echo| &echo.party);
-        let named = wished.chain(echoed).map(|party| Sighting { party, seen: None, by_meta: false });
+        let named = wished.chain(echoed).map(|party| Sighting { party, seen: None, aside: false });
         let sightings: Vec<_> = spoke.chain(named).collect();
         let Resolved { places, learned, apart } =
             contacts::resolve(&mut db, &self.contacts, &self.ambient, &sightings).await?;
@@ -305,9 +307,9 @@ impl Inbound {
         self.wish != Some(Wish::OptOut)
     }
 
-    /// Meta tells something of the contact, which did not write.
-    fn is_system(&self) -> bool {
-        self.kind == "system"
+    /// The contact did not write to us alone: Meta tells it of the contact, or it stands in a group. It opens no window.
+    fn is_aside(&self) -> bool {
+        self.kind == "system" || self.in_group
     }
 }
 

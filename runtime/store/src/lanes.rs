@@ -187,7 +187,7 @@ pub(crate) async fn finish(
     // back has no owner, so that a late heartbeat does not hold it.
     let rows = sqlx::query!(
         r#"with held as materialized (
-               select k.*, k.again is not null or k.more or l.touched <> k.touched as stays
+               select k.*, $9::smallint as stage, k.again is not null or k.more or l.touched <> k.touched as stays
                from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::int[], $5::bool[], $6::timestamptz[], $7::int[],
                            $8::bigint[])
                     with ordinality as k (tenant_id, contact_id, token, touched, more, again, attempts, done_event, place)
@@ -198,12 +198,12 @@ pub(crate) async fn finish(
                ) as l
            ), gone as (
                delete from lanes l using held h
-               where not h.stays and l.tenant_id = h.tenant_id and l.contact_id = h.contact_id and l.stage = $9
+               where not h.stays and l.tenant_id = any (array[h.tenant_id]) and l.contact_id = h.contact_id and l.stage = h.stage
            ), back as (
                update lanes l set ready_at = coalesce(h.again, $10), attempts = h.attempts, lease_token = 0,
                                   done_event = coalesce(h.done_event, l.done_event)
                from held h
-               where h.stays and l.tenant_id = h.tenant_id and l.contact_id = h.contact_id and l.stage = $9
+               where h.stays and l.tenant_id = any (array[h.tenant_id]) and l.contact_id = h.contact_id and l.stage = h.stage
            )
            select tenant_id as "tenant_id!", contact_id as "contact_id!",
                   stays and (again is null or again <= $10) as "more!"
@@ -237,8 +237,11 @@ pub(crate) async fn hurry(
         return Ok(());
     }
     sqlx::query!(
-        "update lanes l set ready_at = $4 from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, contact_id)
-         where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = $3 and l.lease_token = 0",
+        "update lanes l set ready_at = $4
+         from (select *, $3::smallint as stage from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, contact_id)
+               offset 0) as k
+         where l.tenant_id = any (array[k.tenant_id]) and l.contact_id = k.contact_id and l.stage = k.stage
+           and l.lease_token < 1",
         &lanes.iter().map(|lane| lane.tenant_id).collect::<Vec<_>>(),
         &lanes.iter().map(|lane| lane.contact_id).collect::<Vec<_>>(),
         stage as i16,
@@ -256,16 +259,18 @@ impl Store {
         // Locked in the order of their keys, as everywhere.
         sqlx::query!(
             "with held as (
-                 select l.tenant_id, l.contact_id
+                 select k.tenant_id, k.contact_id, $4::smallint as stage
                  from unnest($1::uuid[], $2::uuid[], $3::bigint[])
                       with ordinality as k (tenant_id, contact_id, token, place)
-                 join lanes l on l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = $4
-                             and l.lease_token = k.token
-                 order by k.place
-                 for update of l
+                 cross join lateral (
+                     select from lanes
+                     where tenant_id = k.tenant_id and contact_id = k.contact_id and stage = $4
+                       and lease_token = k.token
+                     for update
+                 ) as l
              )
              update lanes l set ready_at = greatest(l.ready_at, $5) from held h
-             where l.tenant_id = h.tenant_id and l.contact_id = h.contact_id and l.stage = $4",
+             where l.tenant_id = any (array[h.tenant_id]) and l.contact_id = h.contact_id and l.stage = h.stage",
             &tenants,
             &contacts,
             &tokens,

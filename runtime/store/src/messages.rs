@@ -171,7 +171,11 @@ impl Store {
                join conversations cv on cv.tenant_id = m.tenant_id and cv.id = m.conversation_id
                join contacts ct on ct.tenant_id = m.tenant_id and ct.id = coalesce(cv.merged_contact_id, cv.contact_id)
                join channels ch on ch.tenant_id = m.tenant_id and ch.id = cv.channel_id
-               left join outbox o on o.tenant_id = m.tenant_id and o.contact_id = cv.contact_id and o.message_id = m.id
+               left join lateral (
+                   select state, attempts from outbox
+                   where tenant_id = m.tenant_id and message_id = m.id
+                     and contact_id = coalesce(cv.merged_contact_id, cv.contact_id) limit 1
+               ) as o on true
                left join scheduled s on s.tenant_id = m.tenant_id and s.message_id = m.id
                order by k.place"#,
             tenant_id,

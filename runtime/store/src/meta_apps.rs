@@ -1,7 +1,5 @@
 //! Tenants' own apps at Meta: whose a webhook address is, what signs there, and what Meta repeats to verify it.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use hoopoe_secrets::Sealed;
 use uuid::Uuid;
@@ -171,7 +169,7 @@ impl Store {
         tenant_id: Uuid,
         waba_id: &str,
         displayed: Option<&str>,
-    ) -> Result<Option<Arc<Route>>, Error> {
+    ) -> Result<Option<Route>, Error> {
         // Primary key, by tenant.
         let row = sqlx::query!(
             r#"select c.id, c.kind, 'status' = any (t.flow_wants) as "wants_statuses!",
@@ -187,16 +185,14 @@ impl Store {
         )
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map(|row| {
-            Arc::new(Route {
-                tenant_id,
-                channel_id: row.id,
-                kind: row.kind,
-                wants_statuses: row.wants_statuses,
-                number_known: row.number_known,
-                words: Words::of(row.stop_words, row.start_words),
-                debounce_seconds: row.debounce_seconds,
-            })
+        Ok(row.map(|row| Route {
+            tenant_id,
+            channel_id: row.id,
+            kind: row.kind,
+            wants_statuses: row.wants_statuses,
+            number_known: row.number_known,
+            words: Words::of(row.stop_words, row.start_words),
+            debounce_seconds: row.debounce_seconds,
         }))
     }
 }

@@ -1,8 +1,12 @@
 //! Templates as Meta has them: what its webhooks, its answers and its list say.
 //!
 //! Each part of a row (status, category, quality) goes with the moment at which Meta told it, so that webhooks may come
-//! in any order and any number of times. A status that Meta sends no messages with also stands among the template
-//! suspensions, which delivery looks at, unless it is only not approved yet; one that lets them go out takes the suspension away.
+//! in any order and any number of times. Meta's clock counts in seconds: of two that it told within one, the order in
+//! which they came says nothing. Then what is settled counts before what is not approved yet, what stops messages before
+//! what lets them go out, marketing before other categories, and of two alike the greater text.
+//!
+//! A status that Meta sends no messages with also stands among the template suspensions, which delivery looks at, unless
+//! it is only not approved yet; one that lets them go out takes the suspension away.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
@@ -276,14 +280,26 @@ async fn learn(
                    case when $10::text is null then 'epoch' else $12 end, $11::text::json, $13, $14, $14)
            on conflict (tenant_id, waba_id, name, language) do update set
                meta_id = coalesce(excluded.meta_id, t.meta_id),
-               status = case when $6 is not null and t.status_at <= $12 then excluded.status else t.status end,
-               reason = case when $6 is not null and t.status_at <= $12 then excluded.reason else t.reason end,
-               status_at = greatest(t.status_at, excluded.status_at),
-               category = case when $8 is not null and t.category_at <= $12 then $8 else t.category end,
-               next_category = case when $8 is not null and t.category_at <= $12 then $9 else t.next_category end,
-               category_at = greatest(t.category_at, excluded.category_at),
-               quality = case when $10 is not null and t.quality_at <= $12 then $10 else t.quality end,
-               quality_at = greatest(t.quality_at, excluded.quality_at),
+               (status, reason, status_at) = (
+                   select s.status, s.reason, s.at
+                   from (values (t.status, t.reason, t.status_at),
+                                (excluded.status, excluded.reason, excluded.status_at)) as s (status, reason, at)
+                   order by s.at desc, s.status = any ($15::text[]), s.status = any ($16::text[]) desc,
+                            s.status collate "C" desc, s.reason collate "C" desc nulls last
+                   limit 1),
+               (category, next_category, category_at) = (
+                   select c.category, c.next_category, c.at
+                   from (values (t.category, t.next_category, t.category_at),
+                                (excluded.category, excluded.next_category, excluded.category_at))
+                        as c (category, next_category, at)
+                   order by c.at desc, c.category = 'MARKETING' desc nulls last, c.category collate "C" desc nulls last,
+                            c.next_category collate "C" desc nulls last
+                   limit 1),
+               (quality, quality_at) = (
+                   select q.quality, q.at
+                   from (values (t.quality, t.quality_at), (excluded.quality, excluded.quality_at)) as q (quality, at)
+                   order by q.at desc, q.quality collate "C" desc nulls last
+                   limit 1),
                components = coalesce(excluded.components, t.components),
                stale = case when excluded.components is not null then false else t.stale or $13 end,
                updated_at = $14
@@ -301,7 +317,9 @@ async fn learn(
         one.components,
         one.at,
         one.stale,
-        now
+        now,
+        &NOT_YET as &[&str],
+        &STOPPED as &[&str]
     )
     .fetch_one(db)
     .await?;

@@ -154,7 +154,7 @@ impl Store {
         let now = self.ambient.now();
         let mut tx = self.hot.begin().await?;
         let sightings: Vec<_> =
-            requests.iter().map(|request| Sighting { party: &request.party, seen: None, by_meta: false }).collect();
+            requests.iter().map(|request| Sighting { party: &request.party, seen: None, aside: false }).collect();
         let Resolved { places, learned, .. } =
             contacts::resolve(&mut tx, &self.contacts, &self.ambient, &sightings).await?;
         let addressed: Vec<Addressed<'_>> = requests
@@ -360,7 +360,10 @@ pub(crate) async fn first_with<'a>(
     let rows = sqlx::query!(
         r#"select m.tenant_id, m.idempotency_key as "key!", m.id
            from unnest($1::uuid[], $2::text[]) as k (tenant_id, key)
-           join messages m on m.tenant_id = k.tenant_id and m.idempotency_key = k.key"#,
+           cross join lateral (
+               select tenant_id, idempotency_key, id from messages
+               where tenant_id = k.tenant_id and idempotency_key = k.key limit 1
+           ) as m"#,
         &tenants,
         &keys
     )

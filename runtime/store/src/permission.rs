@@ -79,9 +79,12 @@ pub(crate) async fn judge(
                   case when t.outside_window = 'template' and ch.kind = 'whatsapp' then t.window_template::text end
                       as template
            from unnest($1::uuid[], $2::uuid[]) with ordinality as k (tenant_id, conversation_id, place)
-           join conversations cv on cv.tenant_id = k.tenant_id and cv.id = k.conversation_id
-           join contacts ct on ct.tenant_id = cv.tenant_id and ct.id = cv.contact_id
-           join channels ch on ch.tenant_id = cv.tenant_id and ch.id = cv.channel_id
+           cross join lateral (
+               select last_inbound_at, contact_id, channel_id from conversations
+               where tenant_id = k.tenant_id and id = k.conversation_id limit 1
+           ) as cv
+           join contacts ct on ct.tenant_id = any (array[k.tenant_id]) and ct.id = cv.contact_id
+           join channels ch on ch.tenant_id = k.tenant_id and ch.id = cv.channel_id
            join tenants t on t.id = k.tenant_id"#,
         &left_out.iter().map(|one| one.tenant_id).collect::<Vec<_>>(),
         &left_out.iter().map(|one| one.place.conversation_id).collect::<Vec<_>>()

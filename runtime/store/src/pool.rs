@@ -25,8 +25,8 @@ const FEWEST: u32 = 2;
 ///
 /// That alone leaves one way into the trap: an update or deletion that takes its keys from a list begins with the table,
 /// read whole by an index, when that had one row as it was planned. So these name the tenant as `any (array[...])`, which
-/// finds rows by their keys and gives them in no order; and what else they ask of the table is none that an index alone
-/// could answer.
+/// finds rows by their keys and gives them in no order; and what else they ask of the table is nothing that an index alone
+/// could answer: the stage comes from the list, and a lane without an owner has a token below 1.
 pub const PLANNED: [(&str, &str); 8] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),

@@ -35,18 +35,21 @@ pub enum Key {
     Page(String),
     /// `entry.id` of Instagram: an account.
     Instagram(String),
-    /// `entry.id`, the business account; it stands for the account's oldest channel.
+    /// `entry.id`, the business account as a whole: of each tenant that has channels there the oldest.
     Account(String),
-    /// One of an account's numbers, as people write it, digits only. It stands for the channel of that number, or, as
-    /// long as nobody knows which that is, for the account's oldest where all of the account's are one tenant's.
-    NumberOf(String, String),
+    /// One of an account's numbers, as people write it, digits only, if the item says which. It stands for the channel
+    /// of that number, or, as long as nobody knows which that is, for the account's oldest where all of the account's
+    /// are one tenant's.
+    NumberOf(String, Option<String>),
 }
 
 impl Store {
-    /// The routes of `keys`, in their order, `None` for unknown ones. One query.
-    pub async fn routes(&self, keys: &[Key]) -> Result<Vec<Option<Arc<Route>>>, Error> {
+    /// The routes of `keys`, in their order: none for unknown ones, more than one only for an account that tenants
+    /// share, the oldest first. One query.
+    pub async fn routes(&self, keys: &[Key]) -> Result<Vec<Arc<[Route]>>, Error> {
         let numbers: Vec<Option<&str>> = keys.iter().map(Key::number).collect();
         let accounts: Vec<Option<&str>> = keys.iter().map(Key::account).collect();
+        let accounts_of_numbers: Vec<Option<&str>> = keys.iter().map(Key::account_of_number).collect();
         let displayed: Vec<Option<&str>> = keys.iter().map(Key::displayed).collect();
         let kinds: Vec<&str> = keys.iter().map(Key::kind).collect();
         // Indexes channels_phone_number_id and channels_waba_id.
@@ -56,32 +59,39 @@ impl Store {
                       'status' = any (t.flow_wants) as "wants_statuses!",
                       c.display_phone_number is not null as "number_known!", t.stop_words, t.start_words,
                       t.debounce_seconds
-               from unnest($1::text[], $2::text[], $3::text[], $4::text[])
-                    with ordinality as k (number, account, displayed, kind, place)
+               from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+                    with ordinality as k (number, account, account_of_number, displayed, kind, place)
                cross join lateral (
-                   select * from (
-                       (select tenant_id, id, kind, display_phone_number from channels
-                        where phone_number_id = k.number and kind = k.kind)
-                       union all
-                       (select tenant_id, id, kind, display_phone_number from channels where waba_id = k.account
-                          and (k.displayed is null
-                               or regexp_replace(display_phone_number, '[^0-9]', '', 'g') = k.displayed)
+                   (select tenant_id, id, kind, display_phone_number, created_at from channels
+                    where phone_number_id = k.number and kind = k.kind)
+                   union all
+                   (select distinct on (tenant_id) tenant_id, id, kind, display_phone_number, created_at from channels
+                    where waba_id = k.account
+                    order by tenant_id, created_at, id)
+                   union all
+                   (select * from (
+                       (select tenant_id, id, kind, display_phone_number, created_at from channels
+                        where waba_id = k.account_of_number
+                          and regexp_replace(display_phone_number, '[^0-9]', '', 'g') = k.displayed
                         order by created_at, id limit 1)
                        union all
-                       (select tenant_id, id, kind, display_phone_number from channels where waba_id = k.account
-                          and (select count(distinct tenant_id) from channels where waba_id = k.account) = 1
+                       (select tenant_id, id, kind, display_phone_number, created_at from channels
+                        where waba_id = k.account_of_number
+                          and (select count(distinct tenant_id) from channels where waba_id = k.account_of_number) = 1
                         order by created_at, id limit 1)
-                   ) as either limit 1
+                    ) as either limit 1)
                ) as c
-               join tenants t on t.id = c.tenant_id"#,
+               join tenants t on t.id = c.tenant_id
+               order by k.place, c.created_at, c.id"#,
             &numbers as &[Option<&str>],
             &accounts as &[Option<&str>],
+            &accounts_of_numbers as &[Option<&str>],
             &displayed as &[Option<&str>],
             &kinds as &[&str]
         )
         .fetch_all(&self.pool)
         .await?;
-        let mut routes = vec![None; keys.len()];
+        let mut routes: Vec<Vec<Route>> = vec![Vec::new(); keys.len()];
         for row in rows {
             let route = Route {
                 tenant_id: row.tenant_id,
@@ -92,11 +102,11 @@ impl Store {
                 words: Words::of(row.stop_words, row.start_words),
                 debounce_seconds: row.debounce_seconds,
             };
-            if let Some(place) = usize::try_from(row.place).ok().and_then(|place| routes.get_mut(place - 1)) {
-                *place = Some(Arc::new(route));
+            if let Some(of_key) = usize::try_from(row.place).ok().and_then(|place| routes.get_mut(place - 1)) {
+                of_key.push(route);
             }
         }
-        Ok(routes)
+        Ok(routes.into_iter().map(Arc::from).collect())
     }
 
     /// Keeps the number as people write it, as Meta tells it with every webhook; the first that is told stays.
@@ -132,14 +142,21 @@ impl Key {
 
     fn account(&self) -> Option<&str> {
         match self {
-            Key::PhoneNumber(_) | Key::Page(_) | Key::Instagram(_) => None,
-            Key::Account(account) | Key::NumberOf(account, _) => Some(account),
+            Key::Account(account) => Some(account),
+            Key::PhoneNumber(_) | Key::Page(_) | Key::Instagram(_) | Key::NumberOf(..) => None,
+        }
+    }
+
+    fn account_of_number(&self) -> Option<&str> {
+        match self {
+            Key::NumberOf(account, _) => Some(account),
+            Key::PhoneNumber(_) | Key::Page(_) | Key::Instagram(_) | Key::Account(_) => None,
         }
     }
 
     fn displayed(&self) -> Option<&str> {
         match self {
-            Key::NumberOf(_, displayed) => Some(displayed),
+            Key::NumberOf(_, displayed) => displayed.as_deref(),
             Key::PhoneNumber(_) | Key::Account(_) | Key::Page(_) | Key::Instagram(_) => None,
         }
     }

@@ -64,7 +64,7 @@ pub(crate) async fn find(
                 where tenant_id = k.tenant_id and wa_message_id = k.wa_message_id and direction = 'OUT' limit 1)
                limit 1
            ) as m
-           join conversations c on c.tenant_id = k.tenant_id and c.id = m.conversation_id"#,
+           join conversations c on c.tenant_id = any (array[k.tenant_id]) and c.id = m.conversation_id"#,
         &statuses.iter().map(|(_, status)| status.item.tenant_id).collect::<Vec<_>>(),
         &statuses.iter().map(|(_, status)| status.message_id).collect::<Vec<_>>() as &[Option<Uuid>],
         &statuses.iter().map(|(_, status)| status.wa_message_id.clone()).collect::<Vec<_>>()
@@ -148,7 +148,7 @@ async fn write(
                           tenant_id, message_id, step::message_status as step, wa_message_id, error
                    from k where step is not null
                    order by tenant_id, message_id, step::message_status desc) as k
-             where m.tenant_id = k.tenant_id and m.id = k.message_id
+             where m.tenant_id = any (array[k.tenant_id]) and m.id = k.message_id
                and (m.status < k.step or m.wa_message_id is null)
          )
          insert into message_statuses (tenant_id, message_id, status, occurred_at, recorded_at, detail)
@@ -188,7 +188,7 @@ async fn hasten(
     // Primary keys, row by row.
     let hastened = sqlx::query!(
         "update lanes l set ready_at = $4
-         from (select k.tenant_id, k.contact_id
+         from (select k.tenant_id, k.contact_id, 1::smallint as stage
                from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k (tenant_id, contact_id, message_id)
                cross join lateral (
                    select from outbox
@@ -196,7 +196,7 @@ async fn hasten(
                      and state = 'unknown' limit 1
                ) as o
                order by k.tenant_id, k.contact_id) as k
-         where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = 1 and l.lease_token = 0
+         where l.tenant_id = any (array[k.tenant_id]) and l.contact_id = k.contact_id and l.stage = k.stage and l.lease_token < 1
            and l.ready_at > $4",
         &found.iter().map(|(_, _, target)| target.tenant_id).collect::<Vec<_>>(),
         &found.iter().map(|(_, _, target)| target.place.contact_id).collect::<Vec<_>>(),

@@ -56,7 +56,7 @@ async fn a_wrong_field_is_named() {
     let world = World::builder().roles("api").start().await;
     let tenant = world.api.register("Acme", "106540352242922", "token").await;
     let text = |body: &str| json!({ "type": "text", "text": { "body": body } });
-    let cases: [(&str, String, &str, &[&str]); 42] = [
+    let cases: [(&str, String, &str, &[&str]); 43] = [
         ("no recipient", json!({ "text": "a" }).to_string(), "to", &["missing"]),
         ("a number as recipient", with(json!({ "to": 919012345678_u64, "text": "a" })), "to", &["expected a string"]),
         ("no recipient but null", with(json!({ "to": null, "text": "a" })), "to", &["expected a string"]),
@@ -69,6 +69,7 @@ async fn a_wrong_field_is_named() {
         ("too short a number", with(json!({ "to": "+49151", "text": "a" })), "to", &["5 digits", "7 to 15"]),
         ("too long a number", with(json!({ "to": "+4915123456789012", "text": "a" })), "to", &["16 digits"]),
         ("half a user id", with(json!({ "to": "US.", "text": "a" })), "to", &["'U'"]),
+        ("a user id without an end", with(json!({ "to": "US.ENT.", "text": "a" })), "to", &["'U'"]),
         ("a text that is a number", with(json!({ "text": 5 })), "text", &["expected a string"]),
         ("a text that is a list", with(json!({ "text": ["a"] })), "text", &["expected a string"]),
         ("a text without a body", with(json!({ "text": { "preview_url": true } })), "text.body", &["missing"]),
@@ -167,6 +168,12 @@ async fn what_is_right_is_queued_as_meta_wants_it() {
             "to a user without a number",
             with(json!({ "to": "US.13491208655302741918", "text": "a" })),
             "US.13491208655302741918",
+            "text",
+        ),
+        (
+            "to a user of an enterprise",
+            with(json!({ "to": "US.ENT.11815799212886844830", "text": "a" })),
+            "US.ENT.11815799212886844830",
             "text",
         ),
         ("from this number", with(json!({ "text": "a", "from": "106540352242922" })), to, "text"),

@@ -53,6 +53,36 @@ async fn every_example_is_taken_by_meta() {
     world.end().await;
 }
 
+#[tokio::test]
+async fn what_a_flow_gives_as_payload_is_taken_by_meta() {
+    const CONTACT: &str = "16505551234";
+    let world = World::builder().plugin("test-guest").start().await;
+    let tenant = world.api.register("Acme", NUMBER, "token").await;
+    world.set_flow(&tenant, "test-guest", &["message"]).await;
+    let kinds = ["Contacts", "CTA URL", "Flow", "Location request", "Address", "Product", "Product list", "Catalogue"];
+    let payloads = kinds.map(|heading| {
+        let request = example(heading);
+        let (name, content) =
+            request.as_object().unwrap().iter().find(|(name, _)| !AROUND.contains(&name.as_str())).unwrap();
+        json!({ "type": name, name: content })
+    });
+    for payload in &payloads {
+        world.says(&tenant, CONTACT, &format!("raw {payload}")).await;
+        world.idle().await;
+    }
+    assert_eq!(world.sim.refused_count(), 0);
+    let accepted = world.sim.accepted();
+    assert_eq!(accepted.len(), kinds.len(), "{accepted:?}");
+    for (payload, sent) in payloads.iter().zip(&accepted) {
+        let name = payload["type"].as_str().unwrap();
+        assert_eq!(
+            (sent.to.as_str(), &sent.body["type"], &sent.body[name]),
+            (CONTACT, &payload["type"], &payload[name])
+        );
+    }
+    world.end().await;
+}
+
 /// Sets what a pointer leads to; null takes it away.
 fn set(request: &mut Value, pointer: &str, value: &Value) {
     let (around, name) = pointer.rsplit_once('/').unwrap();

@@ -1,7 +1,7 @@
 //! Templates at Meta.
 
 use chrono::TimeDelta;
-use hoopoe_testing::{Tenant, World, eventually};
+use hoopoe_testing::{MASTER_KEY, Tenant, World, eventually};
 use serde_json::{Value, json};
 
 use crate::{ACCOUNT, CONTACT, send, with_account};
@@ -28,7 +28,9 @@ async fn post(world: &World, tenant: &Tenant, path: &str, body: &Value) -> (u16,
     world.api.post(&format!("/tenants/{}/meta-templates{path}", tenant.id), &tenant.key, body).await
 }
 
+/// Each time a second later: of two judgements within one second the order says nothing.
 async fn judged(world: &World, event: &str, reason: &str) {
+    world.advance(TimeDelta::seconds(1));
     let delivery = world.sim.judge_template(ACCOUNT, "offer", "en_US", event, reason).await;
     assert!(delivery.is_acknowledged(), "{delivery:?}");
 }
@@ -191,6 +193,57 @@ async fn webhooks_may_come_in_any_order_and_again() {
 }
 
 #[tokio::test]
+async fn of_two_judgements_within_a_second_the_stricter_counts_whatever_the_order() {
+    let world = World::start().await;
+    let tenant = with_account(&world).await;
+    let tell = async |language: &str, event: &str| {
+        let value = json!({ "message_template_name": "offer", "message_template_language": language, "event": event });
+        let delivery = world.sim.change_at(ACCOUNT, "message_template_status_update", value, Some(100)).await;
+        assert!(delivery.is_acknowledged(), "{delivery:?}");
+    };
+    for (language, events, expected) in [
+        ("de", ["APPROVED", "PAUSED", "APPROVED"], "PAUSED"),
+        ("en", ["PAUSED", "APPROVED", "PAUSED"], "PAUSED"),
+        ("fr", ["APPROVED", "PENDING", "APPROVED"], "APPROVED"),
+        ("it", ["PENDING", "APPROVED", "PENDING"], "APPROVED"),
+    ] {
+        for event in events {
+            tell(language, event).await;
+        }
+        let found = known(&world, &tenant, "").await;
+        let it = found.iter().find(|it| it["language"] == language).unwrap();
+        assert_eq!(it["status"], expected, "{events:?}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_paused_in_an_account_that_tenants_share_is_refused_for_each() {
+    let world = World::start().await;
+    let first = with_account(&world).await;
+    let body = json!({ "name": "B", "phoneNumberId": "106540352242923", "accessToken": "b", "wabaId": ACCOUNT });
+    let (status, answer) = world.api.post("/tenants/register", MASTER_KEY, &body).await;
+    assert_eq!(status, 201, "{answer}");
+    let second = Tenant {
+        id: answer["id"].as_str().unwrap().parse().unwrap(),
+        name: "B".to_owned(),
+        key: answer["apiKey"].as_str().unwrap().to_owned(),
+        phone_number_id: "106540352242923".to_owned(),
+    };
+    for (event, expected) in [("PAUSED", 409), ("APPROVED", 202)] {
+        judged(&world, event, "NONE").await;
+        for tenant in [&first, &second] {
+            let (status, answer) = send(&world, tenant, &message("offer")).await;
+            assert_eq!(status, expected, "{event}, {}: {answer}", tenant.name);
+            assert_eq!(known(&world, tenant, "").await[0]["status"], event);
+        }
+    }
+    let journaled = "select count(*) from events where kind = 'message_template_status_update'";
+    assert_eq!(world.db.count(journaled).await, 4, "each of both");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn what_meta_refuses_is_told() {
     let world = World::builder().roles("api").start().await;
     let tenant = with_account(&world).await;
@@ -237,6 +290,7 @@ async fn what_meta_calls_marketing_is_not_for_who_has_opted_out() {
     for (category, expected) in [("UTILITY", 202), ("MARKETING", 409), ("UTILITY", 202)] {
         let mut offer = template("offer", "en_US");
         offer["category"] = category.into();
+        world.advance(TimeDelta::seconds(1));
         world.sim.put_template(ACCOUNT, offer, "APPROVED");
         let (status, synced) = post(&world, &tenant, "/sync", &json!({})).await;
         assert_eq!(status, 200, "{synced}");

@@ -5,8 +5,4 @@
 #[allow(dead_code)]
 mod oracle;
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
-    let body = input.get(end + 1..).unwrap_or_default();
-    oracle::signature(b"app-secret", body, &String::from_utf8_lossy(&input[..end]));
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| oracle::signed(input));

@@ -34,7 +34,7 @@ impl Limit {
     }
 
     /// Tokens per second.
-    pub(crate) fn rate(self) -> f64 {
+    pub fn rate(self) -> f64 {
         self.per_second
     }
 

@@ -92,7 +92,7 @@ async fn heads(
                from messages
                where tenant_id = o.tenant_id and id = o.message_id limit 1
            ) as m
-           join contacts ct on ct.tenant_id = k.tenant_id and ct.id = k.contact_id
+           join contacts ct on ct.tenant_id = any (array[k.tenant_id]) and ct.id = k.contact_id
            order by k.place, o.position"#,
         &leases.iter().map(|lease| lease.lane.tenant_id).collect::<Vec<_>>(),
         &leases.iter().map(|lease| lease.lane.contact_id).collect::<Vec<_>>()
@@ -133,7 +133,7 @@ async fn mark_sending(db: &mut PgConnection, send: &[Delivery], now: DateTime<Ut
     sqlx::query!(
         "update outbox o set state = 'sending', attempts = o.attempts + 1, sending_at = $4
          from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k (tenant_id, contact_id, message_id)
-         where o.tenant_id = k.tenant_id and o.contact_id = k.contact_id and o.message_id = k.message_id",
+         where o.tenant_id = any (array[k.tenant_id]) and o.contact_id = k.contact_id and o.message_id = k.message_id",
         &send.iter().map(|one| one.lease.lane.tenant_id).collect::<Vec<_>>(),
         &send.iter().map(|one| one.lease.lane.contact_id).collect::<Vec<_>>(),
         &send.iter().map(|one| one.message_id).collect::<Vec<_>>(),
@@ -151,7 +151,7 @@ async fn mark_unknown(db: &mut PgConnection, doubtful: &[(LaneKey, Uuid)]) -> Re
     sqlx::query!(
         "update outbox o set state = 'unknown'
          from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k (tenant_id, contact_id, message_id)
-         where o.tenant_id = k.tenant_id and o.contact_id = k.contact_id and o.message_id = k.message_id",
+         where o.tenant_id = any (array[k.tenant_id]) and o.contact_id = k.contact_id and o.message_id = k.message_id",
         &doubtful.iter().map(|(lane, _)| lane.tenant_id).collect::<Vec<_>>(),
         &doubtful.iter().map(|(lane, _)| lane.contact_id).collect::<Vec<_>>(),
         &doubtful.iter().map(|(_, message)| *message).collect::<Vec<_>>()

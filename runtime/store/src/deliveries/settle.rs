@@ -74,7 +74,7 @@ async fn hasten(db: &mut PgConnection, late: &[(Uuid, Uuid)], now: DateTime<Utc>
     // Primary keys, row by row.
     let hastened = sqlx::query!(
         "update lanes l set ready_at = $3
-         from (select k.tenant_id, c.contact_id
+         from (select k.tenant_id, c.contact_id, 1::smallint as stage
                from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, id)
                cross join lateral (
                    select coalesce(cv.merged_contact_id, cv.contact_id) as contact_id
@@ -88,7 +88,7 @@ async fn hasten(db: &mut PgConnection, late: &[(Uuid, Uuid)], now: DateTime<Utc>
                      and state = 'unknown' limit 1
                ) as o
                order by k.tenant_id, c.contact_id) as k
-         where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = 1 and l.lease_token = 0
+         where l.tenant_id = any (array[k.tenant_id]) and l.contact_id = k.contact_id and l.stage = k.stage and l.lease_token < 1
            and l.ready_at > $3",
         &late.iter().map(|one| one.0).collect::<Vec<_>>(),
         &late.iter().map(|one| one.1).collect::<Vec<_>>(),
@@ -117,7 +117,7 @@ async fn put_back(db: &mut PgConnection, owned: &[&Arc<Settlement>]) -> Result<(
         "update outbox o set state = k.state, attempts = o.attempts - k.uncounted
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[])
               as k (tenant_id, contact_id, message_id, state, uncounted)
-         where o.tenant_id = k.tenant_id and o.contact_id = k.contact_id and o.message_id = k.message_id",
+         where o.tenant_id = any (array[k.tenant_id]) and o.contact_id = k.contact_id and o.message_id = k.message_id",
         &back.iter().map(|(one, _, _)| one.lease.lane.tenant_id).collect::<Vec<_>>(),
         &back.iter().map(|(one, _, _)| one.lease.lane.contact_id).collect::<Vec<_>>(),
         &back.iter().map(|(one, _, _)| one.message_id).collect::<Vec<_>>(),
@@ -223,7 +223,7 @@ async fn write_messages(
              updated_at = $7
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[])
               with ordinality as k (tenant_id, id, status, wa_message_id, attempts, error, place)
-         where m.tenant_id = k.tenant_id and m.id = k.id
+         where m.tenant_id = any (array[k.tenant_id]) and m.id = k.id
          returning k.place as "place!", m.status >= 'sent' as "accepted!""#,
         &written.iter().map(|one| one.lease.lane.tenant_id).collect::<Vec<_>>(),
         &written.iter().map(|one| one.message_id).collect::<Vec<_>>(),

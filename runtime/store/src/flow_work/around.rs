@@ -28,8 +28,8 @@ pub(super) async fn load(
                   t.flow_canary_digest, t.flow_canary_percent, t.flow_paused_at is not null as "paused!",
                   t.debounce_seconds
            from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, id)
-           join conversations cv on cv.tenant_id = k.tenant_id and cv.id = k.id
-           join contacts ct on ct.tenant_id = k.tenant_id and ct.id = cv.contact_id
+           join conversations cv on cv.tenant_id = any (array[k.tenant_id]) and cv.id = k.id
+           join contacts ct on ct.tenant_id = any (array[k.tenant_id]) and ct.id = cv.contact_id
            join channels ch on ch.tenant_id = k.tenant_id and ch.id = cv.channel_id
            join tenants t on t.id = k.tenant_id"#,
         &tenants,

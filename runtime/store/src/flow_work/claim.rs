@@ -107,7 +107,7 @@ async fn load(db: &mut PgConnection, work: &mut [(Work, Vec<Entry>)]) -> Result<
            left join lateral (
                select result from flow_runs
                where tenant_id = e.tenant_id and event_id = e.id and result not in ('retry', 'canary-failed', 'paused')
-               limit 1
+               order by tenant_id, event_id, attempt limit 1
            ) as run on true
            order by k.place, e.id"#,
         &work.iter().map(|(lane, _)| lane.lease.lane.tenant_id).collect::<Vec<_>>(),

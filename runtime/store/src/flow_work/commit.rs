@@ -221,7 +221,7 @@ async fn keep_states(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTi
              handed_off_reason = coalesce(k.hand_off, c.handed_off_reason)
          from unnest($1::uuid[], $2::uuid[], $3::bool[], $4::bytea[], $5::text[], $6::text[], $7::text[])
               as k (tenant_id, id, changed, state, plugin, digest, hand_off)
-         where c.tenant_id = k.tenant_id and c.id = k.id",
+         where c.tenant_id = any (array[k.tenant_id]) and c.id = k.id",
         &conversations.iter().map(|last| last.tenant_id).collect::<Vec<_>>(),
         &conversations.iter().map(|last| last.conversation_id).collect::<Vec<_>>(),
         &conversations.iter().map(|last| last.state.is_some()).collect::<Vec<_>>(),
@@ -255,7 +255,7 @@ async fn tag(db: &mut PgConnection, lanes: &[&Arc<Advance>]) -> Result<(), sqlx:
     sqlx::query!(
         "update contacts c set tags = array(select json_array_elements_text(k.tags::json))
          from unnest($1::uuid[], $2::uuid[], $3::text[]) as k (tenant_id, id, tags)
-         where c.tenant_id = k.tenant_id and c.id = k.id",
+         where c.tenant_id = any (array[k.tenant_id]) and c.id = k.id",
         &changed.iter().map(|(lane, _)| lane.tenant_id).collect::<Vec<_>>(),
         &changed.iter().map(|(lane, _)| lane.contact_id).collect::<Vec<_>>(),
         &changed.iter().map(|(_, tags)| tags.clone()).collect::<Vec<_>>()

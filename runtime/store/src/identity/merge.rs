@@ -119,8 +119,9 @@ async fn outbox(
 ) -> Result<(), SqlError> {
     // The lane's wait was for its first message, which may be another one now: each begins a wait of its own.
     sqlx::query!(
-        "update outbox set state = 'sending' where tenant_id = $1 and contact_id = any ($2) and state = 'unknown'",
-        tenant_id,
+        "update outbox o set state = 'sending' from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, contact_id)
+         where o.tenant_id = any (array[k.tenant_id]) and o.contact_id = k.contact_id and o.state = 'unknown'",
+        &[tenant_id, tenant_id][..],
         &[first, other][..]
     )
     .execute(&mut *db)

@@ -19,9 +19,11 @@ pub(super) async fn hold_back(db: &mut PgConnection, rows: &[Row<'_>], now: Date
     // Primary key; the lanes are locked.
     sqlx::query!(
         "update lanes l set ready_at = k.ready_at
-         from unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as k (tenant_id, contact_id, ready_at)
-         where l.tenant_id = k.tenant_id and l.contact_id = k.contact_id and l.stage = $4 and l.touched = 0
-           and l.lease_token = 0 and l.ready_at = $5",
+         from (select *, $4::smallint as stage
+               from unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as k (tenant_id, contact_id, ready_at)
+               offset 0) as k
+         where l.tenant_id = any (array[k.tenant_id]) and l.contact_id = k.contact_id and l.stage = k.stage and l.touched = 0
+           and l.lease_token < 1 and l.ready_at = $5",
         &waiting.iter().map(|(lane, _)| lane.tenant_id).collect::<Vec<_>>(),
         &waiting.iter().map(|(lane, _)| lane.contact_id).collect::<Vec<_>>(),
         &waiting

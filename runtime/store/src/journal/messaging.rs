@@ -145,9 +145,9 @@ async fn ours(db: &mut PgConnection, echoes: &[(usize, &Echo)]) -> Result<Vec<(u
                     where tenant_id = k.tenant_id and wa_message_id = k.mid and direction = 'OUT' and payload is not null)
                    union all
                    (select m.id, 3 from contacts ct
-                    join outbox o on o.tenant_id = ct.tenant_id and o.contact_id = ct.id
-                    join messages m on m.tenant_id = o.tenant_id and m.id = o.message_id
-                    where ct.tenant_id = k.tenant_id and ct.user_id = k.user_id and k.ours is null and not k.foreign_data
+                    join outbox o on o.tenant_id = any (array[ct.tenant_id]) and o.contact_id = ct.id
+                    join messages m on m.tenant_id = any (array[o.tenant_id]) and m.id = o.message_id
+                    where ct.tenant_id = any (array[k.tenant_id]) and ct.user_id = k.user_id and k.ours is null and not k.foreign_data
                       and o.channel_id = k.channel_id and o.state <> 'queued' and m.wa_message_id is null
                       and (m.body = k.body or (m.body is null and k.body is null and m.kind = k.kind)))
                ) as any_of order by rank limit 1
@@ -182,9 +182,11 @@ async fn until(
         r#"select k.place as "place!", m.id as "id!", m.wa_message_id
            from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::uuid[], $7::text[])
                 with ordinality as k (tenant_id, channel_id, user_id, until, last, last_id, status, place)
-           join contacts ct on ct.tenant_id = k.tenant_id and ct.user_id = k.user_id
+           cross join lateral (
+               select id from contacts where tenant_id = k.tenant_id and user_id = k.user_id limit 1
+           ) as ct
            join unread u on u.tenant_id = k.tenant_id and u.channel_id = k.channel_id and u.contact_id = ct.id
-           join messages m on m.tenant_id = u.tenant_id and m.id = u.message_id
+           join messages m on m.tenant_id = any (array[u.tenant_id]) and m.id = u.message_id
            where m.status < k.status::message_status
              and ((m.status >= 'sent' and m.wa_message_id is not null) or m.id = any ($8::uuid[]))
              and u.begun_at <= coalesce(k.until, (
@@ -228,9 +230,11 @@ pub(super) async fn forget_read(db: &mut PgConnection, arrivals: &[Arc<Arrival>]
     sqlx::query!(
         "delete from unread u
          using unnest($1::uuid[], $2::uuid[], $3::text[]) as k (tenant_id, channel_id, user_id)
-         join contacts ct on ct.tenant_id = k.tenant_id and ct.user_id = k.user_id
+         cross join lateral (
+             select id from contacts where tenant_id = k.tenant_id and user_id = k.user_id limit 1
+         ) as ct
          where u.tenant_id = k.tenant_id and u.channel_id = k.channel_id and u.contact_id = ct.id
-           and exists (select from messages m where m.tenant_id = u.tenant_id and m.id = u.message_id
+           and exists (select from messages m where m.tenant_id = any (array[u.tenant_id]) and m.id = u.message_id
                        and m.status >= 'read')",
         &read.iter().map(|one| one.item.tenant_id).collect::<Vec<_>>(),
         &read.iter().map(|one| one.item.channel_id).collect::<Vec<_>>(),

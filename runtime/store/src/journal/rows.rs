@@ -164,7 +164,7 @@ pub(super) async fn insert_messages(
         "with heard as (
              update conversations c set last_inbound_at = greatest(c.last_inbound_at, h.at)
              from unnest($9::uuid[], $10::uuid[], $11::timestamptz[]) as h (tenant_id, id, at)
-             where c.tenant_id = h.tenant_id and c.id = h.id
+             where c.tenant_id = any (array[h.tenant_id]) and c.id = h.id
          )
          insert into messages (tenant_id, id, conversation_id, direction, status, kind, body, wa_message_id, event_id,
                                created_at, updated_at)
@@ -191,12 +191,12 @@ pub(super) async fn insert_messages(
 }
 
 /// When contacts wrote last, by tenant and conversation: of those that were silent for a while before, so that not every
-/// message rewrites its conversation. A system message is Meta's, not the contact's.
+/// message rewrites its conversation. What Meta tells, and what stands in a group, is not said to us.
 fn heard(fresh: &[(i64, &Inbound, Place)], learned: &Learned) -> BTreeMap<(Uuid, Uuid), DateTime<Utc>> {
     let news = learned.parties();
     let mut heard: BTreeMap<(Uuid, Uuid), DateTime<Utc>> = BTreeMap::new();
     for (_, message, place) in fresh.iter().filter(|(_, message, _)| news.contains(&message.party)) {
-        if !message.is_system() {
+        if !message.is_aside() {
             let said_at = message.item.occurred_at.min(message.item.received_at);
             let at = heard.entry((message.item.tenant_id, place.conversation_id)).or_insert(said_at);
             *at = said_at.max(*at);

@@ -90,20 +90,18 @@ pub(crate) async fn free_lost(
 ) -> Result<(), sqlx::Error> {
     let sweeps = &rotation.0[stage as usize].1;
     let Some(from) = sweeps.due(now) else { return Ok(()) };
-    // Index lanes_leased.
+    // Index lanes_leased. In no order: nobody is waited for.
     let freed = sqlx::query!(
         "with over as (
-             select tenant_id, contact_id from lanes
+             select tenant_id, contact_id, stage from lanes
              where stage::integer = $1 and lease_token <> 0 and ready_at between $2 and $3
-             order by tenant_id, contact_id
              for update skip locked
          )
          update lanes l set lease_token = 0 from over o
-         where l.tenant_id = o.tenant_id and l.contact_id = o.contact_id and l.stage = $4",
+         where l.tenant_id = any (array[o.tenant_id]) and l.contact_id = o.contact_id and l.stage = o.stage",
         stage as i32,
         from,
-        now,
-        stage as i16
+        now
     )
     .execute(db)
     .await;
@@ -194,10 +192,10 @@ async fn take(
     // Index lanes_waiting.
     let rows = sqlx::query!(
         "with ready as (
-             select l.tenant_id, l.contact_id
+             select l.tenant_id, l.contact_id, l.stage
              from unnest($1::uuid[]) as t (id)
              cross join lateral (
-                 select tenant_id, contact_id from lanes
+                 select tenant_id, contact_id, stage from lanes
                  where stage::integer = $2 and lease_token = 0 and tenant_id = t.id and ready_at <= $3
                  order by priority, ready_at limit $4
                  for update skip locked
@@ -206,15 +204,14 @@ async fn take(
          )
          update lanes l set ready_at = $6, lease_token = nextval('lease_tokens')
          from ready r
-         where l.tenant_id = r.tenant_id and l.contact_id = r.contact_id and l.stage = $7
+         where l.tenant_id = any (array[r.tenant_id]) and l.contact_id = r.contact_id and l.stage = r.stage
          returning l.tenant_id, l.contact_id, l.lease_token, l.touched, l.done_event, l.attempts",
         tenants,
         stage as i32,
         now,
         i64::try_from(quantum).unwrap_or(i64::MAX),
         i64::try_from(limit).unwrap_or(i64::MAX),
-        until,
-        stage as i16
+        until
     )
     .fetch_all(db)
     .await?;

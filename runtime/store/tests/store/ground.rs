@@ -111,6 +111,7 @@ impl Ground {
             profile,
             kind,
             body,
+            in_group: false,
             file: None,
             wish: None,
             renamed: None,

@@ -9,7 +9,7 @@ use hoopoe_store::contacts::Party;
 use hoopoe_store::deliveries::{Settlement, Verdict};
 use hoopoe_store::flow_work::{NextState, State};
 use hoopoe_store::identity::Renamed;
-use hoopoe_store::journal::Arrival;
+use hoopoe_store::journal::{Arrival, Inbound};
 use hoopoe_store::lanes::{Births, Claim};
 use hoopoe_store::outbound::{Outbound, SendRequest};
 use hoopoe_store::scheduled::Moved;
@@ -304,6 +304,10 @@ async fn what_meta_tells_of_a_contact_does_not_open_its_window_nor_keep_it_shut(
         at > opened
     };
     assert!(!is_open().await);
+    let in_group = Inbound { in_group: true, ..ground.text(ground.party(NUMBER)) };
+    let in_group = Inbound { item: ground.item("message", "g1"), ..in_group };
+    append(&store, Arc::new(Arrival::Message(in_group))).await;
+    assert!(!is_open().await, "what is said in a group is not said to us");
     ground.ambient.advance(TimeDelta::seconds(30));
     append(&store, ground.message(NUMBER, "m3")).await;
     assert!(is_open().await);

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_secrets::Sealed;
 use hoopoe_store::Store;
 use hoopoe_store::ambient::Ambient;
+use hoopoe_store::channel_facts::Fact;
 use hoopoe_store::consent::Wish;
 use hoopoe_store::contacts::Party;
 use hoopoe_store::identity::Renamed;
@@ -88,6 +89,8 @@ enum Plan {
     Preference(usize, Wish),
     /// Of the message to this person.
     Status(usize, &'static str),
+    /// Kind, the second in which Meta told it, and what: many are told within one.
+    Fact(&'static str, i64, usize),
     Changed,
     Other,
 }
@@ -95,7 +98,7 @@ enum Plan {
 fn plan(chance: &Ambient) -> Vec<Plan> {
     let wish = |chance: &Ambient| if chance.below(2) == 0 { Wish::OptOut } else { Wish::OptIn };
     (0..ITEMS)
-        .map(|place| match chance.below(10) {
+        .map(|place| match chance.below(12) {
             _ if place == CHANGE => Plan::Changed,
             0..5 => {
                 let (shows_number, shows_user) = [(true, false), (false, true), (true, true)][chance.below(3)];
@@ -107,7 +110,8 @@ fn plan(chance: &Ambient) -> Vec<Plan> {
             }
             5 => Plan::Preference(chance.below(2), wish(chance)),
             6..9 => Plan::Status(chance.below(3), ["sent", "delivered", "read", "failed"][chance.below(4)]),
-            _ => Plan::Other,
+            9 => Plan::Other,
+            _ => Plan::Fact(["quality", "alert:X"][chance.below(2)], [0, 1][chance.below(2)], chance.below(3)),
         })
         .collect()
 }
@@ -145,6 +149,7 @@ fn items(plan: &[Plan], stage: &Stage, start: DateTime<Utc>) -> Vec<Arc<Arrival>
             profile: Default::default(),
             kind: kind.to_owned(),
             body: Some("hello".to_owned()),
+            in_group: false,
             file: None,
             wish,
             renamed,
@@ -173,6 +178,11 @@ fn items(plan: &[Plan], stage: &Stage, start: DateTime<Utc>) -> Vec<Arc<Arrival>
                 error: (*status == "failed").then(|| r#"{"code": 131026}"#.to_owned()),
                 for_flow: false,
             }),
+            Plan::Fact(kind, second, value) => {
+                let (kind, value) = ((*kind).into(), serde_json::json!({ "event": value }));
+                let fact = Fact { kind, value, told_at: start + TimeDelta::seconds(*second), of_account: false };
+                Arrival::Notice(Notice { item: item("fact", format!("f{place}")), what: What::Fact(fact) })
+            }
             Plan::Other => Arrival::Other(item("history", format!("o{place}"))),
         })
     };
@@ -200,6 +210,7 @@ async fn result(ground: &Ground, tenant_id: Uuid) -> Vec<String> {
         "select concat_ws(' ', 'step', m.wa_message_id, s.status, s.occurred_at)
          from message_statuses s join messages m on m.tenant_id = s.tenant_id and m.id = s.message_id
          where s.tenant_id = $1 order by 1",
+        "select concat_ws(' ', 'fact', kind, value, told_at) from channel_facts where tenant_id = $1 order by 1",
         "select concat_ws(' ', 'lane', l.stage, coalesce(ct.wa_id, '-'), coalesce(ct.user_id, '-'))
          from lanes l join contacts ct on ct.tenant_id = l.tenant_id and ct.id = l.contact_id
          where l.tenant_id = $1

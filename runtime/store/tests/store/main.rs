@@ -13,6 +13,7 @@ mod journal;
 mod lanes;
 mod media;
 mod merges;
+mod meta_templates;
 mod migrations;
 mod plans;
 mod queries;

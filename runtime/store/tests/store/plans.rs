@@ -23,6 +23,17 @@ const TABLES: [(&str, &[&str]); 8] = [
     ("message_statuses", &["message_id"]),
 ];
 
+/// What reads more of a table on purpose, by its beginning, and why.
+const WIDE: [(&str, &str); 7] = [
+    ("select stage as \"stage!\", priority", "counts lanes, up to a limit"),
+    ("with waiting as (", "a number works again: all of the tenant's lanes are looked at"),
+    ("update lanes set ready_at = $3", "a flow is in charge again: all of the tenant's lanes are made ready"),
+    ("select contact_id from lanes where tenant_id = $1 and stage", "the same, locked"),
+    ("delete from flow_runs r using lanes l, events e", "a merge of two contacts, which is seldom"),
+    ("delete from flow_runs where tenant_id = $1 and ctid", "the oldest of a tenant, up to a limit, each ten minutes"),
+    ("select c.id as conversation_id, coalesce(c.state_plugin", "the latest runs of a tenant, up to a limit"),
+];
+
 #[tokio::test]
 async fn no_plan_of_a_small_table_reads_all_of_a_large_one() {
     let ground = Ground::new().await;
@@ -36,7 +47,8 @@ async fn no_plan_of_a_small_table_reads_all_of_a_large_one() {
     for (_, description) in descriptions() {
         let query = description["query"].as_str().unwrap();
         let parameters = description["describe"]["parameters"]["Left"].as_array().map_or(0, Vec::len);
-        if query.trim_start().starts_with("vacuum") {
+        let is_wide = |(beginning, _): &(&str, &str)| query.trim_start().starts_with(beginning);
+        if query.trim_start().starts_with("vacuum") || WIDE.iter().any(is_wide) {
             continue;
         }
         sqlx::raw_sql(AssertSqlSafe(format!("prepare looked_at as {query}"))).execute(&mut db).await.unwrap();
