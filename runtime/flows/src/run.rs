@@ -43,6 +43,8 @@ enum After {
         at: DateTime<Utc>,
         counted: Option<Handled>,
     },
+    /// As [`After::Again`], because the flow is paused: whoever ends that ends the wait.
+    Paused(Option<Handled>),
 }
 
 /// Why a run has no effect: a stable code, and the reason for people.
@@ -54,7 +56,13 @@ struct Failed {
 impl Runner {
     pub(crate) async fn lane(&self, work: Work) -> Advance {
         let tenant_id = work.lease.lane.tenant_id;
-        let mut advance = Advance { lease: work.lease, handled: Vec::new(), done_event: work.done_event, again: None };
+        let mut advance = Advance {
+            lease: work.lease,
+            handled: Vec::new(),
+            done_event: work.done_event,
+            again: None,
+            is_paused: false,
+        };
         let mut attempts = work.attempts;
         let mut lane = Lane::default();
         let mut events = work.events.into_iter().peekable();
@@ -77,6 +85,13 @@ impl Runner {
                     advance.again = Some((at, attempts));
                     break;
                 }
+                After::Paused(counted) => {
+                    attempts += i32::from(counted.is_some());
+                    advance.handled.extend(counted);
+                    advance.again = Some((self.now() + PAUSED, attempts));
+                    advance.is_paused = true;
+                    break;
+                }
             }
         }
         advance
@@ -89,7 +104,7 @@ impl Runner {
             return After::GoOn(record(None, event, attempt, None, ("handed-off", None)));
         }
         if event.around.flow.paused {
-            return After::Again { at: self.now() + PAUSED, counted: None };
+            return After::Paused(None);
         }
         let chosen = match self.choose(tenant_id, &event, attempt).await {
             Ok(chosen) => chosen,
@@ -189,7 +204,7 @@ impl Runner {
         match verdict {
             Verdict::Pause(_) => {
                 let handled = keep("paused", format!("{}: {}", failed.code, failed.reason));
-                After::Again { at: self.now() + PAUSED, counted: Some(handled) }
+                After::Paused(Some(handled))
             }
             _ => After::GoOn(keep(failed.code, failed.reason)),
         }

@@ -116,7 +116,7 @@ async fn an_old_process_cannot_advance_a_lane_that_has_been_taken_over() {
 
     let advance = async |work: &Work| -> bool {
         let done_event = work.events[0].id;
-        let advance = Advance { lease: work.lease, handled: Vec::new(), done_event, again: None };
+        let advance = Advance { lease: work.lease, handled: Vec::new(), done_event, again: None, is_paused: false };
         store.commit_runs(&[Arc::new(advance)], Births::NONE).await.unwrap().owned[0]
     };
     assert!(!advance(&first).await);

@@ -235,6 +235,8 @@ pub struct Advance {
     pub done_event: i64,
     /// When the first event that is not done is to be run again, and how often it was run.
     pub again: Option<(DateTime<Utc>, i32)>,
+    /// It waits because its flow is paused.
+    pub is_paused: bool,
 }
 impl Store {
     /// When the flow stage's next lane is ready, if one waits.

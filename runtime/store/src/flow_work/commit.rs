@@ -28,6 +28,7 @@ impl Store {
         let finished = lanes::finish(&mut tx, Stage::Flow, lanes.iter().map(|lane| lane.closing()), now).await?;
         let is_held = |advance: &Advance| finished.held.contains(&advance.lease.lane);
         let owned: Vec<&Arc<Advance>> = lanes.iter().filter(|advance| is_held(advance)).collect();
+        let resumed = go_on(&mut tx, &owned, now).await?;
         record(&mut tx, &owned, now).await?;
         keep_states(&mut tx, &owned, now).await?;
         let outbound: Vec<Addressed<'_>> = lanes
@@ -52,7 +53,7 @@ impl Store {
         if told {
             self.wakes.webhooks.notify_one();
         }
-        if finished.more {
+        if finished.more || resumed {
             self.wakes.flow.notify_one();
         }
         if queued.waits {
@@ -131,6 +132,31 @@ fn timers<'a>(lanes: &[&'a Arc<Advance>]) -> Vec<Placed<'a>> {
         })
     });
     changes.collect()
+}
+
+/// Makes lanes ready that were to wait for a flow that is not paused any more: whoever ended that, or put another one in
+/// charge, has passed them over, because they had an owner then.
+async fn go_on(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    let waiting: Vec<LaneKey> = lanes.iter().filter(|lane| lane.is_paused).map(|lane| lane.lease.lane).collect();
+    if waiting.is_empty() {
+        return Ok(false);
+    }
+    // Primary keys, row by row. The lanes are locked: what changes from here on finds them without an owner.
+    let resumed = sqlx::query!(
+        "update lanes l set ready_at = $3
+         from (select k.tenant_id, k.contact_id, 0::smallint as stage
+               from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, contact_id)
+               cross join lateral (select from tenants where id = k.tenant_id and flow_paused_at is null limit 1) as t
+               offset 0) as k
+         where l.tenant_id = any (array[k.tenant_id]) and l.contact_id = k.contact_id and l.stage = k.stage
+           and l.lease_token < 1",
+        &waiting.iter().map(|lane| lane.tenant_id).collect::<Vec<_>>(),
+        &waiting.iter().map(|lane| lane.contact_id).collect::<Vec<_>>(),
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(resumed.rows_affected() > 0)
 }
 
 async fn record(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Utc>) -> Result<(), sqlx::Error> {

@@ -131,7 +131,7 @@ impl Ground {
             attempt += 1;
             self.handled(event, std::mem::take(&mut attempt))
         });
-        Arc::new(Advance { lease: work.lease, handled: handled.collect(), done_event, again: None })
+        Arc::new(Advance { lease: work.lease, handled: handled.collect(), done_event, again: None, is_paused: false })
     }
 
     fn handled(&self, event: Event, attempt: i32) -> Handled {

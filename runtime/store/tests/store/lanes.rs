@@ -171,3 +171,24 @@ async fn a_number_of_an_attempt_that_was_given_before_holds_nothing_up() {
     assert_eq!(ground.db.count("select count(*) from flow_runs where result = 'done'").await, 1);
     assert_eq!(ground.db.count("select count(*) from lanes where stage = 0").await, 0);
 }
+
+#[tokio::test]
+async fn a_lane_waits_for_a_paused_flow_and_not_for_one_that_is_in_charge() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    store.append(&[ground.message("16505551234", "m1")], Births::NONE).await.unwrap();
+    let wait = async || {
+        let work = store.claim_events(&Claim::of(1, LEASE)).await.unwrap().pop().unwrap();
+        let mut advance = Arc::into_inner(ground.answered(work)).unwrap();
+        advance.handled.clear();
+        (advance.done_event, advance.is_paused) = (0, true);
+        advance.again = Some((ground.ambient.now() + TimeDelta::minutes(1), 0));
+        store.commit_runs(&[advance.into()], Births::NONE).await.unwrap();
+    };
+    // The pause was ended after the event had been run, and before that was written down.
+    wait().await;
+    wait().await;
+    ground.db.execute("update tenants set flow_paused_at = now()").await;
+    wait().await;
+    assert!(store.claim_events(&Claim::of(1, LEASE)).await.unwrap().is_empty(), "it waits");
+}
