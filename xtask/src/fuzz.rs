@@ -19,14 +19,19 @@ const BOUNDS: [&str; 2] = ["-runs=20000", "-max_total_time=20"];
 /// The targets are compiled first.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
-/// Run each target for a while, or say that this machine cannot.
-pub fn short() -> Result<()> {
-    if !process::succeeds(nightly().arg("--version")) {
+/// Whether this machine can run them; says so when it cannot.
+pub fn can_run() -> bool {
+    let can = process::succeeds(nightly().arg("--version"));
+    if !can {
         println!(
             "the fuzz targets are skipped: cargo-fuzz or a nightly compiler is missing; the tests replay their corpus"
         );
-        return Ok(());
     }
+    can
+}
+
+/// Run each target for a while.
+pub fn short() -> Result<()> {
     TARGETS.iter().try_for_each(|target| process::run(target, &mut target_run(target), LIMIT))
 }
 
