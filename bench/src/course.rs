@@ -1,4 +1,4 @@
-//! Phases of one kind of requests, one after the other: what `roundtrip`, `send` and `idle` consist of.
+//! Phases of one kind of requests, one after the other: what `roundtrip`, `send`, `idle` and `history` consist of.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,8 @@ use crate::requests::{Audience, Requests};
 use crate::stream::{Kind, Stream};
 use crate::world::World;
 
+/// Tenants, unless a scenario has its own.
+const TENANTS: usize = 10;
 /// Requests that are written for one phase, at the most.
 const MOST: usize = 300_000;
 
@@ -36,6 +38,23 @@ pub struct Course<'a, 'b, W> {
     pub writer: W,
     /// Requests so far.
     pub total: u64,
+}
+
+impl<'a, 'b, W> Course<'a, 'b, W> {
+    /// With new tenants that have so many contacts each, few when it is only a trial; `writer` writes their requests.
+    pub async fn prepare(
+        options: &Options,
+        world: &'a mut World<'b>,
+        report: &mut Report,
+        contacts: usize,
+        writer: impl FnOnce(Audience) -> W,
+    ) -> Result<Self> {
+        let contacts = TENANTS * if options.quick { 20 } else { contacts };
+        let tenants = world.hoopoe.register(TENANTS).await?;
+        let audience = Audience { tenants, first: 0, contacts, connections: options.connections.into() };
+        report.fact("load", format!("{} connections, {TENANTS} tenants, {contacts} contacts", options.connections));
+        Ok(Self { world, writer: writer(audience), total: 0 })
+    }
 }
 
 impl<W: Writer> Course<'_, '_, W> {

@@ -10,12 +10,10 @@ use crate::database;
 use crate::load::Pace;
 use crate::options::Options;
 use crate::report::{Aim, Plot, Report};
-use crate::requests::Audience;
 use crate::webhooks::Webhooks;
 use crate::world;
 
 const NAME: &str = "history";
-const TENANTS: usize = 10;
 /// Length of a phase in seconds.
 const SECONDS: u64 = 30;
 const RATE: &str = "replies";
@@ -28,11 +26,7 @@ const AFTER: &str = "after it";
 pub fn run(options: &Options) -> Result<Report> {
     let options = &options.lasting(SECONDS);
     world::run(options, (NAME, &[]), async |world, report| {
-        let contacts = TENANTS * if options.quick { 20 } else { 1000 };
-        let tenants = world.hoopoe.register(TENANTS).await?;
-        let audience = Audience { tenants, first: 0, contacts, connections: options.connections.into() };
-        report.fact("load", format!("{} connections, {TENANTS} tenants, {contacts} contacts", options.connections));
-        let mut course = Course { world, writer: Webhooks::new(audience), total: 0 };
+        let mut course = Course::prepare(options, world, report, 1_000, Webhooks::new).await?;
         if rounds(options, &mut course, report).await?.is_some() {
             let total = course.total;
             course.world.check_database(report, total, total).await?;

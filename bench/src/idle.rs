@@ -7,12 +7,10 @@ use crate::course::Course;
 use crate::load::Pace;
 use crate::options::Options;
 use crate::report::{Aim, PRODUCT, Plot, Report};
-use crate::requests::Audience;
 use crate::webhooks::Webhooks;
 use crate::world;
 
 const NAME: &str = "idle";
-const TENANTS: usize = 10;
 /// Webhooks per second.
 const RATE: f64 = 300.0;
 const CASE: &str = "300 webhooks/s";
@@ -21,11 +19,7 @@ const REST: &str = "nothing to do";
 /// Measures it.
 pub fn run(options: &Options) -> Result<Report> {
     world::run(options, (NAME, &[]), async |world, report| {
-        let contacts = TENANTS * if options.quick { 20 } else { 100 };
-        let tenants = world.hoopoe.register(TENANTS).await?;
-        let audience = Audience { tenants, first: 0, contacts, connections: options.connections.into() };
-        report.fact("load", format!("{} connections, {TENANTS} tenants, {contacts} contacts", options.connections));
-        let mut course = Course { world, writer: Webhooks::new(audience), total: 0 };
+        let mut course = Course::prepare(options, world, report, 100, Webhooks::new).await?;
         if rounds(options, &mut course, report).await?.is_some() {
             let total = course.total;
             course.world.check_database(report, total, total).await?;

@@ -12,12 +12,10 @@ use crate::floor::{self, Work};
 use crate::load::Pace;
 use crate::options::Options;
 use crate::report::{Aim, PRODUCT, Plot, Report};
-use crate::requests::Audience;
 use crate::webhooks::Webhooks;
 use crate::world;
 
 const NAME: &str = "roundtrip";
-const TENANTS: usize = 10;
 
 /// Latency of the simulator, the closed loop and the open loop.
 const CASES: [(u64, &str, &str); 2] =
@@ -27,11 +25,7 @@ const RATE: &str = "replies";
 /// Measures it.
 pub fn run(options: &Options) -> Result<Report> {
     world::run(options, (NAME, &[]), async |world, report| {
-        let contacts = TENANTS * if options.quick { 20 } else { 1000 };
-        let tenants = world.hoopoe.register(TENANTS).await?;
-        let audience = Audience { tenants, first: 0, contacts, connections: options.connections.into() };
-        report.fact("load", format!("{} connections, {TENANTS} tenants, {contacts} contacts", options.connections));
-        let mut course = Course { world, writer: Webhooks::new(audience), total: 0 };
+        let mut course = Course::prepare(options, world, report, 1_000, Webhooks::new).await?;
         if rounds(options, &mut course, report).await?.is_some() {
             let total = course.total;
             course.world.check_database(report, total, total).await?;

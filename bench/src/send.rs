@@ -7,23 +7,17 @@ use crate::floor::{self, Work};
 use crate::load::Pace;
 use crate::options::Options;
 use crate::report::{Aim, Plot, Report};
-use crate::requests::Audience;
 use crate::sends::Sends;
 use crate::world;
 
 const NAME: &str = "send";
-const TENANTS: usize = 10;
 const ACCEPTED: &str = "accepted";
 const DELIVERED: &str = "delivered";
 
 /// Measures it.
 pub fn run(options: &Options) -> Result<Report> {
     world::run(options, (NAME, &[]), async |world, report| {
-        let contacts = TENANTS * if options.quick { 20 } else { 1000 };
-        let tenants = world.hoopoe.register(TENANTS).await?;
-        let audience = Audience { tenants, first: 0, contacts, connections: options.connections.into() };
-        report.fact("load", format!("{} connections, {TENANTS} tenants, {contacts} contacts", options.connections));
-        let mut course = Course { world, writer: Sends::new(audience), total: 0 };
+        let mut course = Course::prepare(options, world, report, 1_000, Sends::new).await?;
         if rounds(options, &mut course, report).await?.is_some() {
             let total = course.total;
             course.world.check_database(report, 0, total).await?;

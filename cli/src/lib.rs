@@ -28,8 +28,8 @@ pub use settings::{Connection, DevFile, Settings};
 
 use commands::order::Order;
 use commands::{
-    activate, build, completions, config, dead_letters, dev, hosts, logs, new, order, push, replay, runs, say, secret,
-    simulate, test, versions, webhooks,
+    activate, build, completions, config, dead_letters, dev, events, hosts, logs, new, order, push, replay, runs, say,
+    secret, simulate, test, versions, webhooks,
 };
 use output::Output;
 
@@ -92,6 +92,7 @@ pub enum Command {
     Secret(Box<secret::Options>),
     Hosts(Box<hosts::Options>),
     DeadLetters(dead_letters::Options),
+    Events(events::Options),
     Webhooks(webhooks::Options),
     Completions(completions::Options),
 }
@@ -118,6 +119,7 @@ pub fn run(command: &Command, host: &Host) -> ExitCode {
         Command::Secret(options) => (secret::run(options), options.output()),
         Command::Hosts(options) => (hosts::run(options), options.output()),
         Command::DeadLetters(options) => (dead_letters::run(options), options.output()),
+        Command::Events(options) => (events::run(options), options.output()),
         Command::Webhooks(options) => (webhooks::run(options), options.output()),
         Command::Completions(options) => (completions::run(options, host), Output::default()),
     };

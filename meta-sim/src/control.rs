@@ -5,15 +5,18 @@
 //! | `GET /_sim/health` | `{"ok": true}` |
 //! | `GET /_sim/stats` | all counters |
 //! | `GET /_sim/accepted?to=&text=&limit=` | how many, and the last of them (100 unless said) |
-//! | `POST /_sim/inbound` | posts messages from a user: see [`InboundOrder`] |
-//! | `POST /_sim/direct` | posts what a person did on Messenger or Instagram: see [`DirectOrder`] |
-//! | `POST /_sim/faults`, `DELETE /_sim/faults` | scripts a fault: see [`FaultOrder`]; clears them |
+//! | `POST /_sim/inbound` | posts messages from a user: see [`inbound::InboundOrder`] |
+//! | `POST /_sim/direct` | posts what a person did on Messenger or Instagram: see [`inbound::DirectOrder`] |
+//! | `POST /_sim/faults`, `DELETE /_sim/faults` | scripts a fault: see [`faults::FaultOrder`]; clears them |
 //! | `POST /_sim/templates` | decides about a template: see [`Judgement`] |
 //! | `POST /_sim/config` | changes settings: see [`Config`] |
 //! | `POST /_sim/codes` | a code of the signup dialog: `{"code", "grant"}`, see [`Grant`] |
 //! | `POST /_sim/numbers` | a number of a business account: see [`BusinessNumber`] |
 //! | `POST /_sim/grants`, `DELETE /_sim/grants/{token}` | describes a token; takes it no more |
 //! | `POST /_sim/reset` | forgets records, counts and faults |
+
+mod faults;
+mod inbound;
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,8 +29,10 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use self::faults::{add_fault, clear_faults};
+use self::inbound::{direct, inbound};
 use crate::{
-    Accepted, BusinessNumber, Direct, Fault, Grant, Inbound, InboundKind, Platform, Stats, sim,
+    Accepted, BusinessNumber, Grant, Stats,
     state::{State, now_ms},
     templates,
 };
@@ -97,172 +102,8 @@ fn show(message: &Accepted) -> Value {
     })
 }
 
-/// Messages from a user. `batch` different messages go into one POST, and that POST is made `repeat` times.
-#[derive(Deserialize)]
-struct InboundOrder {
-    phone_number_id: String,
-    #[serde(default = "default_from")]
-    from: String,
-    /// A text; or `kind`, the name of a sample; or `raw`, fields of the message.
-    text: Option<String>,
-    kind: Option<String>,
-    raw: Option<Value>,
-    id: Option<String>,
-    name: Option<String>,
-    #[serde(default = "one")]
-    repeat: u32,
-    #[serde(default = "one")]
-    batch: u32,
-}
-
-fn default_from() -> String {
-    "16505551234".to_owned()
-}
-
 fn one() -> u32 {
     1
-}
-
-async fn inbound(Shared(state): Shared<Arc<State>>, Json(order): Json<InboundOrder>) -> Result<Json<Value>, Refused> {
-    let kind = match (order.text, order.kind, order.raw) {
-        (Some(text), _, _) => InboundKind::Text(text),
-        (_, _, Some(fields)) => InboundKind::Raw(fields),
-        (_, Some(name), _) => InboundKind::sample(&name).ok_or_else(|| {
-            let names: Vec<_> = InboundKind::samples().into_iter().map(|(name, _)| name).collect();
-            refused(format!("kind: {name:?} is not known; use one of {}", names.join(", ")))
-        })?,
-        _ => InboundKind::Text("hello".to_owned()),
-    };
-    if !(1..=10_000).contains(&order.batch) || !(1..=10_000).contains(&order.repeat) {
-        return Err(refused("batch and repeat must be from 1 to 10000"));
-    }
-    let messages: Vec<Inbound> = (0..order.batch)
-        .map(|_| Inbound::new(&order.phone_number_id, &order.from, kind.clone()))
-        .map(|message| match &order.name {
-            Some(name) => message.named(name),
-            None => message,
-        })
-        .map(|message| match &order.id {
-            Some(id) => message.id(id),
-            None => message,
-        })
-        .collect();
-    let ids: Vec<String> = messages.iter().map(|message| message.id.clone()).collect();
-    let mut deliveries = Vec::new();
-    for _ in 0..order.repeat {
-        deliveries.push(sim::receive(&state, messages.clone()).await);
-    }
-    Ok(Json(json!({ "ids": ids, "deliveries": deliveries })))
-}
-
-/// A text, or any other event, of a person to a page or Instagram account.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DirectOrder {
-    platform: Platform,
-    home: String,
-    from: String,
-    text: Option<String>,
-    event: Option<Value>,
-    #[serde(default = "one")]
-    repeat: u32,
-}
-
-async fn direct(Shared(state): Shared<Arc<State>>, Json(order): Json<DirectOrder>) -> Result<Json<Value>, Refused> {
-    if !(1..=10_000).contains(&order.repeat) {
-        return Err(refused("repeat must be from 1 to 10000"));
-    }
-    let event = match order.event {
-        Some(event) => Direct::new(order.platform, &order.home, &order.from, event),
-        None => Direct::text(order.platform, &order.home, &order.from, order.text.as_deref().unwrap_or("hello")),
-    };
-    let mut deliveries = Vec::new();
-    for _ in 0..order.repeat {
-        deliveries.push(sim::receive_direct(&state, std::slice::from_ref(&event)).await);
-    }
-    Ok(Json(json!({ "id": event.id(), "deliveries": deliveries })))
-}
-
-/// A fault for the next `times` sends, of all or to one recipient.
-#[derive(Deserialize)]
-struct FaultOrder {
-    #[serde(flatten)]
-    fault: FaultKind,
-    to: Option<String>,
-    #[serde(default = "one")]
-    times: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-enum FaultKind {
-    GraphError {
-        code: i64,
-        http_status: Option<u16>,
-        title: Option<String>,
-        subcode: Option<i64>,
-    },
-    ServerError {
-        http_status: Option<u16>,
-    },
-    TooManyRequests,
-    Hang {
-        ms: u64,
-    },
-    ResetAfterBody,
-    ResetAfterBodyLost,
-    AcceptThenHang {
-        ms: u64,
-    },
-    #[serde(rename = "garbage_200")]
-    Garbage200,
-    AcceptThenFail {
-        code: i64,
-        title: Option<String>,
-    },
-}
-
-impl From<FaultKind> for Fault {
-    fn from(kind: FaultKind) -> Fault {
-        match kind {
-            FaultKind::GraphError { code, http_status, title, subcode } => match Fault::code(code) {
-                Fault::GraphError { http_status: usual, title: usual_title, .. } if subcode.is_some() => {
-                    Fault::Subcode {
-                        http_status: http_status.unwrap_or(usual),
-                        code,
-                        subcode: subcode.unwrap_or_default(),
-                        title: title.unwrap_or(usual_title),
-                    }
-                }
-                Fault::GraphError { http_status: usual, title: usual_title, .. } => Fault::GraphError {
-                    http_status: http_status.unwrap_or(usual),
-                    code,
-                    title: title.unwrap_or(usual_title),
-                },
-                other => other,
-            },
-            FaultKind::ServerError { http_status } => Fault::ServerError(http_status.unwrap_or(500)),
-            FaultKind::TooManyRequests => Fault::TooManyRequests,
-            FaultKind::Hang { ms } => Fault::Hang(Duration::from_millis(ms)),
-            FaultKind::ResetAfterBody => Fault::ResetAfterBody,
-            FaultKind::ResetAfterBodyLost => Fault::ResetAfterBodyLost,
-            FaultKind::AcceptThenHang { ms } => Fault::AcceptThenHang(Duration::from_millis(ms)),
-            FaultKind::Garbage200 => Fault::Garbage200,
-            FaultKind::AcceptThenFail { code, title } => {
-                Fault::AcceptThenFail { code, title: title.unwrap_or_else(|| "Message undeliverable".to_owned()) }
-            }
-        }
-    }
-}
-
-async fn add_fault(Shared(state): Shared<Arc<State>>, Json(order): Json<FaultOrder>) -> Json<Value> {
-    state.script().push(order.to.as_deref(), order.fault.into(), order.times);
-    Json(json!({ "ok": true }))
-}
-
-async fn clear_faults(Shared(state): Shared<Arc<State>>) -> Json<Value> {
-    state.script().clear();
-    Json(json!({ "ok": true }))
 }
 
 /// `event` becomes the status of a template, and a webhook tells so: `APPROVED`, `REJECTED`, `PAUSED`, ...

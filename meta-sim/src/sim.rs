@@ -1,36 +1,26 @@
 //! A running simulator, as tests and benchmarks hold it.
 
+mod posts;
+mod waits;
+
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::DefaultBodyLimit, routing};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
+pub(crate) use self::posts::{receive, receive_direct, tell};
+pub use self::waits::Timeout;
 use crate::{
-    Accepted, BusinessNumber, Delivery, Direct, Fault, Grant, Inbound, MarkedRead, Options, Stats, control, direct,
-    envelope, graph,
+    Accepted, BusinessNumber, Fault, Grant, MarkedRead, Options, Stats, control, graph,
     line::{Line, Lines},
     management,
     media::{self, File},
     node,
-    state::{State, now_ms},
+    state::State,
     statuses, templates,
-    webhook::{Poster, sign},
+    webhook::Poster,
 };
-
-/// What was waited for did not come in time.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("waited {waited:?} for {wanted} {what}, {came} came")]
-pub struct Timeout {
-    /// What was counted.
-    pub what: &'static str,
-    /// How many were wanted.
-    pub wanted: u64,
-    /// How many came.
-    pub came: u64,
-    /// How long.
-    pub waited: Duration,
-}
 
 /// A running simulator. It stops when it is dropped; [`Sim::stop`] also waits for that.
 pub struct Sim {
@@ -153,51 +143,6 @@ impl Sim {
         self.state.reset();
     }
 
-    /// Waits until `n` messages were accepted since the start (or reset) and gives them all.
-    pub async fn wait_for_accepted(&self, n: usize, timeout: Duration) -> Result<Vec<Accepted>, Timeout> {
-        self.wait("accepted messages", n as u64, timeout, |stats| stats.accepted).await?;
-        Ok(self.accepted())
-    }
-
-    /// Waits until the runtime has acknowledged `n` statuses.
-    pub async fn wait_for_statuses(&self, n: usize, timeout: Duration) -> Result<(), Timeout> {
-        self.wait("acknowledged statuses", n as u64, timeout, |stats| stats.statuses_acknowledged).await
-    }
-
-    /// Waits until `n` requests came to the messages endpoint.
-    pub async fn wait_for_requests(&self, n: usize, timeout: Duration) -> Result<(), Timeout> {
-        self.wait("requests", n as u64, timeout, |stats| stats.requests).await
-    }
-
-    /// Waits until no status is on its way.
-    pub async fn wait_for_webhook_idle(&self, timeout: Duration) -> Result<(), Timeout> {
-        let mut watch = self.state.watch();
-        let idle = tokio::time::timeout(timeout, watch.wait_for(Stats::is_idle)).await;
-        let stats = self.stats();
-        let timeout = Timeout {
-            what: "statuses to be delivered",
-            wanted: stats.statuses_queued,
-            came: stats.statuses_acknowledged + stats.statuses_lost,
-            waited: timeout,
-        };
-        if idle.is_ok_and(|idle| idle.is_ok()) { Ok(()) } else { Err(timeout) }
-    }
-
-    async fn wait(
-        &self,
-        what: &'static str,
-        wanted: u64,
-        waited: Duration,
-        read: impl Fn(&Stats) -> u64,
-    ) -> Result<(), Timeout> {
-        let mut watch = self.state.watch();
-        let came = tokio::time::timeout(waited, watch.wait_for(|stats| read(stats) >= wanted)).await;
-        if came.is_ok_and(|came| came.is_ok()) {
-            return Ok(());
-        }
-        Err(Timeout { what, wanted, came: read(&self.stats()), waited })
-    }
-
     /// The next `times` sends that no [`Sim::fail_to`] concerns meet this fault. Several calls queue up.
     pub fn fail_next(&self, fault: Fault, times: u32) {
         self.state.script().push(None, fault, times);
@@ -261,33 +206,6 @@ impl Sim {
         self.state.script().clear();
     }
 
-    /// Posts one message from a user, signed, once.
-    pub async fn receive(&self, message: Inbound) -> Delivery {
-        self.receive_batch(vec![message]).await
-    }
-
-    /// Posts many messages in one signed POST, grouped by account and number as Meta does, once.
-    pub async fn receive_batch(&self, messages: Vec<Inbound>) -> Delivery {
-        receive(&self.state, messages).await
-    }
-
-    /// Posts what people did on Messenger or Instagram, all on one of them, in one signed POST, once. From then on they can
-    /// be written to.
-    pub async fn receive_direct(&self, events: &[Direct]) -> Delivery {
-        receive_direct(&self.state, events).await
-    }
-
-    /// Posts these bytes with this signature, or without one, once.
-    pub async fn post_raw(&self, body: Vec<u8>, signature: Option<String>) -> Delivery {
-        let url = self.state.option(|options| options.webhook_url.clone());
-        self.state.poster.post(url.as_deref(), body, signature.as_deref()).await
-    }
-
-    /// The body that [`Sim::receive_batch`] would post, for tests that change it.
-    pub fn body_of(&self, messages: Vec<Inbound>) -> Vec<u8> {
-        body_of(&self.state, messages)
-    }
-
     /// Puts a file there under this id.
     pub fn put_file(&self, id: &str, file: File) {
         self.state.files().put(id, file);
@@ -332,73 +250,10 @@ impl Sim {
     pub fn remove_template(&self, account: &str, name: &str) {
         self.state.templates().remove(account, name, None);
     }
-
-    /// Meta decides about a template of this account: its status is another one, and a webhook tells so.
-    pub async fn judge_template(
-        &self,
-        account: &str,
-        name: &str,
-        language: &str,
-        event: &str,
-        reason: &str,
-    ) -> Delivery {
-        templates::judge(&self.state, account, (name, language), event, reason).await
-    }
-
-    /// Posts a change of any other field of this business account, signed, once: `account_update` for example.
-    pub async fn change(&self, account: &str, field: &str, value: Value) -> Delivery {
-        self.change_at(account, field, value, None).await
-    }
-
-    /// The same, made by Meta at this second since 1970.
-    pub async fn change_at(&self, account: &str, field: &str, value: Value, time: Option<i64>) -> Delivery {
-        let time = time.unwrap_or((now_ms() / 1000) as i64);
-        tell(&self.state, account, field, value, time).await
-    }
-
-    /// Posts these bytes with the right signature, once.
-    pub async fn post_signed(&self, body: Vec<u8>) -> Delivery {
-        let signature = self.state.option(|options| sign(&options.app_secret, &body));
-        self.post_raw(body, Some(signature)).await
-    }
-}
-
-/// Posts a change of an account's, signed, as of this second, once.
-pub(crate) async fn tell(state: &State, account: &str, field: &str, value: Value, time: i64) -> Delivery {
-    let body = envelope::change(account, field, value, time);
-    let (url, signature) = state.option(|options| (options.webhook_url.clone(), sign(&options.app_secret, &body)));
-    state.poster.post(url.as_deref(), body, Some(&signature)).await
 }
 
 impl Drop for Sim {
     fn drop(&mut self) {
         self.state.stopping.cancel();
     }
-}
-
-fn body_of(state: &State, messages: Vec<Inbound>) -> Vec<u8> {
-    let account = state.option(|options| options.waba_id.clone());
-    envelope::body(messages.into_iter().map(|message| message.part(&account)).collect())
-}
-
-pub(crate) async fn receive_direct(state: &State, events: &[Direct]) -> Delivery {
-    for event in events {
-        state.people().entry(event.person.clone()).or_default().push((event.platform, event.home.clone()));
-    }
-    post(state, direct::body_of(events), events.len() as u64).await
-}
-
-pub(crate) async fn receive(state: &State, messages: Vec<Inbound>) -> Delivery {
-    let count = messages.len() as u64;
-    post(state, body_of(state, messages), count).await
-}
-
-async fn post(state: &State, body: Vec<u8>, count: u64) -> Delivery {
-    let (url, signature) = state.option(|options| (options.webhook_url.clone(), sign(&options.app_secret, &body)));
-    state.count(|stats| stats.inbound += count);
-    let delivery = state.poster.post(url.as_deref(), body, Some(&signature)).await;
-    if delivery.is_acknowledged() {
-        state.count(|stats| stats.inbound_acknowledged += count);
-    }
-    delivery
 }

@@ -60,6 +60,11 @@ async fn bodies_are_checked_as_by_meta() {
         json!({ "messaging_product": "whatsapp", "to": "16505551234", "type": "interactive", "interactive":
             { "type": "button", "body": { "text": body }, "action": { "buttons": buttons } } })
     };
+    let button = |sub_type: &str, parameters: Value| {
+        let button = json!({ "type": "button", "sub_type": sub_type, "index": 0, "parameters": parameters });
+        json!({ "messaging_product": "whatsapp", "to": "16505551234", "type": "template", "template":
+            { "name": "t", "language": { "code": "en" }, "components": [button] } })
+    };
     // Status, and Meta's code.
     let (good, invalid, missing, value) = ((200, 0), (400, 100), (400, 131_008), (400, 131_009));
     let cases = [
@@ -83,6 +88,11 @@ async fn bodies_are_checked_as_by_meta() {
         ("the same button twice", interactive("Choose", &["1", "1"]), value),
         ("long title", interactive("Choose", &["123456789012345678901"]), value),
         ("long body", interactive(&"x".repeat(1025), &["1"]), value),
+        ("a template's button", button("quick_reply", json!([{ "type": "payload", "payload": "x" }])), good),
+        ("a button without its value", button("quick_reply", json!([])), value),
+        ("a form's button", button("FLOW", json!([])), good),
+        ("a form's button with a text", button("flow", json!([{ "type": "text", "text": "x" }])), value),
+        ("a button to come", button("hologram", json!([])), value),
         ("not an object", json!([]), invalid),
     ];
     let mut taken = 0;

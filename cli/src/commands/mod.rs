@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 pub mod dead_letters;
 pub mod dev;
+pub mod events;
 pub mod hosts;
 pub mod logs;
 pub mod new;

@@ -249,7 +249,7 @@ pub(super) const TABLE: &[Line] = &[
     ("template", "template.components[]{type=body}.parameters", May, List(0, 100)),
     ("template", "template.components[]{type=button}.sub_type", Must, Text(1, 100)),
     ("template", "template.components[]{type=button}.index", Must, Index),
-    ("template", "template.components[]{type=button}.parameters", May, List(1, 1)),
+    ("template", "template.components[]{type=button}.parameters", May, List(0, 1)),
     ("template", "template.components[]{type=carousel}.cards", Must, List(2, 10)),
     ("template", "template.components[].parameters", May, Any),
     ("template", "template.components[].cards", May, Any),

@@ -156,19 +156,28 @@ fn parameter(it: &Value, longest: usize, field: &str) -> Result<(), Refusal> {
     lines::check(parameters::PARAMETER, &["", kind], it).map_err(|refusal| wrong(field, &refusal.details))?;
     match kind {
         "text" => lines::length(&format!("{field}.text"), it["text"].as_str().unwrap_or_default(), 1, longest),
+        "currency" | "date_time" => {
+            let shown = it[kind]["fallback_value"].as_str().unwrap_or_default();
+            lines::length(&format!("{field}.{kind}.fallback_value"), shown, 1, longest)
+        }
         "image" | "video" | "document" => inner_file(field, kind, &it[kind]),
         _ => Ok(()),
     }
 }
 
 fn button(component: &Value, field: &str) -> Result<(), Refusal> {
-    let wanted = match component["sub_type"].as_str().unwrap_or_default().to_lowercase().as_str() {
-        "quick_reply" => "payload",
-        "url" => "text",
-        "copy_code" => "coupon_code",
-        _ => return Ok(()),
+    let sub_type = component["sub_type"].as_str().unwrap_or_default().to_lowercase();
+    let (wanted, may_lack) = match sub_type.as_str() {
+        "quick_reply" => ("payload", false),
+        "url" => ("text", false),
+        "copy_code" => ("coupon_code", false),
+        "mpm" | "order_details" => ("action", false),
+        // The template itself says what opens.
+        "flow" | "catalog" => ("action", true),
+        other => return Err(wrong(&format!("{field}.sub_type"), &format!("is not known: {other}"))),
     };
     match list(&component["parameters"]) {
+        [] if may_lack => Ok(()),
         [one] if one["type"] == wanted => Ok(()),
         _ => Err(wrong(field, &format!("needs one parameter of type {wanted} for this button"))),
     }

@@ -1,4 +1,5 @@
-//! The default flow: every message gets one friendly answer, whatever it contains.
+//! The default flow: every message gets one friendly answer, whatever it contains. Not those of groups: what people say
+//! to each other is not for us to answer, least of all to each of them privately.
 //!
 //! The key makes the answer one per message, even when Meta delivers the message again.
 
@@ -7,6 +8,9 @@ use hoopoe_sdk::prelude::*;
 #[flow]
 fn auto_reply(ctx: &Context, event: &Event) -> FlowResult {
     let Event::Message(message) = event else { return Outcome::nothing() };
+    if ctx.group_id().is_some() {
+        return Outcome::nothing();
+    }
     Outcome::reply(format!("thanks for reaching us\n- team {}", ctx.tenant.name))
         .idempotency_key(format!("auto-reply:{}", message.id))
 }
@@ -31,6 +35,15 @@ mod tests {
         let mut chat = testing::Harness::<auto_reply>::new();
         chat.context_mut().tenant.name = "Caf\u{e9} \u{2615}".to_owned();
         chat.says("hi").expect_reply("thanks for reaching us\n- team Caf\u{e9} \u{2615}");
+    }
+
+    #[test]
+    fn what_is_said_in_a_group_is_not_answered() {
+        let mut chat = testing::Harness::<auto_reply>::new();
+        chat.context_mut().attributes.push(("message.group-id".to_owned(), "\"g1\"".to_owned()));
+        chat.says("hi, all").expect_silence();
+        chat.context_mut().attributes.clear();
+        chat.says("hi").expect_reply("thanks for reaching us\n- team Hoopoe Demo");
     }
 
     #[test]

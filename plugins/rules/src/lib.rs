@@ -17,6 +17,11 @@ const LONGEST_KEY: usize = 256;
 #[flow(events(message, timer))]
 fn rules(ctx: &Context, event: &Event, state: Option<State>) -> FlowResult {
     let Some(moment) = input::moment(event) else { return Outcome::nothing() };
+    // What people say to each other: answers would go to each of them privately.
+    if ctx.group_id().is_some() {
+        log::info("written into a group: no rule is tried");
+        return Outcome::nothing();
+    }
     let program = Program::read(&ctx.config).or_reject("rules")?;
     let contact = &ctx.conversation.contact;
     let input = Input {

@@ -142,6 +142,27 @@ fn a_long_id_leaves_the_key_to_the_host() {
 }
 
 #[test]
+fn what_is_said_in_a_group_is_no_message_to_the_rules() {
+    let mut chat = chat(json!({ "flows": [
+        { "id": "ask", "match": { "contains": "book" }, "action": [
+            { "type": "send_text", "text": "For when?" }, { "type": "go_to", "step": "when", "timeoutSeconds": 3600 },
+        ]},
+        { "id": "when", "step": "when", "action": { "type": "send_text", "text": "{{text}} it is." } },
+    ]}));
+    chat.says("book").expect_reply("For when?");
+    chat.context_mut().attributes.push(("message.group-id".to_owned(), "\"g1\"".to_owned()));
+    let run = chat.says("book");
+    run.expect_silence();
+    assert_eq!(
+        run.logs.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>(),
+        ["written into a group: no rule is tried"]
+    );
+    assert_eq!(chat.timers().len(), 1, "the step still waits");
+    chat.context_mut().attributes.clear();
+    chat.says("now").expect_reply("now it is.");
+}
+
+#[test]
 fn everything_else_is_met_with_silence() {
     assert_eq!(rules::manifest().events, [EventKind::Message, EventKind::Timer]);
     let mut chat = chat(json!({ "flows": [], "fallbackTemplateKey": "f" }));

@@ -149,7 +149,7 @@ impl From<Error> for ApiError {
                 answer.with("signup_failed", details)
             }
             Error::Refused(step, _) => unprocessable(text).with("signup_failed", json!({ "step": step.as_str() })),
-            Error::TooLong => unavailable(text).with("signup_failed", json!({})),
+            Error::TooLong(_) => unavailable(text).with("signup_failed", json!({})),
             Error::Signup(SignupError::PhoneNumberTaken(number)) => phone_number_taken(&number),
             Error::Signup(SignupError::UnderWay(number)) => {
                 conflict(format!("{text}; wait for its answer, or send the same again in some minutes"))

@@ -16,6 +16,7 @@ mod dead_letters;
 mod docs;
 mod embedded_signup;
 mod error;
+mod events;
 mod flows;
 mod health;
 mod json;
@@ -247,6 +248,8 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(plugins::secrets::put, plugins::secrets::delete))
         .routes(routes!(plugins::simulate::run))
         .routes(routes!(plugins::replay::run))
+        .routes(routes!(events::list))
+        .routes(routes!(events::show))
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
         .routes(routes!(alerts::show, alerts::update))

@@ -71,13 +71,15 @@ impl References {
         }
         let known = api.store.template_status(tenant_id, channel_id, name, language).await?;
         let is_marketing = known.as_ref().is_some_and(Sendable::is_marketing);
-        if let Some(Sendable { status, reason, .. }) = known.filter(|known| !is_sent(&known.status)) {
+        if let Some(Sendable { waba_id, status, reason, .. }) = known.filter(|known| !is_sent(&known.status)) {
             let why = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
             let message = format!(
                 "Meta sends no messages with the template {name} ({language}): it is {status}{why}; send another one, or, \
                  when that has changed at Meta, POST /tenants/{{id}}/meta-templates/sync"
             );
-            let details = json!({ "name": name, "language": language, "status": status, "reason": reason });
+            let details = json!({
+                "wabaId": waba_id, "name": name, "language": language, "status": status, "reason": reason,
+            });
             return Err(conflict(message).with("template_stopped", details));
         }
         self.templates.insert(key, is_marketing);

@@ -78,8 +78,8 @@ pub struct SendBody {
     #[serde(default)]
     #[schema(example = json!({"message_id": "wamid.HBgL", "typing": true}))]
     read: Option<Read>,
-    /// A Graph API message without recipient: an object with `type` and the object of that type. For types that Meta
-    /// has and this service does not know; known ones are checked as above.
+    /// A Graph API message without recipient: an object with `type` and the object of that type. For kinds and fields
+    /// that Meta has and this service does not know; known ones are checked as above.
     #[serde(default)]
     #[schema(value_type = Option<Object>, example = json!({"type": "text", "text": {"body": "Hello there"}}))]
     payload: Option<Map<String, Value>>,

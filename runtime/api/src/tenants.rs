@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use hoopoe_secrets::ApiKey;
-use hoopoe_store::channels::TemplateSuspension;
+use hoopoe_store::suspended_templates::TemplateSuspension;
 use hoopoe_store::tenants::{RegisterError, Registration, Tenant};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,8 @@ pub struct TenantBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SuspendedTemplateBody {
+    /// Meta's id of the business account; null: of the numbers whose account is not known.
+    waba_id: Option<String>,
     /// As Meta knows it.
     name: String,
     /// Its language.
@@ -205,7 +207,7 @@ impl From<Tenant> for TenantBody {
 
 impl From<TemplateSuspension> for SuspendedTemplateBody {
     fn from(suspension: TemplateSuspension) -> Self {
-        let TemplateSuspension { name, language, reason, until } = suspension;
-        Self { name, language, reason, until }
+        let TemplateSuspension { waba_id, name, language, reason, until } = suspension;
+        Self { waba_id, name, language, reason, until }
     }
 }

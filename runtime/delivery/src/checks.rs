@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_protocol::graph;
-use hoopoe_store::channels::TemplateSuspension;
 use hoopoe_store::deliveries::{Delivery, Verdict};
+use hoopoe_store::suspended_templates::TemplateSuspension;
 use hoopoe_telemetry::metrics;
 use serde_json::{Value, json};
 
@@ -75,12 +75,19 @@ impl Deliveries {
         delivery.max_attempts.unwrap_or(self.settings.retries + 1)
     }
 
-    /// Remembers that Meta has stopped the message's template.
-    pub(crate) async fn suspend_template(&self, delivery: &Delivery, reason: &str, now: DateTime<Utc>) {
+    /// Remembers that Meta has stopped the message's template in the number's account.
+    pub(crate) async fn suspend_template(
+        &self,
+        delivery: &Delivery,
+        sender: &Sender,
+        reason: &str,
+        now: DateTime<Utc>,
+    ) {
         let Some((name, language)) = template_of(&delivery.payload) else { return };
         let tenant_id = delivery.lease.lane.tenant_id;
-        tracing::warn!(tenant = %tenant_id, template = name, language, reason, "a template is suspended");
-        let suspension = TemplateSuspension { name, language, reason: reason.to_owned(), until: now + TEMPLATE_PAUSE };
+        let (waba_id, reason) = (sender.waba_id.clone(), reason.to_owned());
+        tracing::warn!(tenant = %tenant_id, waba_id, template = name, language, reason, "a template is suspended");
+        let suspension = TemplateSuspension { waba_id, name, language, reason, until: now + TEMPLATE_PAUSE };
         if let Err(error) = self.store.suspend_template(tenant_id, &suspension).await {
             tracing::warn!(tenant = %tenant_id, %error, "could not mark a template as suspended");
         }

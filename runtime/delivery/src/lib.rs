@@ -254,7 +254,7 @@ impl Deliveries {
             reason = failure.message, "Meta did not take a message");
         match failure.class {
             Class::SuspendChannel => self.suspend_channel(delivery, sender, &failure.message).await,
-            Class::SuspendTemplate => self.suspend_template(delivery, &failure.message, now).await,
+            Class::SuspendTemplate => self.suspend_template(delivery, sender, &failure.message, now).await,
             _ => {}
         }
         let chance = |below| self.store.ambient.below(below);

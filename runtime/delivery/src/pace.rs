@@ -8,9 +8,9 @@ use hoopoe_shared::Shared;
 use hoopoe_shared::limits::{Ask, Limit, Scope, Verdict};
 use hoopoe_store::deliveries::Delivery;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Duration, Instant};
+use tokio::time::{Duration, Instant, timeout_at};
 
-use crate::line::Line;
+use crate::line::{Lines, Place};
 use crate::senders::Sender;
 
 /// Questions that one round trip to Redis carries.
@@ -41,7 +41,14 @@ struct Question {
     number: String,
     contact: String,
     rates: Rates,
-    answer: oneshot::Sender<Option<DateTime<Utc>>>,
+    answer: oneshot::Sender<Option<Wait>>,
+}
+
+/// There is no token yet.
+struct Wait {
+    until: DateTime<Utc>,
+    /// It is the number or the tenant that waits, and not this pair alone.
+    for_all: bool,
 }
 
 impl Question {
@@ -60,7 +67,7 @@ pub(crate) struct Pace {
     shared: Shared,
     rates: Rates,
     questions: mpsc::Sender<Question>,
-    line: Line,
+    lines: Lines,
 }
 
 impl Pace {
@@ -68,7 +75,7 @@ impl Pace {
     pub(crate) fn start(shared: Shared, rates: Rates) -> Self {
         let (questions, asked) = mpsc::channel(BATCH * 4);
         tokio::spawn(answer(shared.clone(), asked));
-        Self { shared, rates, questions, line: Line::default() }
+        Self { shared, rates, questions, lines: Lines::default() }
     }
 
     /// Takes the message's place, for which it waits a little. `None` when it may go out; else when to ask again.
@@ -79,30 +86,48 @@ impl Pace {
         now: impl Fn() -> DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
         let end = Instant::now() + PATIENCE;
-        let number = sender.rate.map_or(self.rates.number, Limit::per_second);
         let (tenant_id, name) = (delivery.lease.lane.tenant_id, sender.phone_number_id.as_str());
-        let mut until = None;
-        if self.line.is_empty(tenant_id, name) {
-            until = Some(self.ask(delivery, sender).await?);
+        if self.lines.is_empty(tenant_id, name)
+            && let Wait { until, for_all: false } = self.ask(delivery, sender).await?
+        {
+            return Some(until);
         }
-        let place = self.line.join(tenant_id, name);
-        // Whoever stands behind others does not ask before it is its turn: the tokens until then are theirs.
-        let mut wait = Duration::from_secs_f64(place.ahead as f64 / number.rate());
+        // Only the first in line asks: the next token is its own.
+        let place = self.lines.join(tenant_id, name, delivery.priority);
+        let mut told = None;
+        let rate = self.of_number(sender).rate();
+        let its_turn = |place: &Place| Duration::from_secs_f64(place.ahead() as f64 / rate);
         loop {
-            let told = until.map(|until| (until - now()).to_std().unwrap_or_default());
-            wait = wait.max(told.unwrap_or_default()).max(SHORTEST);
+            if Instant::now() + its_turn(&place) >= end || timeout_at(end, place.first()).await.is_err() {
+                return Some(now() + its_turn(&place).max(SHORTEST));
+            }
+            let wait = told.map_or(Duration::ZERO, |until: DateTime<Utc>| (until - now()).to_std().unwrap_or_default());
             if Instant::now() + wait >= end {
                 return Some(now() + wait);
             }
-            tokio::time::sleep(wait).await;
-            until = Some(self.ask(delivery, sender).await?);
-            wait = Duration::ZERO;
+            if !wait.is_zero() {
+                tokio::time::sleep(wait.max(SHORTEST)).await;
+                told = None;
+                if !place.is_first() {
+                    // Somebody more urgent has come meanwhile.
+                    continue;
+                }
+            }
+            match self.ask(delivery, sender).await? {
+                Wait { until, for_all: false } => return Some(until),
+                Wait { until, .. } => told = Some(until.max(now() + SHORTEST)),
+            }
         }
     }
 
-    async fn ask(&self, delivery: &Delivery, sender: &Sender) -> Option<DateTime<Utc>> {
+    fn of_number(&self, sender: &Sender) -> Limit {
+        sender.rate.map_or(self.rates.number, Limit::per_second)
+    }
+
+    /// `None` when it may go out.
+    async fn ask(&self, delivery: &Delivery, sender: &Sender) -> Option<Wait> {
         let (answer, answered) = oneshot::channel();
-        let number = sender.rate.map_or(self.rates.number, Limit::per_second);
+        let number = self.of_number(sender);
         // Only WhatsApp has a limit of its own for a pair.
         let pair = if sender.platform.is_some() { number } else { self.rates.pair };
         let question = Question {
@@ -139,14 +164,14 @@ async fn answer(shared: Shared, mut asked: mpsc::Receiver<Question>) {
     let mut questions = Vec::with_capacity(BATCH);
     while asked.recv_many(&mut questions, BATCH).await > 0 {
         let asks: Vec<Ask<'_>> = questions.iter().map(Question::ask).collect();
-        let answers: Vec<Option<DateTime<Utc>>> = shared
+        let answers: Vec<Option<Wait>> = shared
             .limits()
             .take(&asks)
             .await
             .into_iter()
             .map(|verdict| match verdict {
                 Verdict::Granted => None,
-                Verdict::Wait { until, .. } => Some(until),
+                Verdict::Wait { until, bucket } => Some(Wait { until, for_all: !matches!(bucket, Scope::Pair { .. }) }),
             })
             .collect();
         for (question, answer) in questions.drain(..).zip(answers) {

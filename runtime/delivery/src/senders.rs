@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_protocol::messenger::Platform;
 use hoopoe_secrets::{MasterKey, Sealed};
 use hoopoe_store::Store;
-use hoopoe_store::channels::TemplateSuspension;
+use hoopoe_store::suspended_templates::TemplateSuspension;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
@@ -29,6 +29,8 @@ pub(crate) struct Sender {
     pub platform: Option<Platform>,
     /// Meta's id of it.
     pub phone_number_id: String,
+    /// Meta's id of its business account, when it is known.
+    pub waba_id: Option<String>,
     /// Instagram: the page that the account is linked to.
     pub page_id: Option<String>,
     /// Its access token.
@@ -41,6 +43,7 @@ pub(crate) struct Sender {
     pub suspended: Option<(DateTime<Utc>, String)>,
     /// The next message that may try a suspended number.
     probe_at: Mutex<DateTime<Utc>>,
+    /// Templates of its account.
     templates: Vec<TemplateSuspension>,
 }
 
@@ -115,6 +118,7 @@ impl Senders {
         let sender = Arc::new(Sender {
             platform: Platform::of(&found.kind),
             phone_number_id: found.phone_number_id,
+            waba_id: found.waba_id,
             page_id: found.page_id,
             token: self.master_key.open(tenant_id, &found.token).map_err(Unusable::Token)?,
             sealed: found.token,

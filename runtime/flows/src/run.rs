@@ -1,15 +1,17 @@
 //! One lane's events through their plugin, in order, each seeing what the one before it left.
 
+mod failures;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_sandbox::contract::{NextState as Next, Outcome};
-use hoopoe_sandbox::{Digest, Failure, Owner, Plugin, Run};
+use hoopoe_sandbox::{Failure, Owner, Plugin, Run};
 use hoopoe_store::Store;
 use hoopoe_store::flow_work::{Advance, Event, Handled, NextState, State, Work};
-use hoopoe_store::plugins::Paused;
 use hoopoe_telemetry::metrics;
 use hoopoe_telemetry::trace::Span;
 use uuid::Uuid;
 
+use self::failures::Failed;
 use crate::actions::{Decisions, Refused};
 use crate::breaker::{Breaker, Verdict};
 use crate::choice::{Chosen, Unavailable};
@@ -45,12 +47,6 @@ enum After {
     },
     /// As [`After::Again`], because the flow is paused: whoever ends that ends the wait.
     Paused(Option<Handled>),
-}
-
-/// Why a run has no effect: a stable code, and the reason for people.
-struct Failed {
-    code: &'static str,
-    reason: String,
 }
 
 impl Runner {
@@ -233,45 +229,6 @@ impl Runner {
         handled.tags = decisions.tags;
         handled.hand_off = decisions.hand_off;
         handled
-    }
-
-    /// Counts a failure, and pauses or takes back what fails too often.
-    async fn judge(&self, tenant_id: Uuid, event: &Event, digest: [u8; 32], canary: bool, failed: &Failed) -> Verdict {
-        if failed.code == "reject" {
-            // The plugin's own decision about this event.
-            return Verdict::GoOn;
-        }
-        let verdict = self.breaker.failed(tenant_id, digest, canary);
-        let name = &event.around.flow.name;
-        let last = format!("the last with {}: {}", failed.code, failed.reason);
-        let written = match verdict {
-            Verdict::GoOn => return verdict,
-            Verdict::Pause(failures) => {
-                let reason = format!("{failures} runs failed in a row, {last}");
-                let digest = event.around.flow.digest.is_some().then(|| Digest::from(digest).to_string());
-                match self.store.pause_flow(tenant_id, name, digest.as_deref(), &reason).await {
-                    // What is in charge by now has not failed.
-                    Ok(Paused::NotInCharge) => return Verdict::GoOn,
-                    Ok(Paused::Before) => Ok(()),
-                    Ok(Paused::Now) => {
-                        tracing::warn!(tenant = %tenant_id, plugin = name, reason, "the plugin is paused");
-                        Ok(())
-                    }
-                    Err(error) => Err(error),
-                }
-            }
-            Verdict::TakeBack(failures, runs) => {
-                let reason = format!("{failures} of {runs} runs failed, {last}");
-                let digest = event.around.flow.canary.as_ref().map(|(digest, _)| digest.as_str()).unwrap_or_default();
-                tracing::warn!(tenant = %tenant_id, plugin = name, digest, reason, "the canary is taken back");
-                self.store.canary_failed(tenant_id, name, digest, &reason).await.map(drop)
-            }
-        };
-        if let Err(error) = written {
-            tracing::warn!(tenant = %tenant_id, plugin = name, %error, "the breaker's verdict cannot be stored");
-            return Verdict::GoOn;
-        }
-        verdict
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

@@ -71,6 +71,7 @@ pub fn onboarding(config: &Config) -> hoopoe_onboarding::Settings {
             proxy: config.graph_proxy.clone(),
         },
         app: app.map(|(id, secret)| hoopoe_onboarding::App { id, secret }),
+        signup_limit: hoopoe_onboarding::SIGNUP_LIMIT,
         check_every: config.token_check_interval,
         warning: config.token_expiry_warning,
         // Hours matter here; the look costs one step of an index.

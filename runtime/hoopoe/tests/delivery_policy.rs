@@ -4,7 +4,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use chrono::TimeDelta;
-use hoopoe_testing::{Tenant, World};
+use hoopoe_testing::{MASTER_KEY, Tenant, World};
 use meta_sim::Fault;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -110,6 +110,46 @@ async fn a_stopped_template_is_not_tried_for_a_while_and_others_are() {
     let again = queued(&world, &tenant, template("offer")).await;
     world.idle().await;
     assert_eq!(world.api.message(&tenant, again).await["status"], "read");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_template_that_one_account_may_not_send_goes_out_by_another() {
+    let (world, tenant) = start().await;
+    // Of the first number no account is known.
+    let mut numbers = vec![(tenant.phone_number_id.as_str(), Value::Null)];
+    for (number, account) in [("106540352242923", "102290129340398"), ("106540352242924", "102290129340399")] {
+        let new = json!({ "phoneNumberId": number, "accessToken": "token", "wabaId": account });
+        let (status, added) = world.api.post(&format!("/tenants/{}/channels", tenant.id), MASTER_KEY, &new).await;
+        assert_eq!(status, 201, "{added}");
+        numbers.push((number, account.into()));
+    }
+    let send = async |from: &str| {
+        let template = json!({ "name": "offer", "language": { "code": "en" } });
+        let payload = json!({ "type": "template", "template": template });
+        let id = queued(&world, &tenant, json!({ "to": CONTACT, "from": from, "payload": payload })).await;
+        world.idle().await;
+        world.api.message(&tenant, id).await
+    };
+    for count in 1..=numbers.len() {
+        world.sim.fail_next(Fault::code(132015), 1);
+        let refused = send(numbers[count - 1].0).await;
+        assert_eq!(refused["error"]["class"], "suspend_template", "{refused}");
+        let (_, shown) = world.api.get(&format!("/tenants/{}", tenant.id), &tenant.key).await;
+        let stopped = shown["suspendedTemplates"].as_array().unwrap().iter().map(|one| &one["wabaId"]);
+        assert!(stopped.eq(numbers[..count].iter().map(|(_, account)| account)), "{shown}");
+        let requests = world.sim.requests();
+        for (place, (number, _)) in numbers.iter().enumerate() {
+            let expected = if place < count { "failed" } else { "read" };
+            let message = send(number).await;
+            assert_eq!(message["status"], expected, "{count}, {number}: {message}");
+        }
+        assert_eq!(
+            world.sim.requests() - requests,
+            (numbers.len() - count) as u64,
+            "those that are stopped are not tried"
+        );
+    }
     world.end().await;
 }
 

@@ -75,3 +75,22 @@ async fn an_answer_overtakes_bulk() {
     assert!(place < MANY / 2, "{place} messages came first");
     world.end().await;
 }
+
+#[tokio::test]
+async fn at_the_limit_of_its_number_an_answer_overtakes_the_bulk_that_waits_for_it() {
+    // Twenty go out at once, and twenty stand in line for the second that follows.
+    let world = World::builder().system_clock().set("NUMBER_RATE", "20").start().await;
+    let tenant = world.api.register("Noisy", "106540352242922", "token").await;
+    bulk(&world, &tenant).await;
+    let accepted = || world.sim.accepted_count();
+    hoopoe_testing::eventually("the number has reached its limit", async || accepted() >= 25).await;
+    let before = usize::try_from(accepted()).unwrap();
+    world.says(&tenant, "16505559999", "hi").await;
+    let heard = async || !world.heard("16505559999").is_empty();
+    hoopoe_testing::eventually("the flow's answer has arrived", heard).await;
+    let answered = world.sim.accepted();
+    let place = answered.iter().position(|one| one.to == "16505559999").unwrap();
+    // The flow takes its time in a debug build; behind the line it would be twenty and that.
+    assert!(place - before < 15, "{} messages of the bulk came first", place - before);
+    world.end().await;
+}

@@ -14,33 +14,19 @@ use hoopoe_telemetry::trace::TraceContext;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{facts, messaging, templates};
+use crate::{echoes, facts, messaging, templates};
 
-/// What an item becomes: one arrival, and of an event of Messenger or Instagram, which may be about many messages, one or
-/// more.
-pub(crate) fn arrivals(
-    item: WireItem,
-    route: Option<&Route>,
-    now: DateTime<Utc>,
-    trace: Option<TraceContext>,
-) -> Vec<Arrival> {
-    match route.filter(|_| messaging::is_event(&item)) {
-        Some(route) => messaging::arrivals(item, route, now, trace),
-        None => vec![single(item, route, now, trace)],
+/// What an item of a tenant's channel becomes: one arrival, and of an event of Messenger or Instagram, which may be
+/// about many messages, one or more.
+pub(crate) fn arrivals(item: WireItem, route: &Route, now: DateTime<Utc>, trace: Option<TraceContext>) -> Vec<Arrival> {
+    if messaging::is_event(&item) {
+        return messaging::arrivals(item, route, now, trace);
     }
+    vec![single(item, route, now, trace)]
 }
 
-fn single(item: WireItem, route: Option<&Route>, now: DateTime<Utc>, trace: Option<TraceContext>) -> Arrival {
-    let Some(route) = route else {
-        let reason = match &item.route {
-            WireRoute::PhoneNumber(_) => "no tenant has this phone number id",
-            WireRoute::Account(_) => "no tenant has this business account",
-            WireRoute::Page(_) => "no tenant has this page",
-            WireRoute::Instagram(_) => "no tenant has this Instagram account",
-            WireRoute::None => "it names neither a phone number nor a business account",
-        };
-        return Arrival::Unrouted(unrouted(id_of(item.route), item.field, reason.to_owned(), item.raw, now).into());
-    };
+fn single(item: WireItem, route: &Route, now: DateTime<Utc>, trace: Option<TraceContext>) -> Arrival {
+    let echo = echoes::read(&item);
     let stored = |kind: &str, external_id: String, raw: String| Item {
         tenant_id: route.tenant_id,
         channel_id: route.channel_id,
@@ -52,6 +38,9 @@ fn single(item: WireItem, route: Option<&Route>, now: DateTime<Utc>, trace: Opti
         received_at: now,
         trace,
     };
+    if let Some(echo) = echo {
+        return echoes::arrival(*echo, stored("echo", String::new(), item.raw), route);
+    }
     match item.kind {
         ItemKind::Message(head) => message(head, stored("message", String::new(), item.raw), route),
         ItemKind::Status(head) => status(head, stored("status", String::new(), item.raw), route),
@@ -71,7 +60,7 @@ fn single(item: WireItem, route: Option<&Route>, now: DateTime<Utc>, trace: Opti
             let stored = stored(&kind, id, item.raw);
             match what {
                 Some((what, at)) => Arrival::Notice(Notice { item: Item { occurred_at: at, ..stored }, what }),
-                None => Arrival::Other(stored),
+                None => Arrival::Other(Item { occurred_at: told_at, ..stored }),
             }
         }
         ItemKind::Invalid { reason } => {
@@ -81,11 +70,35 @@ fn single(item: WireItem, route: Option<&Route>, now: DateTime<Utc>, trace: Opti
     }
 }
 
+/// Why nobody can say whose an item is.
+const UNREADABLE: &str = "which number, business account or page it is about cannot be read in it";
+
+/// An item that is no tenant's. `is_shared`: several have the account that it names, and it does not say which of them
+/// it is for.
+pub(crate) fn unowned(item: WireItem, is_shared: bool, now: DateTime<Utc>) -> Arrival {
+    let reason = match (&item.route, is_shared) {
+        (WireRoute::PhoneNumber(_), _) => "no tenant has this phone number id",
+        (WireRoute::Account(_), false) => "no tenant has this business account",
+        (WireRoute::Account(_), true) => {
+            "several tenants have this business account, and it names no number that is known to be one of theirs"
+        }
+        (WireRoute::Page(_), _) => "no tenant has this page",
+        (WireRoute::Instagram(_), _) => "no tenant has this Instagram account",
+        (WireRoute::None, _) => UNREADABLE,
+    };
+    Arrival::Unrouted(unrouted(id_of(item.route), item.field, reason.to_owned(), item.raw, now).into())
+}
+
 /// An item that came by the webhook of a tenant's own app and is not of its channels.
 pub(crate) fn foreign(item: WireItem, tenant_id: Uuid, now: DateTime<Utc>) -> Arrival {
-    let reason = format!(
-        "it came by the webhook of the own app of tenant {tenant_id}, who has no such number, page or Instagram account"
-    );
+    let came = format!("it came by the webhook of the own app of tenant {tenant_id}");
+    let reason = match &item.route {
+        WireRoute::None => format!("{came}; {UNREADABLE}"),
+        WireRoute::PhoneNumber(_) => format!("{came}, who has no such phone number id"),
+        WireRoute::Account(_) => format!("{came}, who is not known to have this business account, or its number in it"),
+        WireRoute::Page(_) => format!("{came}, who has no such page"),
+        WireRoute::Instagram(_) => format!("{came}, who has no such Instagram account"),
+    };
     Arrival::Unrouted(unrouted(id_of(item.route), item.field, reason, item.raw, now).into())
 }
 
@@ -126,12 +139,14 @@ fn message(head: InboundHead, item: Item, route: &Route) -> Arrival {
     let party = Party { tenant_id: route.tenant_id, channel_id: route.channel_id, wa_id, user_id };
     let profile = Profile { name, username };
     let file = file(&head.kind, &item.raw);
-    let in_group = head.group_id.is_some();
     // What people say to each other is no wish of theirs to us.
-    let wish = if in_group { None } else { facts::wish(&head.kind, head.preview.as_deref(), &item.raw, &route.words) };
+    let wish = match &head.group_id {
+        Some(_) => None,
+        None => facts::wish(&head.kind, head.preview.as_deref(), &item.raw, &route.words),
+    };
     let debounce_seconds = route.debounce_seconds;
-    let (kind, body) = (head.kind, head.preview);
-    Arrival::Message(Inbound { item, party, profile, kind, body, in_group, file, wish, renamed, debounce_seconds })
+    let (kind, body, group_id) = (head.kind, head.preview, head.group_id);
+    Arrival::Message(Inbound { item, party, profile, kind, body, group_id, file, wish, renamed, debounce_seconds })
 }
 
 /// Longest id of a file that is fetched, in bytes: Meta's have some twenty, and it stands in an index.

@@ -6,6 +6,7 @@
 //! belongs to nobody, is kept with the reason, and its neighbours go their way.
 
 mod arrivals;
+mod echoes;
 mod facts;
 mod messaging;
 mod routes;
@@ -226,11 +227,14 @@ impl Ingest {
             let may_linger = !messaging::is_event(&item);
             let arrivals = match (&*routes, of) {
                 ([], Some(tenant_id)) => vec![arrivals::foreign(item, tenant_id, now)],
-                ([], None) => arrivals::arrivals(item, None, now, trace),
-                ([route], _) => arrivals::arrivals(item, Some(route), now, trace),
+                ([], None) => {
+                    let is_shared = self.routes.is_shared(&item).await?;
+                    vec![arrivals::unowned(item, is_shared, now)]
+                }
+                ([route], _) => arrivals::arrivals(item, route, now, trace),
                 // An account that tenants share: each is told.
                 (shared, _) => {
-                    let told = |route| arrivals::arrivals(item.clone(), Some(route), now, trace);
+                    let told = |route| arrivals::arrivals(item.clone(), route, now, trace);
                     shared.iter().flat_map(told).collect()
                 }
             };
@@ -279,7 +283,8 @@ impl Ingest {
     /// channel there, and those of a number of that number's channel, if the tenant has it.
     async fn keep_own(&self, tenant_id: Uuid, items: &[envelope::Item], routes: &mut [Targets]) -> Result<(), Error> {
         for (item, routes) in items.iter().zip(routes) {
-            if routes.iter().all(|route| route.tenant_id == tenant_id) {
+            // An item that does not say which of the tenants of an account it is for has no route so far.
+            if !routes.is_empty() && routes.iter().all(|route| route.tenant_id == tenant_id) {
                 continue;
             }
             let own: Targets = routes.iter().filter(|route| route.tenant_id == tenant_id).cloned().collect();

@@ -63,7 +63,7 @@ pub(crate) fn arrivals(item: WireItem, route: &Route, now: DateTime<Utc>, trace:
             profile: Profile::default(),
             kind: inbound.kind,
             body: inbound.preview,
-            in_group: false,
+            group_id: None,
             file: None,
             wish: None,
             renamed: None,
@@ -129,5 +129,5 @@ fn echo(message: &messenger::Message, item: Item, party: Party, route: &Route) -
     let item = Item { kind: "echo".to_owned(), external_id: message.id.clone(), ..item };
     let (kind, body) = message.shown();
     let foreign = message.metadata.is_some() && ours.is_none();
-    Arrival::Echo(Echo { item, progress, party, kind, body, foreign }.into())
+    Arrival::Echo(Echo { item, progress, party, kind, body, foreign, read_by_moment: true }.into())
 }

@@ -31,7 +31,19 @@ impl Routes {
 
     /// The owners of the items, in their order; at most one query.
     pub(crate) async fn of(&self, items: &[Item]) -> Result<Vec<Targets>, Error> {
-        let keys: Vec<Option<Key>> = items.iter().map(key).collect();
+        self.named(&items.iter().map(key).collect::<Vec<_>>()).await
+    }
+
+    /// Whether the account that an item names is one that tenants share.
+    pub(crate) async fn is_shared(&self, item: &Item) -> Result<bool, Error> {
+        // An item of the account as a whole would have found them.
+        let Some(Key::NumberOf(account, _)) = key(item) else { return Ok(false) };
+        let owners = self.named(&[Some(Key::Account(account))]).await?;
+        Ok(owners.iter().any(|owners| owners.len() > 1))
+    }
+
+    /// The owners by these keys, in their order; at most one query.
+    async fn named(&self, keys: &[Option<Key>]) -> Result<Vec<Targets>, Error> {
         let mut found: HashMap<&Key, Option<Targets>> = HashMap::new();
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);

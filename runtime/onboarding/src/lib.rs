@@ -20,7 +20,7 @@ use secrecy::SecretString;
 pub use hoopoe_protocol::graph::{Class, Failure};
 pub use meta::{ClientError, Settings as MetaSettings};
 pub use numbers::{AtMeta, NotAtMeta};
-pub use signup::{Error, SignedUp, SignupRequest, Step};
+pub use signup::{Error, SIGNUP_LIMIT, SignedUp, SignupRequest, Step};
 pub use tokens::Look;
 
 use crate::meta::Meta;
@@ -44,6 +44,8 @@ pub struct Settings {
     pub meta: MetaSettings,
     /// The platform's app; Embedded Signup needs it.
     pub app: Option<App>,
+    /// For all steps of a signup together: [`SIGNUP_LIMIT`], or less.
+    pub signup_limit: Duration,
     /// Time between two checks of a token.
     pub check_every: TimeDelta,
     /// How long before a token ends its tenant is warned.

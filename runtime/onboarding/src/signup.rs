@@ -21,9 +21,9 @@ use crate::{App, Look, Onboarding};
 
 /// For how long a signup is one caller's: longer than its steps may take, and the wait for the database before them.
 const LEASE: TimeDelta = TimeDelta::minutes(3);
-/// For all steps together, however long each call of Meta may take.
-const TOGETHER: Duration = Duration::from_secs(120);
-const _: () = assert!(TOGETHER.as_secs() < LEASE.num_seconds().unsigned_abs());
+/// For all steps of a signup together, however long each call of Meta may take.
+pub const SIGNUP_LIMIT: Duration = Duration::from_secs(120);
+const _: () = assert!(SIGNUP_LIMIT.as_secs() < LEASE.num_seconds().unsigned_abs());
 /// Meta's code for a wrong PIN of a number's two-step verification.
 const WRONG_PIN: i64 = 133_005;
 /// What a number in coexistence with the WhatsApp Business app may send per second.
@@ -117,9 +117,9 @@ pub enum Error {
     /// What Meta says does not fit what was sent.
     #[error("{}: {}", .0.as_str(), .1)]
     Refused(Step, String),
-    /// All was in order so far, but slow.
-    #[error("the steps took longer than {} s; send the same request again", TOGETHER.as_secs())]
-    TooLong,
+    /// All was in order so far, but slow: the steps had so long together.
+    #[error("the steps took longer than {0:?}; send the same request again")]
+    TooLong(Duration),
     /// The number is another tenant's, somebody works on it, or the database.
     #[error(transparent)]
     Signup(#[from] SignupError),
@@ -150,7 +150,8 @@ impl Onboarding {
         };
         let mut signup = store.begin_signup(&stored, LEASE).await?;
         let steps = self.steps(app, request, &mut signup, code_sha256);
-        let outcome = tokio::time::timeout(TOGETHER, steps).await.unwrap_or(Err(Error::TooLong));
+        let limit = self.inner.settings.signup_limit;
+        let outcome = tokio::time::timeout(limit, steps).await.unwrap_or(Err(Error::TooLong(limit)));
         if let Err(error) = store.release_signup(&signup).await {
             tracing::warn!(tenant = %signup.tenant_id, %error, "a signup cannot be released; its lease ends soon");
         }

@@ -6,7 +6,11 @@
 
 mod read;
 
-use crate::{identity::Identity, message::Message, wire::PlatformError};
+use crate::{
+    identity::Identity,
+    message::{self, Message},
+    wire::PlatformError,
+};
 
 pub use read::parse;
 
@@ -168,8 +172,16 @@ pub struct Preference {
 pub struct Echo {
     /// To whom; never empty.
     pub to: Identity,
-    /// What.
+    /// What, with Meta's id of it.
     pub message: Message,
+}
+
+impl Echo {
+    /// Kind and text of the message, as a list of messages shows them.
+    pub fn shown(&self) -> (String, Option<String>) {
+        let content = &self.message.content;
+        (content.kind().to_owned(), message::preview_of(content))
+    }
 }
 
 /// `calls`: a call begins, makes progress or ends.

@@ -11,6 +11,7 @@ mod payload;
 mod raw;
 pub mod typed;
 
+use limits::Unknown;
 pub(crate) use payload::length;
 use serde_json::{Map, Value};
 
@@ -168,9 +169,10 @@ impl Content {
             payload.insert("context".to_owned(), serde_json::json!({ "message_id": id }));
         }
         // What flows have is told in their own words first; this is for raw payloads, and for what they have no word for.
-        limits::check(&payload)?;
+        let is_raw = matches!(self, Content::Raw(_));
+        limits::check(&payload, if is_raw { Unknown::Passes } else { Unknown::Refused })?;
         let payload = Value::Object(payload);
-        no_nul(if matches!(self, Content::Raw(_)) { "" } else { "payload" }, &payload)?;
+        no_nul(if is_raw { "" } else { "payload" }, &payload)?;
         Ok(payload)
     }
 }

@@ -1,9 +1,10 @@
 //! Messages typed as Meta has them: what the builders make, and that JSON comes back as it went in.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use hoopoe_protocol::outbound::Content;
 use hoopoe_protocol::outbound::typed::{
-    Card, CardName, Component, File, Header, Interactive, Message, Parameter, ProductItem, Reaction, Row, Section,
-    Template, Text,
+    Address, Card, CardName, Component, Email, File, Header, Interactive, Message, Parameter, Phone, ProductItem,
+    Reaction, Read, Row, Section, Template, Text, Url,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -129,6 +130,151 @@ fn limits_name_the_field_by_its_path() {
     let reaction = Message::Reaction(Reaction { message_id: "wamid.1".to_owned(), emoji: String::new() });
     assert!(reaction.payload(None).is_ok(), "takes the reaction back");
     assert_eq!(reaction.payload(Some("wamid.2")).unwrap_err().field, "reply_to");
+}
+
+/// The field that is named, the most that it may have, and a message that has so much of it: the limits that Meta does
+/// not document. The others are held against the simulated Meta by the runtime's tests of kinds.
+type Limit = (&'static str, usize, fn(usize) -> Message);
+
+fn card(rest: Card) -> Message {
+    let (formatted_name, first_name) = ("Ada Lovelace".to_owned(), Some("Ada".to_owned()));
+    Message::Contacts(vec![Card { name: CardName { formatted_name, first_name, ..CardName::default() }, ..rest }])
+}
+
+fn long(length: usize) -> String {
+    "ä".repeat(length)
+}
+
+fn phone() -> Phone {
+    Phone { phone: "+44".to_owned(), ..Phone::default() }
+}
+
+fn email() -> Email {
+    Email { email: "ada@example.com".to_owned(), ..Email::default() }
+}
+
+fn website() -> Url {
+    Url { url: "https://example.com".to_owned(), ..Url::default() }
+}
+
+const LIMITS: &[Limit] = &[
+    ("image.id", 512, |n| Message::Image(File { id: Some(long(n)), ..File::default() })),
+    ("reaction.message_id", 512, |n| Message::Reaction(Reaction { message_id: long(n), emoji: long(1) })),
+    ("read.message_id", 512, |n| Message::Read(Read { message_id: long(n), typing: false })),
+    ("contacts[0].phones[100]", 100, |n| card(Card { phones: vec![phone(); n], ..Card::default() })),
+    ("contacts[0].emails[100]", 100, |n| card(Card { emails: vec![email(); n], ..Card::default() })),
+    ("contacts[0].urls[100]", 100, |n| card(Card { urls: vec![website(); n], ..Card::default() })),
+    ("contacts[0].addresses[100]", 100, |n| card(Card { addresses: vec![Address::default(); n], ..Card::default() })),
+];
+
+#[test]
+fn what_is_at_a_limit_passes_and_one_more_does_not() {
+    for (field, most, of) in LIMITS {
+        let passes = of(*most).payload(None);
+        assert!(passes.is_ok(), "{field} {most}: {passes:?}");
+        assert_eq!(of(most + 1).payload(None).expect_err(field).field, *field, "{most}");
+    }
+}
+
+/// The message that a payload of this type is.
+fn typed(payload: &Value) -> Message {
+    if payload["type"] == "interactive" {
+        return Message::Interactive(serde_json::from_value(payload["interactive"].clone()).unwrap());
+    }
+    Message::Template(serde_json::from_value(payload["template"].clone()).unwrap())
+}
+
+#[test]
+fn what_is_not_known_here_goes_as_a_raw_payload_only() {
+    let interactive = |kind: &str, action: Value| {
+        let content = json!({ "type": kind, "body": { "text": "a" }, "action": action });
+        json!({ "type": "interactive", "interactive": content })
+    };
+    let with = |kind: &str, parameters: Value| interactive(kind, json!({ "name": kind, "parameters": parameters }));
+    let template = |component: Value| {
+        let content = json!({ "name": "t", "language": { "code": "en" }, "components": [component] });
+        json!({ "type": "template", "template": content })
+    };
+    let value = |value: Value| template(json!({ "type": "body", "parameters": [value] }));
+    let button = |sub_type: &str, parameter: Value| {
+        template(json!({ "type": "button", "sub_type": sub_type, "index": 0, "parameters": [parameter] }))
+    };
+    let cases = [
+        ("a kind", interactive("voice_call", json!({ "name": "voice_call" })), "interactive.type"),
+        (
+            "another action",
+            interactive("location_request_message", json!({ "name": "send_location", "parameters": {} })),
+            "interactive.action.parameters",
+        ),
+        (
+            "a website's",
+            with("cta_url", json!({ "display_text": "Go", "url": "https://example.com", "ttl_minutes": 5 })),
+            "interactive.action.parameters.ttl_minutes",
+        ),
+        (
+            "a form's",
+            with("flow", json!({ "flow_message_version": "3", "flow_id": "1", "flow_cta": "Go", "colour": "red" })),
+            "interactive.action.parameters.colour",
+        ),
+        (
+            "a form's screen",
+            with(
+                "flow",
+                json!({ "flow_message_version": "3", "flow_id": "1", "flow_cta": "Go",
+                    "flow_action_payload": { "screen": "A", "colour": "red" } }),
+            ),
+            "interactive.action.parameters.flow_action_payload.colour",
+        ),
+        (
+            "an address's",
+            with("address_message", json!({ "country": "IN", "colour": "red" })),
+            "interactive.action.parameters.colour",
+        ),
+        ("a catalogue's", with("catalog_message", json!({ "colour": "red" })), "interactive.action.parameters.colour"),
+        (
+            "products in a list",
+            interactive(
+                "list",
+                json!({ "button": "a", "sections": [{ "rows": [{ "id": "1", "title": "a" }],
+                    "product_items": [{ "product_retailer_id": "1" }] }] }),
+            ),
+            "interactive.action.sections[0].product_items",
+        ),
+        ("a component", template(json!({ "type": "limited_time_offer" })), "template.components[0].type"),
+        (
+            "a field of a component",
+            template(json!({ "type": "body", "sub_type": "url" })),
+            "template.components[0].sub_type",
+        ),
+        ("a value", value(json!({ "type": "hologram" })), "template.components[0].parameters[0].type"),
+        (
+            "two values in one",
+            value(json!({ "type": "text", "text": "a", "payload": "b" })),
+            "template.components[0].parameters[0].payload",
+        ),
+        (
+            "a field of a date",
+            value(json!({ "type": "date_time", "date_time": { "fallback_value": "a", "zone": "UTC" } })),
+            "template.components[0].parameters[0].date_time.zone",
+        ),
+        (
+            "a button",
+            button("voice_call", json!({ "type": "payload", "payload": "a" })),
+            "template.components[0].sub_type",
+        ),
+    ];
+    for (label, payload, field) in cases {
+        let refused = typed(&payload).payload(None).expect_err(label);
+        assert_eq!(refused.field, field, "{label}");
+        assert!(refused.message.contains("a payload"), "{label}: {refused}");
+        // A flow gives a template's components as JSON.
+        if let Some(components) = payload.pointer("/template/components") {
+            let (name, language, components) = ("t".to_owned(), "en".to_owned(), components.clone());
+            assert_eq!(Content::Template { name, language, components }.payload(None), Err(refused), "{label}");
+        }
+        let raw = Content::Raw(payload.as_object().unwrap().clone());
+        assert_eq!(raw.payload(None), Ok(payload), "{label}");
+    }
 }
 
 fn there_and_back<T: Serialize + DeserializeOwned>(value: Value) {

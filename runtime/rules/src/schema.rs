@@ -1,14 +1,16 @@
 //! The rule set as a tenant writes it: JSON, camelCase for fields, snake_case for what they may say.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
+mod hours;
+mod one_or_many;
 
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{IntoDeserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
+
+pub use self::hours::{Closure, Day, Hours, Shift};
+pub use self::one_or_many::OneOrMany;
 
 /// What a tenant's flow does, as rules.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -263,102 +265,4 @@ pub struct Button {
     pub id: String,
     /// 1 to 20 characters.
     pub title: String,
-}
-
-/// When a business is open.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Hours {
-    /// An IANA time zone.
-    #[cfg_attr(feature = "openapi", schema(example = "Europe/Berlin"))]
-    pub timezone: String,
-    /// The hours of a week.
-    pub open: Vec<Shift>,
-    /// Days on which it is closed all the same.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub closed: Vec<Closure>,
-}
-
-/// A day, as `2026-12-25`.
-pub type Closure = String;
-
-/// Hours of some days of the week.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Shift {
-    /// The days on which it begins.
-    pub days: Vec<Day>,
-    /// Local time, as `09:00`.
-    #[cfg_attr(feature = "openapi", schema(example = "09:00"))]
-    pub from: String,
-    /// Local time; `24:00` is the end of the day, and an earlier time than `from` is one on the next day.
-    #[cfg_attr(feature = "openapi", schema(example = "17:00"))]
-    pub to: String,
-}
-
-/// A day of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Day {
-    Mon,
-    Tue,
-    Wed,
-    Thu,
-    Fri,
-    Sat,
-    Sun,
-}
-
-/// One, or a list. Errors within keep their place, which they would lose in serde's untagged enums.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
-#[serde(untagged)]
-pub enum OneOrMany<T> {
-    /// One.
-    One(T),
-    /// A list.
-    Many(Vec<T>),
-}
-
-impl<T> OneOrMany<T> {
-    /// All of them, each with its place: none for a single one.
-    pub fn places(&self) -> impl Iterator<Item = (Option<usize>, &T)> {
-        let (one, many) = match self {
-            OneOrMany::One(one) => (Some((None, one)), [].as_slice()),
-            OneOrMany::Many(many) => (None, many.as_slice()),
-        };
-        one.into_iter().chain(many.iter().enumerate().map(|(place, item)| (Some(place), item)))
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct Either<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
-            type Value = OneOrMany<T>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-                formatter.write_str("one, or a list")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, one: &str) -> Result<Self::Value, E> {
-                T::deserialize(one.into_deserializer()).map(OneOrMany::One)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, one: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(one)).map(OneOrMany::One)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, many: A) -> Result<Self::Value, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(many)).map(OneOrMany::Many)
-            }
-        }
-
-        json.deserialize_any(Either(PhantomData))
-    }
 }

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::lanes::{LaneKey, Stage};
-use crate::webhooks::notices::Notices;
+use crate::suspended_templates::TemplateSuspension;
 use crate::webhooks::types;
 use crate::{Error, Store, channel_tokens};
 
@@ -18,6 +18,8 @@ pub struct Sender {
     pub kind: String,
     /// Meta's id of the number, page or Instagram account.
     pub phone_number_id: String,
+    /// Meta's id of the business account, when it is known.
+    pub waba_id: Option<String>,
     /// Instagram: the page that the account is linked to.
     pub page_id: Option<String>,
     /// Its access token.
@@ -26,21 +28,8 @@ pub struct Sender {
     pub rate: Option<f64>,
     /// Since when Meta refuses the number, and why.
     pub suspended: Option<(DateTime<Utc>, String)>,
-    /// Templates that are not tried at present.
+    /// Templates of the account that are not tried at present.
     pub templates: Vec<TemplateSuspension>,
-}
-
-/// A template that Meta has paused or disabled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TemplateSuspension {
-    /// As Meta knows it.
-    pub name: String,
-    /// Its language.
-    pub language: String,
-    /// What Meta said.
-    pub reason: String,
-    /// Not tried before.
-    pub until: DateTime<Utc>,
 }
 
 impl Store {
@@ -48,7 +37,8 @@ impl Store {
     pub async fn sender(&self, tenant_id: Uuid, channel_id: Uuid) -> Result<Option<Sender>, Error> {
         // Primary key.
         let row = sqlx::query!(
-            "select kind, phone_number_id, page_id, token_sealed, token_key_id, messages_per_second, suspended_at, suspended_reason
+            "select kind, phone_number_id, waba_id, page_id, token_sealed, token_key_id, messages_per_second,
+                    suspended_at, suspended_reason
              from channels where tenant_id = $1 and id = $2",
             tenant_id,
             channel_id
@@ -56,14 +46,17 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         let Some(row) = row else { return Ok(None) };
+        let mut templates = self.suspended_templates(tenant_id).await?;
+        templates.retain(|one| one.waba_id == row.waba_id);
         Ok(Some(Sender {
             kind: row.kind,
             phone_number_id: row.phone_number_id,
+            waba_id: row.waba_id,
             page_id: row.page_id,
             token: Sealed { key_id: row.token_key_id, bytes: row.token_sealed },
             rate: row.messages_per_second,
             suspended: row.suspended_at.map(|at| (at, row.suspended_reason.unwrap_or_default())),
-            templates: self.suspended_templates(tenant_id).await?,
+            templates,
         }))
     }
 
@@ -207,79 +200,6 @@ impl Store {
         tx.commit().await?;
         Ok(true)
     }
-
-    /// Keeps a template from being tried before `until`.
-    pub async fn suspend_template(&self, tenant_id: Uuid, suspension: &TemplateSuspension) -> Result<(), Error> {
-        let now = self.ambient.now();
-        let mut tx = self.pool.begin().await?;
-        let mut notices = self.notices();
-        suspend_template(&mut tx, &mut notices, tenant_id, suspension, now).await?;
-        let told = notices.write(&mut tx, now).await?;
-        tx.commit().await?;
-        if told {
-            self.wakes.webhooks.notify_one();
-        }
-        Ok(())
-    }
-
-    /// The tenant's templates that are not tried at present.
-    pub async fn suspended_templates(&self, tenant_id: Uuid) -> Result<Vec<TemplateSuspension>, Error> {
-        // Primary key, by tenant.
-        let suspended = sqlx::query_as!(
-            TemplateSuspension,
-            "select name, language, reason, until from template_suspensions
-             where tenant_id = $1 and until > $2 order by name, language",
-            tenant_id,
-            self.ambient.now()
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(suspended)
-    }
-}
-
-/// The same within a transaction, which tells of it at its end.
-pub(crate) async fn suspend_template(
-    db: &mut PgConnection,
-    notices: &mut Notices,
-    tenant_id: Uuid,
-    suspension: &TemplateSuspension,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    let TemplateSuspension { name, language, reason, until } = suspension;
-    // Primary key.
-    let before = sqlx::query_scalar!(
-        "select until from template_suspensions where tenant_id = $1 and name = $2 and language = $3 for update",
-        tenant_id,
-        name,
-        language
-    )
-    .fetch_optional(&mut *db)
-    .await?;
-    sqlx::query!(
-        "insert into template_suspensions (tenant_id, name, language, reason, at, until)
-             values ($1, $2, $3, $4, $5, $6)
-             on conflict (tenant_id, name, language) do update set reason = $4, at = $5, until = $6",
-        tenant_id,
-        name,
-        language,
-        reason,
-        now,
-        until
-    )
-    .execute(db)
-    .await?;
-    if before.is_none_or(|until| until <= now) {
-        let cause = format!("{name}/{language}/{}", now.timestamp_micros());
-        notices.other(
-            tenant_id,
-            types::TEMPLATE_SUSPENDED,
-            &cause,
-            now,
-            || json!({ "name": name, "language": language, "reason": reason, "until": until }),
-        );
-    }
-    Ok(())
 }
 
 /// Makes what waits for the channel ready: of one contact, or all of it. What has an owner, or waits for a status, is left

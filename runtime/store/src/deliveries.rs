@@ -27,6 +27,8 @@ pub struct Delivery {
     pub message_id: Uuid,
     /// The number to send from.
     pub channel_id: Uuid,
+    /// The smaller, the sooner: that of the most urgent message of its lane.
+    pub priority: i16,
     /// The recipient's WhatsApp id.
     pub wa_id: Option<String>,
     /// The recipient's business-scoped user id.

@@ -65,6 +65,7 @@ impl Fault {
     /// By SQLSTATE class (PostgreSQL documentation, appendix A).
     pub(crate) fn of(error: &sqlx::Error) -> Fault {
         match error {
+            error if identity::is_merged(error) => Fault::Conflict,
             sqlx::Error::Database(database) => match database.code().as_deref().unwrap_or_default() {
                 "40001" | "40P01" => Fault::Conflict,
                 code if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Fault::Away,
@@ -72,7 +73,6 @@ impl Fault {
                 "25006" => Fault::Away,
                 _ => Fault::Data,
             },
-            error if identity::is_merged(error) => Fault::Conflict,
             sqlx::Error::Encode(_)
             | sqlx::Error::Decode(_)
             | sqlx::Error::ColumnDecode { .. }

@@ -9,6 +9,8 @@
 //! In: items, one caller each. Out: each item's own result. What can fail: a full queue (the caller sheds load), the
 //! database being away (all of the batch fail at once), and a bad row, which is found by bisection and fails alone.
 
+mod writer;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,12 +18,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use hoopoe_telemetry::metrics::WriterMeters;
 use hoopoe_telemetry::metrics::labels::Writer;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 
-use crate::error::{Error, Fault};
+use self::writer::{commit, gather};
+use crate::error::Error;
 
-/// How often a batch is tried again when the database asks for it (deadlock, serialisation).
-const RETRIES: u32 = 5;
 /// Time between two tries of an outcome.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -144,39 +145,6 @@ where
     }
 }
 
-/// Waits for an item and for the turn; gives everything that has come by then, as far as a batch goes. `last` is when the
-/// writer wrote last. `None` when nobody is left who could submit.
-async fn gather<'a, T, R>(
-    waiting: &Mutex<mpsc::Receiver<Entry<T, R>>>,
-    sizes: Sizes,
-    turns: &'a Turns,
-    last: Option<Instant>,
-) -> Option<(Vec<Entry<T, R>>, SemaphorePermit<'a>)> {
-    let most = sizes.batch;
-    let mut waiting = waiting.lock().await;
-    let mut batch = vec![waiting.recv().await?];
-    let rested = |linger: &Linger| last.is_none_or(|last| last.elapsed() >= linger.rest);
-    if let Some(linger) = sizes.linger.filter(|linger| !rested(linger)) {
-        let end = tokio::time::Instant::now() + linger.time;
-        while batch.len() < linger.items.min(most) {
-            let room = most - batch.len();
-            match tokio::time::timeout_at(end, waiting.recv_many(&mut batch, room)).await {
-                Ok(1..) => {}
-                // The time is up, or nobody is left.
-                Ok(0) | Err(_) => break,
-            }
-        }
-    }
-    // Never closed.
-    let turn = turns.0.acquire().await.ok()?;
-    while batch.len() < most
-        && let Ok(entry) = waiting.try_recv()
-    {
-        batch.push(entry);
-    }
-    Some((batch, turn))
-}
-
 /// The result of one item, to come.
 pub struct Answer<R>(oneshot::Receiver<Result<R, Error>>);
 
@@ -184,58 +152,6 @@ impl<R> Answer<R> {
     /// Waits for the commit of the item.
     pub async fn committed(self) -> Result<R, Error> {
         self.0.await.unwrap_or(Err(Error::Stopped))
-    }
-}
-
-/// Commits the batch, or, when a row of it is bad, its halves one after the other, so that order is kept.
-fn commit<'a, T, R>(write: &'a Write<T, R>, meters: &'a WriterMeters, mut batch: Vec<Entry<T, R>>) -> BoxFuture<'a, ()>
-where
-    T: Debug + Send + Sync + 'static,
-    R: Send + 'static,
-{
-    Box::pin(async move {
-        match attempt(write, meters, &batch).await {
-            Ok(results) => {
-                for (entry, result) in batch.into_iter().zip(results) {
-                    // A caller that has gone away has lost its answer, not its item.
-                    let _ = entry.answer.send(Ok(result));
-                }
-            }
-            Err(error) if Fault::of(&error) == Fault::Data && batch.len() > 1 => {
-                meters.bisections.inc();
-                let second = batch.split_off(batch.len() / 2);
-                commit(write, meters, batch).await;
-                commit(write, meters, second).await;
-            }
-            Err(error) => {
-                let error = Arc::new(error);
-                for entry in batch {
-                    let _ = entry.answer.send(Err(Error::from(error.clone())));
-                }
-            }
-        }
-    })
-}
-
-async fn attempt<T, R>(
-    write: &Write<T, R>,
-    meters: &WriterMeters,
-    batch: &[Entry<T, R>],
-) -> Result<Vec<R>, sqlx::Error> {
-    let mut tries = 0;
-    let start = Instant::now();
-    loop {
-        match write(batch.iter().map(|entry| entry.item.clone()).collect()).await {
-            Err(error) if Fault::of(&error) == Fault::Conflict && tries < RETRIES => {
-                meters.conflicts.inc();
-                tries += 1;
-            }
-            Ok(results) => {
-                meters.committed(batch.len(), start.elapsed());
-                return Ok(results);
-            }
-            failed => return failed,
-        }
     }
 }
 

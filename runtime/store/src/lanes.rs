@@ -103,19 +103,10 @@ pub(crate) async fn open(
     now: DateTime<Utc>,
     lease: TimeDelta,
 ) -> Result<Opened, sqlx::Error> {
-    let mut openings: Vec<Opening> = openings.into_iter().collect();
+    let openings = distinct(openings);
     if openings.is_empty() {
         return Ok(Opened::default());
     }
-    openings.sort_unstable_by_key(|opening| opening.key);
-    openings.dedup_by(|next, kept| {
-        let same = next.key == kept.key;
-        if same {
-            kept.own &= next.own;
-            kept.priority = kept.priority.min(next.priority);
-        }
-        same
-    });
     // The events' sequence moves past all events that the lane has had: they were added under its lock. Only who has to
     // wait for that lock drew its number before, and events may have come and gone since: the claim looks which are
     // done.
@@ -137,18 +128,40 @@ pub(crate) async fn open(
     )
     .fetch_all(db)
     .await?;
-    let own: HashMap<LaneKey, bool> = openings.iter().map(|opening| (opening.key, opening.own)).collect();
     let mut opened = Opened::default();
     for row in rows {
         let lane = LaneKey { tenant_id: row.tenant_id, contact_id: row.contact_id };
-        // A lane that existed has been touched.
-        if row.touched == 0 && own.get(&lane).is_some_and(|own| *own) {
-            opened.leases.insert(lane, Lease { lane, token: row.lease_token, touched: 0, more: false });
-        } else {
-            opened.waits |= row.ready_at <= now;
-        }
+        opened.add(&openings, lane, (row.lease_token, row.touched), row.ready_at <= now);
     }
     Ok(opened)
+}
+
+/// In the order of their keys, in which all lock them; each once.
+pub(crate) fn distinct(openings: impl IntoIterator<Item = Opening>) -> Vec<Opening> {
+    let mut openings: Vec<Opening> = openings.into_iter().collect();
+    openings.sort_unstable_by_key(|opening| opening.key);
+    openings.dedup_by(|next, kept| {
+        let same = next.key == kept.key;
+        if same {
+            kept.own &= next.own;
+            kept.priority = kept.priority.min(next.priority);
+        }
+        same
+    });
+    openings
+}
+
+impl Opened {
+    /// One of these lanes is open: its token, how often it was touched before, and whether its time has come.
+    pub fn add(&mut self, openings: &[Opening], lane: LaneKey, (token, touched): (i64, i32), is_ready: bool) {
+        let own = openings.binary_search_by_key(&lane, |opening| opening.key).is_ok_and(|place| openings[place].own);
+        // A lane that existed has been touched.
+        if touched == 0 && own {
+            self.leases.insert(lane, Lease { lane, token, touched: 0, more: false });
+        } else {
+            self.waits |= is_ready;
+        }
+    }
 }
 
 /// What an owner leaves behind.

@@ -4,8 +4,6 @@ use chrono::{DateTime, Utc};
 use hoopoe_secrets::Sealed;
 use uuid::Uuid;
 
-use crate::consent::Words;
-use crate::routes::Route;
 use crate::{Error, Store};
 
 /// A tenant's own app.
@@ -160,39 +158,5 @@ impl Store {
             .execute(&self.pool)
             .await?;
         Ok(())
-    }
-
-    /// The route of a business account among the tenant's own channels: that of the number, digits only, or without one
-    /// the oldest, which stands for the account. For accounts that tenants share.
-    pub async fn account_route(
-        &self,
-        tenant_id: Uuid,
-        waba_id: &str,
-        displayed: Option<&str>,
-    ) -> Result<Option<Route>, Error> {
-        // Primary key, by tenant.
-        let row = sqlx::query!(
-            r#"select c.id, c.kind, 'status' = any (t.flow_wants) as "wants_statuses!",
-                      c.display_phone_number is not null as "number_known!", t.stop_words, t.start_words,
-                      t.debounce_seconds
-               from channels c join tenants t on t.id = c.tenant_id
-               where c.tenant_id = $1 and c.waba_id = $2
-                 and ($3::text is null or regexp_replace(c.display_phone_number, '[^0-9]', '', 'g') = $3)
-               order by c.created_at, c.id limit 1"#,
-            tenant_id,
-            waba_id,
-            displayed
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.map(|row| Route {
-            tenant_id,
-            channel_id: row.id,
-            kind: row.kind,
-            wants_statuses: row.wants_statuses,
-            number_known: row.number_known,
-            words: Words::of(row.stop_words, row.start_words),
-            debounce_seconds: row.debounce_seconds,
-        }))
     }
 }

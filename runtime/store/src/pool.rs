@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::ambient::Ambient;
 use crate::contacts;
@@ -19,6 +19,10 @@ use crate::webhooks::listeners::Listeners;
 const BESIDE_WRITERS: u32 = 2;
 /// Connections for everything else, at the least.
 const FEWEST: u32 = 2;
+/// A connection that has been idle for so long is tried before it is used.
+const UNTRIED: Duration = Duration::from_millis(100);
+/// Between two tries to get the lock of the migrations.
+const LOCK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How statements are planned. Every query of the message's way finds its rows by an index: plans that were made while the
 /// tables were empty would otherwise read whole tables until they are made anew.
@@ -86,9 +90,12 @@ impl Store {
             PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(settings.acquire_timeout)
-                // The first use of a dead connection fails by itself and is tried again; a ping before each use would
-                // cost a round trip per transaction.
+                // A ping before each use would cost a round trip per transaction. Those that are always busy notice by
+                // themselves when the database goes; those that were idle meanwhile are asked.
                 .test_before_acquire(false)
+                .before_acquire(|connection, was| {
+                    Box::pin(async move { Ok(was.idle_for < UNTRIED || connection.ping().await.is_ok()) })
+                })
                 .connect_lazy_with(options.clone())
         };
         let hot = u32::try_from(settings.writers).unwrap_or(u32::MAX).saturating_add(BESIDE_WRITERS);
@@ -112,7 +119,8 @@ impl Store {
     /// Those of a newer release are left alone: they take nothing away that this one needs.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         let mut migrations = sqlx::migrate!("../../migrations");
-        migrations.set_ignore_missing(true).run(&self.pool).await?;
+        let _lock = self.migration_lock().await?;
+        migrations.set_ignore_missing(true).set_locking(false).run(&self.pool).await?;
         let known = migrations.iter().map(|migration| migration.version).max();
         // The migrator's own table: it is not in the schema that queries are checked against.
         let newest = sqlx::query_scalar("select max(version) from _sqlx_migrations");
@@ -121,6 +129,20 @@ impl Store {
             tracing::warn!(known, newest, "the database has migrations of a newer release; this process runs on it");
         }
         Ok(())
+    }
+
+    /// A connection that has the lock of the migrations for as long as it is open. The migrator's own lock is waited for
+    /// within a statement, and an index that is built concurrently waits for the end of every statement.
+    async fn migration_lock(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = self.pool.acquire().await?.detach();
+        loop {
+            let lock = sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended('migrations', 0))");
+            let is_mine: bool = lock.fetch_one(&mut connection).await?;
+            if is_mine {
+                return Ok(connection);
+            }
+            tokio::time::sleep(LOCK_AGAIN).await;
+        }
     }
 
     /// Connections that are open, those of them that are idle, and how many there may be. Not of one moment.

@@ -43,6 +43,34 @@ pub enum Key {
     NumberOf(String, Option<String>),
 }
 
+/// A channel, with what its tenant wants.
+struct Row {
+    /// Which of the keys names it, from 1.
+    place: i64,
+    tenant_id: Uuid,
+    id: Uuid,
+    kind: String,
+    wants_statuses: bool,
+    number_known: bool,
+    stop_words: Option<Vec<String>>,
+    start_words: Option<Vec<String>>,
+    debounce_seconds: i16,
+}
+
+impl From<Row> for Route {
+    fn from(row: Row) -> Self {
+        Self {
+            tenant_id: row.tenant_id,
+            channel_id: row.id,
+            kind: row.kind,
+            wants_statuses: row.wants_statuses,
+            number_known: row.number_known,
+            words: Words::of(row.stop_words, row.start_words),
+            debounce_seconds: row.debounce_seconds,
+        }
+    }
+}
+
 impl Store {
     /// The routes of `keys`, in their order: none for unknown ones, more than one only for an account that tenants
     /// share, the oldest first. One query.
@@ -53,7 +81,8 @@ impl Store {
         let displayed: Vec<Option<&str>> = keys.iter().map(Key::displayed).collect();
         let kinds: Vec<&str> = keys.iter().map(Key::kind).collect();
         // Indexes channels_phone_number_id and channels_waba_id.
-        let rows = sqlx::query!(
+        let rows = sqlx::query_as!(
+            Row,
             r#"select k.place as "place!", c.tenant_id as "tenant_id!", c.id as "id!",
                       c.kind as "kind!",
                       'status' = any (t.flow_wants) as "wants_statuses!",
@@ -93,20 +122,39 @@ impl Store {
         .await?;
         let mut routes: Vec<Vec<Route>> = vec![Vec::new(); keys.len()];
         for row in rows {
-            let route = Route {
-                tenant_id: row.tenant_id,
-                channel_id: row.id,
-                kind: row.kind,
-                wants_statuses: row.wants_statuses,
-                number_known: row.number_known,
-                words: Words::of(row.stop_words, row.start_words),
-                debounce_seconds: row.debounce_seconds,
-            };
             if let Some(of_key) = usize::try_from(row.place).ok().and_then(|place| routes.get_mut(place - 1)) {
-                of_key.push(route);
+                of_key.push(Route::from(row));
             }
         }
         Ok(routes.into_iter().map(Arc::from).collect())
+    }
+
+    /// The route of a business account among the tenant's own channels: that of the number, digits only, or without one
+    /// the oldest, which stands for the account. For accounts that tenants share.
+    pub async fn account_route(
+        &self,
+        tenant_id: Uuid,
+        waba_id: &str,
+        displayed: Option<&str>,
+    ) -> Result<Option<Route>, Error> {
+        // Primary key, by tenant.
+        let row = sqlx::query_as!(
+            Row,
+            r#"select 1::bigint as "place!", c.tenant_id, c.id, c.kind,
+                      'status' = any (t.flow_wants) as "wants_statuses!",
+                      c.display_phone_number is not null as "number_known!", t.stop_words, t.start_words,
+                      t.debounce_seconds
+               from channels c join tenants t on t.id = c.tenant_id
+               where c.tenant_id = $1 and c.waba_id = $2
+                 and ($3::text is null or regexp_replace(c.display_phone_number, '[^0-9]', '', 'g') = $3)
+               order by c.created_at, c.id limit 1"#,
+            tenant_id,
+            waba_id,
+            displayed
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(Route::from))
     }
 
     /// Keeps the number as people write it, as Meta tells it with every webhook; the first that is told stays.

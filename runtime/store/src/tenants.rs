@@ -5,8 +5,8 @@ use hoopoe_secrets::Sealed;
 use uuid::Uuid;
 
 use crate::channel_tokens::TokenState;
-use crate::channels::TemplateSuspension;
 use crate::numbers::{self, NewNumber};
+use crate::suspended_templates::TemplateSuspension;
 use crate::{Error, Store};
 
 /// A business.
@@ -22,7 +22,7 @@ pub struct Tenant {
     pub created_at: DateTime<Utc>,
     /// Its numbers, oldest first.
     pub channels: Vec<Channel>,
-    /// Templates that Meta has paused or disabled and that are not tried at present.
+    /// Templates that Meta has paused or disabled and that are not tried at present, of all accounts.
     pub suspended_templates: Vec<TemplateSuspension>,
 }
 

@@ -1,5 +1,8 @@
-//! The queue's tables, cleaned up. Every piece of work is a row that is soon deleted: what Postgres' own upkeep, once a
-//! minute, leaves until then would be stepped over by claims and unique checks, and grows into tens of megabytes.
+//! What Postgres' own upkeep does too late for a queue.
+//!
+//! Every piece of work is a row that is soon deleted: what that upkeep, once a minute, leaves until then would be stepped
+//! over by claims and unique checks, and grows into tens of megabytes. And a plan that was made while a table was small
+//! stays in use, however bad it has become, until the table's size is told anew.
 
 use crate::{Error, Store};
 
@@ -18,6 +21,27 @@ impl Store {
     pub async fn clean_up(&self) -> Result<(), Error> {
         // Their empty ends are filled again soon: giving them back would lock out whoever works.
         sqlx::query!("vacuum (skip_locked, truncate off) lanes, outbox").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Whether a table of the history has outgrown the size by which statements are planned.
+    pub async fn plans_are_outgrown(&self) -> Result<bool, Error> {
+        let outgrown = sqlx::query_scalar!(
+            r#"select exists (
+                   select from pg_stat_user_tables s join pg_class c on c.oid = s.relid
+                   where s.schemaname = current_schema() and s.n_live_tup > 200
+                     and s.n_live_tup > 2 * greatest(c.reltuples, 0)
+                     and s.relname in ('contacts', 'conversations', 'events', 'flow_runs', 'message_statuses', 'messages')
+               ) as "outgrown!""#
+        );
+        Ok(outgrown.fetch_one(&self.pool).await?)
+    }
+
+    /// Tells the history's sizes anew: all statements are planned by them at their next use.
+    pub async fn plan_anew(&self) -> Result<(), Error> {
+        sqlx::query!("analyze (skip_locked) contacts, conversations, events, flow_runs, message_statuses, messages")
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Statements and files, run through `psql`.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,10 +29,17 @@ pub fn drop_database(binaries: &Binaries, url: &str, name: &str) -> Result<()> {
     statement(binaries, url, &format!("drop database if exists {name} with (force)"))
 }
 
-/// Run an SQL file against the database of `url`, in one transaction.
+/// What a migration begins with that runs outside of transactions.
+const NO_TRANSACTION: &str = "-- no-transaction";
+
+/// Run a migration's file against the database of `url`, in one transaction unless it says otherwise.
 pub fn run_file(binaries: &Binaries, url: &str, path: &Path) -> Result<()> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut command = psql(binaries, url);
-    command.arg("--single-transaction").arg("-f").arg(path);
+    if !text.starts_with(NO_TRANSACTION) {
+        command.arg("--single-transaction");
+    }
+    command.arg("-f").arg(path);
     process::run(&format!("psql -f {}", path.display()), &mut command, LIMIT)
 }
 

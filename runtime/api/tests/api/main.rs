@@ -5,6 +5,7 @@
 
 mod access;
 mod answers;
+mod events;
 mod flows;
 mod idempotency;
 mod messages;

@@ -9,7 +9,7 @@ use crate::answers::answer;
 use crate::webhook::signed;
 
 /// The contract: every route, with the status of a request that has its key and nothing else.
-pub const ROUTES: [(&str, &str, u16); 84] = [
+pub const ROUTES: [(&str, &str, u16); 86] = [
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
     ("GET", "/media/{tenant}/{media}", 403),
@@ -39,6 +39,8 @@ pub const ROUTES: [(&str, &str, u16); 84] = [
     ("GET", "/tenants/{id}/dead-letters", 200),
     ("POST", "/tenants/{id}/dead-letters/purge", 415),
     ("POST", "/tenants/{id}/dead-letters/redrive", 415),
+    ("GET", "/tenants/{id}/events", 200),
+    ("GET", "/tenants/{id}/events/{eventId}", 404),
     ("GET", "/tenants/{id}/flows", 200),
     ("POST", "/tenants/{id}/flows", 415),
     ("GET", "/tenants/{id}/flows/history", 200),

@@ -56,7 +56,7 @@ async fn a_wrong_field_is_named() {
     let world = World::builder().roles("api").start().await;
     let tenant = world.api.register("Acme", "106540352242922", "token").await;
     let text = |body: &str| json!({ "type": "text", "text": { "body": body } });
-    let cases: [(&str, String, &str, &[&str]); 43] = [
+    let cases: [(&str, String, &str, &[&str]); 46] = [
         ("no recipient", json!({ "text": "a" }).to_string(), "to", &["missing"]),
         ("a number as recipient", with(json!({ "to": 919012345678_u64, "text": "a" })), "to", &["expected a string"]),
         ("no recipient but null", with(json!({ "to": null, "text": "a" })), "to", &["expected a string"]),
@@ -81,6 +81,26 @@ async fn a_wrong_field_is_named() {
                 "action": { "buttons": [{ "reply": { "id": "1" } }] } } })),
             "interactive.action.buttons[0].reply.title",
             &["missing"],
+        ),
+        (
+            "a kind that is not known here",
+            with(json!({ "interactive": { "type": "voice_call", "action": {} } })),
+            "interactive.type",
+            &["cta_url", "a payload"],
+        ),
+        (
+            "a parameter that is not known here",
+            with(json!({ "interactive": { "type": "cta_url", "body": { "text": "a" }, "action": { "name": "cta_url",
+                "parameters": { "display_text": "Go", "url": "https://example.com", "colour": "red" } } } })),
+            "interactive.action.parameters.colour",
+            &["display_text", "a payload"],
+        ),
+        (
+            "a button that is not known here",
+            with(json!({ "template": { "name": "t", "language": { "code": "en" }, "components": [
+                { "type": "button", "sub_type": "voice_call", "index": 0 }] } })),
+            "template.components[0].sub_type",
+            &["quick_reply", "a payload"],
         ),
         (
             "a reaction that answers",
@@ -182,6 +202,14 @@ async fn what_is_right_is_queued_as_meta_wants_it() {
         ("an answer", with(json!({ "text": "a", "replyTo": "wamid.1" })), to, "text"),
         ("a read mark", with(json!({ "read": { "message_id": "wamid.1" } })), to, "read"),
         ("a type of later", with(json!({ "payload": { "type": "hologram", "hologram": {} } })), to, "hologram"),
+        (
+            "a kind of later",
+            with(
+                json!({ "payload": { "type": "interactive", "interactive": { "type": "voice_call", "action": {} } } }),
+            ),
+            to,
+            "interactive",
+        ),
         ("null beside it", with(json!({ "text": "a", "payload": null, "from": null })), to, "text"),
     ];
     let number = i64::try_from(cases.len()).unwrap();

@@ -4,6 +4,7 @@
 
 mod dead_letters;
 mod dev;
+mod events;
 mod https;
 mod project;
 mod refusals;

@@ -1,8 +1,11 @@
-//! Every kind of message that the API takes: Meta takes it as well, and what is over a limit is refused by both, by the
-//! API before it is queued. The requests are the examples of docs/messages.md.
+//! Every kind of message that the API takes: Meta takes it as well, up to each limit; what is over a limit is refused by
+//! both, by the API before it is queued. The requests are the examples of docs/messages.md.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-mod over;
+mod batch;
+mod limits;
+mod templates;
+mod wrong;
 
 use hoopoe_testing::{Tenant, World};
 use reqwest::Method;
@@ -27,6 +30,13 @@ fn examples() -> Vec<(String, Value)> {
 
 fn example(heading: &str) -> Value {
     examples().into_iter().find(|(known, _)| known == heading).unwrap_or_else(|| panic!("{heading}")).1
+}
+
+/// The kind of content of a request, and the content.
+fn content(request: &Value) -> (&str, &Value) {
+    let mut fields = request.as_object().unwrap().iter();
+    let (name, content) = fields.find(|(name, _)| !AROUND.contains(&name.as_str())).unwrap();
+    (name.as_str(), content)
 }
 
 async fn send(world: &World, tenant: &Tenant, body: &Value) -> (u16, Value) {
@@ -62,8 +72,7 @@ async fn what_a_flow_gives_as_payload_is_taken_by_meta() {
     let kinds = ["Contacts", "CTA URL", "Flow", "Location request", "Address", "Product", "Product list", "Catalogue"];
     let payloads = kinds.map(|heading| {
         let request = example(heading);
-        let (name, content) =
-            request.as_object().unwrap().iter().find(|(name, _)| !AROUND.contains(&name.as_str())).unwrap();
+        let (name, content) = content(&request);
         json!({ "type": name, name: content })
     });
     for payload in &payloads {
@@ -114,17 +123,40 @@ fn unchecked(request: &Value) -> Value {
 }
 
 #[tokio::test]
+async fn what_is_at_a_limit_is_taken_by_meta() {
+    let world = World::start().await;
+    let tenant = world.api.register("Acme", NUMBER, "token").await;
+    for (heading, field, most, of, _) in limits::LIMITS {
+        let mut request = example(heading);
+        set(&mut request, &limits::pointer(field), &of(*most));
+        let (status, answer) = send(&world, &tenant, &request).await;
+        assert_eq!(status, 202, "{heading} {field}: {answer}");
+    }
+    world.idle().await;
+    let failed = world.api.messages(&tenant).await.into_iter().find(|message| message["status"] == "failed");
+    assert_eq!((failed, world.sim.refused_count()), (None, 0));
+    assert_eq!(world.sim.accepted_count(), limits::LIMITS.len() as u64);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn what_is_over_a_limit_is_refused_here_and_would_be_by_meta() {
+    let over = limits::LIMITS.iter().map(|(heading, field, most, of, within)| {
+        let label = format!("{heading} {field} {}", most + 1);
+        (label, *heading, limits::pointer(field), of(most + 1), format!("{field}{within}"))
+    });
+    let wrong = wrong::cases().into_iter().map(|(heading, pointer, value, field)| {
+        (format!("{heading} {pointer}"), heading, pointer.to_owned(), value, field.to_owned())
+    });
     let world = World::builder().roles("api").start().await;
     let tenant = world.api.register("Acme", NUMBER, "token").await;
     let meta = format!("{}/v23.0/{NUMBER}/messages", world.sim.url());
     let client = reqwest::Client::new();
-    for (heading, pointer, value, field) in over::the_limits() {
-        let label = format!("{heading} {pointer}");
+    for (label, heading, pointer, value, field) in over.chain(wrong) {
         let mut request = example(heading);
-        set(&mut request, pointer, &value);
+        set(&mut request, &pointer, &value);
         let (status, answer) = send(&world, &tenant, &request).await;
-        assert_eq!((status, answer["details"]["field"].as_str()), (400, Some(field)), "{label}: {answer}");
+        assert_eq!((status, answer["details"]["field"].as_str()), (400, Some(field.as_str())), "{label}: {answer}");
         assert!(answer["message"].as_str().unwrap().starts_with(&format!("{field}: ")), "{label}: {answer}");
 
         let answer = client.post(&meta).bearer_auth("token").json(&unchecked(&request)).send().await.unwrap();

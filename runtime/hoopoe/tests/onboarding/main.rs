@@ -10,5 +10,6 @@ mod kinds;
 mod numbers;
 mod own_app;
 mod signup;
+mod signup_limit;
 mod signup_secrets;
 mod tokens;

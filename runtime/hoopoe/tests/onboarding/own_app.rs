@@ -86,6 +86,63 @@ async fn an_account_that_tenants_share_is_each_ones_own() {
 }
 
 #[tokio::test]
+async fn what_has_no_owner_is_kept_with_the_true_reason() {
+    const SHARED: &str = "102290129340398";
+    let world = World::builder().roles("api").start().await;
+    let mut second = (String::new(), String::new());
+    for (name, number) in [("First", "106540352242922"), ("Second", "106540352242923")] {
+        let body = json!({ "name": name, "phoneNumberId": number, "accessToken": "token", "wabaId": SHARED });
+        let (status, answer) = world.api.post("/tenants/register", MASTER_KEY, &body).await;
+        assert_eq!(status, 201, "{answer}");
+        second = (answer["id"].as_str().unwrap().to_owned(), answer["apiKey"].as_str().unwrap().to_owned());
+    }
+    let (second, key) = second;
+    let (_, app) = world.api.put(&format!("/tenants/{second}/app"), &key, &json!({ "appSecret": OWN_SECRET })).await;
+    let own = app["webhook"].as_str().unwrap();
+    let number = |number: &str| json!({ "display_phone_number": number, "event": "FLAGGED" });
+    let preference = json!({ "user_preferences": [{ "wa_id": CONTACT, "value": "stop" }] });
+    let of_number = json!({ "metadata": { "phone_number_id": "1" }, "messages": [{ "id": "m1", "from": CONTACT }] });
+    let of_nobody = json!({ "metadata": {}, "messages": [{ "id": "m2", "from": CONTACT }] });
+    let (platform, other) = ("/whatsapp/webhook", "102290129340399");
+    for (path, account, field, value, expected) in [
+        (
+            platform,
+            SHARED,
+            "phone_number_quality_update",
+            number("999"),
+            Some("several tenants have this business account"),
+        ),
+        (platform, SHARED, "user_preferences", preference.clone(), Some("several tenants have this business account")),
+        (platform, other, "phone_number_quality_update", number("998"), Some("no tenant has this business account")),
+        (platform, other, "account_update", json!({ "event": "X" }), Some("no tenant has this business account")),
+        (platform, SHARED, "messages", of_number, Some("no tenant has this phone number id")),
+        (platform, SHARED, "messages", of_nobody, Some("cannot be read in it")),
+        (own, SHARED, "phone_number_quality_update", number("997"), Some(second.as_str())),
+        (own, "0", "messages", json!({ "metadata": {}, "statuses": [{}] }), Some("cannot be read in it")),
+        // By a tenant's own app it is that tenant's.
+        (own, SHARED, "user_preferences", preference, None),
+    ] {
+        let change = json!({ "field": field, "value": value });
+        let event = json!({ "object": "whatsapp_business_account", "entry": [{ "id": account, "changes": [change] }] });
+        let (body, secret) = (event.to_string().into_bytes(), if path == platform { APP_SECRET } else { OWN_SECRET });
+        let request = world.api.request(Method::POST, path, "").header("x-hub-signature-256", sign(secret, &body));
+        let (_, receipt) = Client::answer(request.body(body)).await;
+        let Some(expected) = expected else {
+            assert_eq!((&receipt["new"], &receipt["unrouted"]), (&1.into(), &0.into()), "{event}: {receipt}");
+            continue;
+        };
+        assert_eq!(receipt["unrouted"], 1, "{event}: {receipt}");
+        let reason = sqlx::query_scalar("select reason from unrouted_items order by id desc limit 1");
+        let reason: String = reason.fetch_one(&world.db.pool).await.unwrap();
+        assert!(reason.contains(expected), "{event}: {reason}");
+    }
+    let owner = "select tenant_id::text from events where kind = 'user_preferences'";
+    let owner: String = sqlx::query_scalar(owner).fetch_one(&world.db.pool).await.unwrap();
+    assert_eq!(owner, second);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn only_its_own_secret_signs_and_a_change_of_it_overlaps() {
     let world = World::builder().roles("api").start().await;
     let tenant = world.api.register("Acme", "106540352242922", "token").await;

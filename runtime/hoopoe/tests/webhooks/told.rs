@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use hoopoe_testing::eventually;
-use meta_sim::Fault;
+use meta_sim::{Fault, Inbound, InboundKind};
 use serde_json::json;
 
 use crate::endpoint::{CONTACT, Endpoint, Hook, builder};
@@ -42,6 +42,7 @@ async fn a_message_and_its_answer_are_told_signed_and_to_their_tenant_alone() {
     assert_eq!((&received["direction"], &received["body"]), (&"IN".into(), &"hello".into()), "{received}");
     assert_eq!((&received["waMessageId"], &received["contact"]["waId"]), (&wamid.clone().into(), &CONTACT.into()));
     assert_eq!(received["message"]["text"]["body"], "hello", "as Meta sent it: {received}");
+    assert!(received["groupId"].is_null(), "{received}");
     let read = heard.iter().filter(|heard| heard.kind() == "message.read").map(|heard| &heard.body["data"]);
     let read: Vec<_> = read.filter(|data| data["messageId"] == sent.to_string()).collect();
     assert_eq!(read.len(), 1, "{heard:?}");
@@ -56,6 +57,22 @@ async fn a_message_and_its_answer_are_told_signed_and_to_their_tenant_alone() {
     let next = page["next"].as_str().unwrap();
     let rest = hook.get(&format!("/deliveries?limit=5&before={next}")).await;
     assert_eq!((delivered(&rest), &rest["next"]), (2, &serde_json::Value::Null), "{rest}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_message_of_a_group_is_told_with_its_group_and_answered_by_nobody() {
+    let world = builder().start().await;
+    let tenant = world.api.register("Acme", "106540352242922", "token").await;
+    let endpoint = Endpoint::start().await;
+    let hook = Hook::create(&world, &tenant, &endpoint, &["message.*"]).await;
+    let kind = InboundKind::Raw(json!({ "type": "text", "text": { "body": "hi, all" }, "group_id": "g1" }));
+    assert!(world.sim.receive(Inbound::new(&tenant.phone_number_id, CONTACT, kind)).await.is_acknowledged());
+    world.idle().await;
+    hook.settled().await;
+    let told = &endpoint.told("message.received").await.body["data"];
+    assert_eq!((&told["groupId"], &told["body"]), (&"g1".into(), &"hi, all".into()), "{told}");
+    assert_eq!((endpoint.kinds(), world.sim.accepted_count()), (vec!["message.received".to_owned()], 0));
     world.end().await;
 }
 

@@ -81,7 +81,8 @@ fn known(kind: &str, it: &Object<'_>, raw: &str) -> Option<Field> {
             timestamp: it.millis("timestamp"),
         }),
         "smb_message_echoes" | "message_echoes" => {
-            Field::Echo(Box::new(Echo { to: person(it, "to", "to_user_id")?, message: message::parse(raw) }))
+            let message = Some(message::parse(raw)).filter(|it| (1..=wire::MAX_ID).contains(&it.id.len()))?;
+            Field::Echo(Box::new(Echo { to: person(it, "to", "to_user_id")?, message }))
         }
         "calls" => call(it)?,
         "history" => history(it)?,

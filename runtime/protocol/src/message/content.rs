@@ -31,6 +31,34 @@ pub enum Content {
     Unknown(String),
 }
 
+impl Content {
+    /// Meta's type.
+    pub fn kind(&self) -> &str {
+        match self {
+            Content::Text(_) => "text",
+            Content::Image(_) => "image",
+            Content::Video(_) => "video",
+            Content::Audio(_) => "audio",
+            Content::Document(_) => "document",
+            Content::Sticker(_) => "sticker",
+            Content::Location(_) => "location",
+            Content::Contacts(_) => "contacts",
+            Content::Reaction(_) => "reaction",
+            Content::ButtonReply(_)
+            | Content::ListReply(_)
+            | Content::FormReply(_)
+            | Content::CallPermissionReply(_) => "interactive",
+            Content::TemplateButton(_) => "button",
+            Content::Order(_) => "order",
+            Content::System(_) => "system",
+            Content::Edit(_) => "edit",
+            Content::Revoke(_) => "revoke",
+            Content::Unsupported(_) => "unsupported",
+            Content::Unknown(kind) => kind,
+        }
+    }
+}
+
 /// Text.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Text {

@@ -62,7 +62,7 @@ pub fn inbound(event: &Event) -> Option<Inbound> {
     };
     Some(Inbound {
         id,
-        kind: word(&message.content).to_owned(),
+        kind: message.content.kind().to_owned(),
         preview: message::preview_of(&message.content),
         message,
     })
@@ -72,7 +72,7 @@ impl Message {
     /// Its kind and text, as a list of messages shows them; also of an echo.
     pub fn shown(&self) -> (String, Option<String>) {
         let (content, ..) = read(self);
-        (word(&content).to_owned(), message::preview_of(&content))
+        (content.kind().to_owned(), message::preview_of(&content))
     }
 }
 
@@ -161,26 +161,6 @@ fn nothing() -> message::Referral {
         image_url: None,
         video_url: None,
         thumbnail_url: None,
-    }
-}
-
-fn word(content: &Content) -> &str {
-    match content {
-        Content::Text(_) => "text",
-        Content::Image(_) => "image",
-        Content::Video(_) => "video",
-        Content::Audio(_) => "audio",
-        Content::Document(_) => "document",
-        Content::Sticker(_) => "sticker",
-        Content::Location(_) => "location",
-        Content::Reaction(_) => "reaction",
-        Content::ButtonReply(_) => "interactive",
-        Content::Edit(_) => "edit",
-        Content::Revoke(_) => "revoke",
-        Content::Unsupported(_) => "unsupported",
-        Content::Unknown(kind) => kind,
-        // These platforms have none of the others.
-        _ => "unknown",
     }
 }
 

@@ -1,8 +1,8 @@
 //! Meta's limits, checked on a payload in Meta's own format, whoever made it.
 //!
-//! In: `type` and the object of that type. Out: nothing, or the first field that Meta would refuse, by its path. Types
-//! that are not known here pass: Meta may know them. Source: Meta's reference of the messages endpoint and of each
-//! message type; lengths are in characters.
+//! In: `type` and the object of that type. Out: nothing, or the first field that Meta would refuse, by its path. Raw
+//! payloads may hold what is not known here, because Meta may know it. Source: Meta's reference of the messages endpoint
+//! and of each message type; lengths are in characters.
 
 mod contacts;
 mod interactive;
@@ -12,9 +12,19 @@ use serde_json::{Map, Value};
 
 use super::Invalid;
 
-pub(super) fn check(payload: &Map<String, Value>) -> Result<(), Invalid> {
+/// What becomes of kinds and fields that are not known here.
+#[derive(Clone, Copy)]
+pub(super) enum Unknown {
+    /// Of messages that are typed.
+    Refused,
+    /// Of raw payloads.
+    Passes,
+}
+
+pub(super) fn check(payload: &Map<String, Value>, unknown: Unknown) -> Result<(), Invalid> {
     let kind = payload.get("type").and_then(Value::as_str).unwrap_or_default();
-    let content = At { path: kind.to_owned(), value: payload.get(kind).unwrap_or(&Value::Null) };
+    let member = |name: &str| At { path: name.to_owned(), value: payload.get(name).unwrap_or(&Value::Null), unknown };
+    let content = member(kind);
     match kind {
         "text" => {
             content.object()?;
@@ -38,7 +48,7 @@ pub(super) fn check(payload: &Map<String, Value>) -> Result<(), Invalid> {
         }
         _ => {}
     }
-    let context = At { path: "context".to_owned(), value: payload.get("context").unwrap_or(&Value::Null) };
+    let context = member("context");
     if context.is_there() {
         context.field("message_id").text(1, crate::wire::MAX_ID)?;
     }
@@ -48,6 +58,7 @@ pub(super) fn check(payload: &Map<String, Value>) -> Result<(), Invalid> {
 /// A file at Meta or on the web.
 fn file(kind: &str, at: &At<'_>) -> Result<(), Invalid> {
     at.object()?;
+    at.only(&["id", "link", "caption", "filename", "voice"])?;
     match (at.field("id"), at.field("link")) {
         (id, link) if id.is_there() && link.is_there() => {
             return Err(link.invalid("is not possible beside id; give one of the two"));
@@ -73,8 +84,15 @@ fn file(kind: &str, at: &At<'_>) -> Result<(), Invalid> {
     voice.flag()
 }
 
+/// A file within another message.
+fn inner_file(kind: &str, at: &At<'_>) -> Result<(), Invalid> {
+    file(kind, at)?;
+    at.field("caption").absent("is not possible in a header; put the words into the body")
+}
+
 fn place(at: &At<'_>) -> Result<(), Invalid> {
     at.object()?;
+    at.only(&["latitude", "longitude", "name", "address"])?;
     at.field("latitude").degrees(90.0)?;
     at.field("longitude").degrees(180.0)?;
     at.field("name").text_or_none(1, 1000)?;
@@ -86,11 +104,13 @@ fn place(at: &At<'_>) -> Result<(), Invalid> {
 struct At<'a> {
     path: String,
     value: &'a Value,
+    unknown: Unknown,
 }
 
 impl<'a> At<'a> {
     fn field(&self, name: &str) -> At<'a> {
-        At { path: format!("{}.{name}", self.path), value: self.value.get(name).unwrap_or(&Value::Null) }
+        let value = self.value.get(name).unwrap_or(&Value::Null);
+        At { path: format!("{}.{name}", self.path), value, unknown: self.unknown }
     }
 
     fn is_there(&self) -> bool {
@@ -103,6 +123,26 @@ impl<'a> At<'a> {
 
     fn absent(&self, why: &str) -> Result<(), Invalid> {
         if self.is_there() { Err(self.invalid(why)) } else { Ok(()) }
+    }
+
+    /// It is none of the known ones.
+    fn none_of(&self, known: &[&str]) -> Result<(), Invalid> {
+        match self.unknown {
+            Unknown::Passes => Ok(()),
+            Unknown::Refused => Err(self.invalid(&format!(
+                "is not known; known are {}. What else Meta has goes as a payload, in Meta's own format",
+                known.join(", ")
+            ))),
+        }
+    }
+
+    /// No fields beside these.
+    fn only(&self, known: &[&str]) -> Result<(), Invalid> {
+        let mut names = self.value.as_object().into_iter().flat_map(Map::keys);
+        match names.find(|name| !known.contains(&name.as_str())) {
+            Some(name) => self.field(name).none_of(known),
+            None => Ok(()),
+        }
     }
 
     fn object(&self) -> Result<(), Invalid> {
@@ -180,7 +220,7 @@ impl<'a> At<'a> {
         Ok(list
             .iter()
             .enumerate()
-            .map(|(place, value)| At { path: format!("{}[{place}]", self.path), value })
+            .map(|(place, value)| At { path: format!("{}[{place}]", self.path), value, unknown: self.unknown })
             .collect())
     }
 }

@@ -16,7 +16,8 @@ pub use contacts::{Address, Card, CardName, Email, Organisation, Phone, Url};
 pub use interactive::{Action, Header, Interactive, ProductItem, Reply, ReplyButton, Row, Section, Words};
 pub use template::{CarouselCard, Component, Index, Language, Parameter, Template};
 
-use super::{Invalid, limits};
+use super::Invalid;
+use super::limits::{self, Unknown};
 
 /// The type of a payload that marks a message as read. Meta has no type for it: [`crate::graph::request_body`] makes the
 /// request of it.
@@ -140,7 +141,7 @@ impl Message {
             Message::Read(it) => (READ, json!(it)),
         };
         let mut payload = Map::from_iter([("type".to_owned(), json!(kind)), (kind.to_owned(), content)]);
-        limits::check(&payload)?;
+        limits::check(&payload, Unknown::Refused)?;
         if let Some(id) = reply_to {
             if matches!(self, Message::Reaction(_) | Message::Read(_)) {
                 return Err(Invalid::new(

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Delivery, take_out};
 use crate::Store;
-use crate::lanes::{self, Claim, Closing, LaneKey, Lease, Stage};
+use crate::lanes::{self, Claim, Claimed, Closing, LaneKey, Lease, Stage};
 use crate::messenger::person;
 use crate::traces;
 
@@ -32,13 +32,12 @@ impl Store {
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
-        let leases: Vec<Lease> = claimed.into_iter().map(|lane| lane.lease).collect();
-        let mut heads = heads(&mut tx, &leases, now + ask.lease).await?;
+        let mut heads = heads(&mut tx, &claimed, now + ask.lease).await?;
         let mut send = Vec::new();
         let mut doubtful = Vec::new();
         let mut settled = Vec::new();
         let mut closings = Vec::new();
-        for lease in leases {
+        for Claimed { lease, .. } in claimed {
             let closing = |lease: Lease| Closing { lease, done_event: None, again: None };
             let Some(head) = heads.remove(&lease.lane) else {
                 closings.push(closing(lease));
@@ -71,7 +70,7 @@ impl Store {
 /// The first message of each lane; its lease knows whether there are more.
 async fn heads(
     db: &mut PgConnection,
-    leases: &[Lease],
+    claimed: &[Claimed],
     until: DateTime<Utc>,
 ) -> Result<HashMap<LaneKey, Head>, sqlx::Error> {
     // Primary keys throughout. What the outbox row names is looked up after it, row by row: a planner that does not
@@ -94,14 +93,15 @@ async fn heads(
            ) as m
            join contacts ct on ct.tenant_id = any (array[k.tenant_id]) and ct.id = k.contact_id
            order by k.place, o.position"#,
-        &leases.iter().map(|lease| lease.lane.tenant_id).collect::<Vec<_>>(),
-        &leases.iter().map(|lease| lease.lane.contact_id).collect::<Vec<_>>()
+        &claimed.iter().map(|one| one.lease.lane.tenant_id).collect::<Vec<_>>(),
+        &claimed.iter().map(|one| one.lease.lane.contact_id).collect::<Vec<_>>()
     )
     .fetch_all(db)
     .await?;
-    let mut heads: HashMap<LaneKey, Head> = HashMap::with_capacity(leases.len());
+    let mut heads: HashMap<LaneKey, Head> = HashMap::with_capacity(claimed.len());
     for row in rows {
-        let Some(lease) = usize::try_from(row.place).ok().and_then(|place| leases.get(place - 1)) else { continue };
+        let place = usize::try_from(row.place).ok();
+        let Some(Claimed { lease, priority, .. }) = place.and_then(|place| claimed.get(place - 1)) else { continue };
         if let Some(head) = heads.get_mut(&lease.lane) {
             head.delivery.lease.more = true;
             continue;
@@ -111,6 +111,7 @@ async fn heads(
             until,
             message_id: row.message_id,
             channel_id: row.channel_id,
+            priority: *priority,
             wa_id: row.wa_id,
             user_id: row.user_id.map(|id| person(&id).to_owned()),
             payload: row.payload,

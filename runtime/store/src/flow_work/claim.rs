@@ -34,7 +34,7 @@ impl Store {
         let mut work: Vec<(Work, Vec<Entry>)> = claimed
             .into_iter()
             .map(|lane| {
-                let Claimed { lease, done_event, attempts } = lane;
+                let Claimed { lease, done_event, attempts, .. } = lane;
                 (Work { lease, done_event, attempts, events: Vec::new() }, Vec::new())
             })
             .collect();

@@ -1,5 +1,5 @@
 //! What Messenger and Instagram tell in other ways than WhatsApp: progress by a moment in place of a message's id, and
-//! echoes of all that a page sends, by whatever application.
+//! echoes of all that a page sends, by whatever application. WhatsApp echoes what the business writes in its own app.
 //!
 //! Both become progress of single messages before the batch is appended, so that everything behind is the same for all
 //! channels. An echo that is of no message of ours stays one, and becomes a message of the business.
@@ -34,7 +34,7 @@ pub struct Watermark {
     pub item_of: fn(&Watermark, &str, Uuid) -> String,
 }
 
-/// The page or account wrote. `item.external_id` is Meta's message id.
+/// The page or account wrote, or the business in the WhatsApp Business app. `item.external_id` is Meta's message id.
 #[derive(Debug)]
 pub struct Echo {
     /// The item, for the case that the message is not ours.
@@ -47,8 +47,10 @@ pub struct Echo {
     pub kind: String,
     /// What people read in a list.
     pub body: Option<String>,
-    /// The sender attached something to the message that is not an id of ours.
+    /// Another application sent it: what is attached to it is not an id of ours, or Meta echoes nothing else.
     pub foreign: bool,
+    /// That it was read is told by a moment or by the last message, and not by its id.
+    pub read_by_moment: bool,
 }
 
 /// The arrivals with progress of single messages: echoes of our messages become it, watermarks add it at the end.
@@ -255,7 +257,6 @@ pub(super) async fn insert_echoes(
         return Ok(());
     }
     let ids: Vec<Uuid> = fresh.iter().map(|_| ambient.id()).collect();
-    let tenants: Vec<Uuid> = fresh.iter().map(|(_, echo, _)| echo.item.tenant_id).collect();
     sqlx::query!(
         "insert into messages (tenant_id, id, conversation_id, direction, status, kind, body, wa_message_id, event_id,
                                accepted_at, created_at, updated_at)
@@ -264,7 +265,7 @@ pub(super) async fn insert_echoes(
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[],
                      $8::timestamptz[], $9::timestamptz[])
               as k (tenant_id, id, conversation_id, kind, body, wa_message_id, event_id, occurred_at, received_at)",
-        &tenants,
+        &fresh.iter().map(|(_, echo, _)| echo.item.tenant_id).collect::<Vec<_>>(),
         &ids,
         &fresh.iter().map(|(_, _, place)| place.conversation_id).collect::<Vec<_>>(),
         &fresh.iter().map(|(_, echo, _)| echo.kind.clone()).collect::<Vec<_>>(),
@@ -276,16 +277,25 @@ pub(super) async fn insert_echoes(
     )
     .execute(&mut *db)
     .await?;
+    let unread: Vec<(&Echo, Place, Uuid)> = fresh
+        .iter()
+        .zip(ids)
+        .filter(|((_, echo, _), _)| echo.read_by_moment)
+        .map(|((_, echo, place), id)| (*echo, *place, id))
+        .collect();
+    if unread.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "insert into unread (tenant_id, channel_id, contact_id, message_id, begun_at)
          select tenant_id, channel_id, contact_id, message_id, occurred_at
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[])
               as k (tenant_id, channel_id, contact_id, message_id, occurred_at)",
-        &tenants,
-        &fresh.iter().map(|(_, echo, _)| echo.item.channel_id).collect::<Vec<_>>(),
-        &fresh.iter().map(|(_, _, place)| place.contact_id).collect::<Vec<_>>(),
-        &ids,
-        &fresh.iter().map(|(_, echo, _)| echo.item.occurred_at).collect::<Vec<_>>()
+        &unread.iter().map(|(echo, _, _)| echo.item.tenant_id).collect::<Vec<_>>(),
+        &unread.iter().map(|(echo, _, _)| echo.item.channel_id).collect::<Vec<_>>(),
+        &unread.iter().map(|(_, place, _)| place.contact_id).collect::<Vec<_>>(),
+        &unread.iter().map(|(_, _, id)| *id).collect::<Vec<_>>(),
+        &unread.iter().map(|(echo, _, _)| echo.item.occurred_at).collect::<Vec<_>>()
     )
     .execute(db)
     .await?;

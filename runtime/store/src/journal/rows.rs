@@ -11,7 +11,7 @@ use super::{Arrival, Inbound, Item};
 use crate::ambient::Ambient;
 use crate::contacts::{Learned, Party, Place};
 use crate::flow_work::{Born, BornEvent, EVENTS_AT_ONCE};
-use crate::lanes::{Births, LaneKey, Lease, Opening};
+use crate::lanes::{self, Births, LaneKey, Lease, Opened, Opening};
 use crate::statuses::Target;
 use crate::traces;
 
@@ -35,7 +35,7 @@ impl Row<'_> {
 }
 
 /// The lanes of the rows. One with more events than a claim would load is left to claims.
-pub(super) fn openings(rows: &[Row<'_>], births: Births<'_>) -> Vec<Opening> {
+fn openings(rows: &[Row<'_>], births: Births<'_>) -> Vec<Opening> {
     let mut events: HashMap<LaneKey, usize> = HashMap::new();
     for lane in rows.iter().filter_map(Row::lane) {
         *events.entry(lane).or_default() += 1;
@@ -104,24 +104,76 @@ pub(super) fn rows<'a>(
     rows
 }
 
-/// Inserts what is new; gives the event id of each such arrival. Events of contacts that are others by now are left out.
-pub(super) async fn insert_events(db: &mut PgConnection, rows: &[Row<'_>]) -> Result<HashMap<usize, i64>, sqlx::Error> {
+/// What became of rows.
+pub(super) struct Stored {
+    pub opened: Opened,
+    /// The ids of events that are new, by arrival.
+    pub events: HashMap<usize, i64>,
+    /// Those of their messages.
+    pub messages: HashMap<usize, Uuid>,
+}
+
+/// Opens the lanes and inserts what is new, in one statement: a webhook that waits for nothing else waits for one answer of
+/// the database. Fails when a contact has been merged into another meanwhile ([`identity::is_merged`]).
+pub(super) async fn insert(
+    db: &mut PgConnection,
+    ambient: &Ambient,
+    rows: &[Row<'_>],
+    births: Births<'_>,
+    now: DateTime<Utc>,
+) -> Result<Stored, sqlx::Error> {
+    let mut stored = Stored { opened: Opened::default(), events: HashMap::new(), messages: HashMap::new() };
     if rows.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(stored);
     }
-    let stored = sqlx::query!(
-        "insert into events (tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw, note,
-                             occurred_at, received_at, traceparent)
-         select tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw::json, note,
-                occurred_at, received_at, traceparent
-         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
-                     $9::timestamptz[], $10::timestamptz[], $11::text[])
-              with ordinality as k (tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw, note,
-                                    occurred_at, received_at, traceparent, place)
-         where not exists (select from merged_contacts g where g.tenant_id = k.tenant_id and g.contact_id = k.contact_id)
-         order by place
-         on conflict (tenant_id, channel_id, kind, external_id) do nothing
-         returning id, channel_id, kind, external_id",
+    let openings = lanes::distinct(openings(rows, births));
+    let ids: Vec<Option<Uuid>> = rows.iter().map(|row| row.message.map(|_| ambient.id())).collect();
+    // As in `lanes::open`. Each step asks for what the one before it gives: the lanes are locked before anything is looked
+    // at or numbered, and the numbers are in the order of the rows.
+    let found = sqlx::query!(
+        r#"with opened as (
+               insert into lanes (tenant_id, contact_id, stage, ready_at, lease_token, done_event)
+               select tenant_id, contact_id, 0, case when own then $5::timestamptz else $4 end,
+                      case when own then nextval('lease_tokens') else 0 end, nextval('events_id_seq')
+               from unnest($1::uuid[], $2::uuid[], $3::bool[]) as k (tenant_id, contact_id, own)
+               on conflict (tenant_id, contact_id, stage)
+               do update set touched = lanes.touched + 1, priority = least(lanes.priority, excluded.priority)
+               returning tenant_id, contact_id, ready_at, lease_token, touched
+           ), locked as materialized (
+               select refuse_merged($1, $2) and count(*) >= 0 as all_are_there from opened
+           ), news as materialized (
+               select k.*, nextval('events_id_seq') as id
+               from locked
+               cross join unnest($6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[],
+                                 $13::text[], $14::timestamptz[], $15::timestamptz[], $16::text[], $17::uuid[],
+                                 $18::text[], $19::text[])
+                   with ordinality as k (tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw, note,
+                                         occurred_at, received_at, traceparent, message_id, message_kind, body, place)
+               where all_are_there
+           ), stored as (
+               insert into events (tenant_id, id, channel_id, conversation_id, contact_id, kind, external_id, raw, note,
+                                   occurred_at, received_at, traceparent)
+               overriding system value
+               select tenant_id, id, channel_id, conversation_id, contact_id, kind, external_id, raw::json, note,
+                      occurred_at, received_at, traceparent
+               from news
+               on conflict (tenant_id, channel_id, kind, external_id) do nothing
+               returning id
+           ), written as (
+               insert into messages (tenant_id, id, conversation_id, direction, status, kind, body, wa_message_id,
+                                     event_id, created_at, updated_at)
+               select tenant_id, message_id, conversation_id, 'IN', 'received', message_kind, body, external_id, id,
+                      received_at, received_at
+               from news where message_id is not null and id = any (array(select id from stored))
+           )
+           select null as place, null as id, tenant_id, contact_id, ready_at, lease_token, touched from opened
+           union all
+           select place, id, null, null, null, null, null from news where id = any (array(select id from stored))"#,
+        &openings.iter().map(|opening| opening.key.tenant_id).collect::<Vec<_>>(),
+        &openings.iter().map(|opening| opening.key.contact_id).collect::<Vec<_>>(),
+        &openings.iter().map(|opening| opening.own).collect::<Vec<_>>(),
+        now,
+        now + births.lease,
         &rows.iter().map(|row| row.item.tenant_id).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.item.channel_id).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.place.map(|place| place.conversation_id)).collect::<Vec<_>>() as &[Option<Uuid>],
@@ -132,70 +184,56 @@ pub(super) async fn insert_events(db: &mut PgConnection, rows: &[Row<'_>]) -> Re
         &rows.iter().map(|row| row.item.note.clone()).collect::<Vec<_>>() as &[Option<String>],
         &rows.iter().map(|row| row.item.occurred_at).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.item.received_at).collect::<Vec<_>>(),
-        &traces::column(rows.iter().map(|row| row.item.trace)) as &[Option<String>]
+        &traces::column(rows.iter().map(|row| row.item.trace)) as &[Option<String>],
+        &ids as &[Option<Uuid>],
+        &rows.iter().map(|row| Some(row.message?.kind.clone())).collect::<Vec<_>>() as &[Option<String>],
+        &rows.iter().map(|row| row.message?.body.clone()).collect::<Vec<_>>() as &[Option<String>]
     )
     .fetch_all(db)
     .await?;
-    let arrivals: HashMap<_, _> = rows
-        .iter()
-        .map(|row| ((row.item.channel_id, row.item.kind.as_str(), row.item.external_id.as_str()), row.arrival))
-        .collect();
-    let ids = stored.iter().filter_map(|row| {
-        let arrival = arrivals.get(&(row.channel_id, row.kind.as_str(), row.external_id.as_str()))?;
-        Some((*arrival, row.id))
-    });
-    Ok(ids.collect())
+    for row in found {
+        let place = row.place.and_then(|place| usize::try_from(place - 1).ok());
+        if let (Some(place), Some(id)) = (place, row.id) {
+            let Some(of) = rows.get(place) else { continue };
+            stored.events.insert(of.arrival, id);
+            stored.messages.extend(ids[place].map(|id| (of.arrival, id)));
+        } else if let (Some(tenant_id), Some(contact_id), Some(ready_at), Some(token), Some(touched)) =
+            (row.tenant_id, row.contact_id, row.ready_at, row.lease_token, row.touched)
+        {
+            let lane = LaneKey { tenant_id, contact_id };
+            stored.opened.add(&openings, lane, (token, touched), ready_at <= now);
+        }
+    }
+    Ok(stored)
 }
 
-/// Inserts the messages of new events, and writes down when their conversations' contacts wrote last, as far as that is
-/// news; gives the messages' ids.
-pub(super) async fn insert_messages(
-    db: &mut PgConnection,
-    ambient: &Ambient,
-    fresh: &[(i64, &Inbound, Place)],
-    learned: &Learned,
-) -> Result<Vec<Uuid>, sqlx::Error> {
-    if fresh.is_empty() {
-        return Ok(Vec::new());
+/// Writes down when conversations' contacts wrote last, as far as that is news. Done again it changes nothing.
+pub(super) async fn hear(db: &mut PgConnection, rows: &[Row<'_>], learned: &Learned) -> Result<(), sqlx::Error> {
+    let heard = heard(rows, learned);
+    if heard.is_empty() {
+        return Ok(());
     }
-    let ids: Vec<Uuid> = fresh.iter().map(|_| ambient.id()).collect();
-    let heard = heard(fresh, learned);
+    // Primary key.
     sqlx::query!(
-        "with heard as (
-             update conversations c set last_inbound_at = greatest(c.last_inbound_at, h.at)
-             from unnest($9::uuid[], $10::uuid[], $11::timestamptz[]) as h (tenant_id, id, at)
-             where c.tenant_id = any (array[h.tenant_id]) and c.id = h.id
-         )
-         insert into messages (tenant_id, id, conversation_id, direction, status, kind, body, wa_message_id, event_id,
-                               created_at, updated_at)
-         select tenant_id, id, conversation_id, 'IN', 'received', kind, body, wa_message_id, event_id,
-                received_at, received_at
-         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[],
-                     $8::timestamptz[])
-              as k (tenant_id, id, conversation_id, kind, body, wa_message_id, event_id, received_at)",
-        &fresh.iter().map(|(_, message, _)| message.item.tenant_id).collect::<Vec<_>>(),
-        &ids,
-        &fresh.iter().map(|(_, _, place)| place.conversation_id).collect::<Vec<_>>(),
-        &fresh.iter().map(|(_, message, _)| message.kind.clone()).collect::<Vec<_>>(),
-        &fresh.iter().map(|(_, message, _)| message.body.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &fresh.iter().map(|(_, message, _)| message.item.external_id.clone()).collect::<Vec<_>>(),
-        &fresh.iter().map(|(event_id, _, _)| *event_id).collect::<Vec<_>>(),
-        &fresh.iter().map(|(_, message, _)| message.item.received_at).collect::<Vec<_>>(),
+        "update conversations c set last_inbound_at = greatest(c.last_inbound_at, h.at)
+         from unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as h (tenant_id, id, at)
+         where c.tenant_id = any (array[h.tenant_id]) and c.id = h.id",
         &heard.keys().map(|key| key.0).collect::<Vec<_>>(),
         &heard.keys().map(|key| key.1).collect::<Vec<_>>(),
         &heard.values().copied().collect::<Vec<_>>()
     )
     .execute(db)
     .await?;
-    Ok(ids)
+    Ok(())
 }
 
 /// When contacts wrote last, by tenant and conversation: of those that were silent for a while before, so that not every
 /// message rewrites its conversation. What Meta tells, and what stands in a group, is not said to us.
-fn heard(fresh: &[(i64, &Inbound, Place)], learned: &Learned) -> BTreeMap<(Uuid, Uuid), DateTime<Utc>> {
+fn heard(rows: &[Row<'_>], learned: &Learned) -> BTreeMap<(Uuid, Uuid), DateTime<Utc>> {
     let news = learned.parties();
     let mut heard: BTreeMap<(Uuid, Uuid), DateTime<Utc>> = BTreeMap::new();
-    for (_, message, place) in fresh.iter().filter(|(_, message, _)| news.contains(&message.party)) {
+    let spoken = rows.iter().filter_map(|row| row.message.zip(row.place));
+    for (message, place) in spoken.filter(|(message, _)| news.contains(&message.party)) {
         if !message.is_aside() {
             let said_at = message.item.occurred_at.min(message.item.received_at);
             let at = heard.entry((message.item.tenant_id, place.conversation_id)).or_insert(said_at);

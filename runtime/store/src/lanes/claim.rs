@@ -113,6 +113,8 @@ pub(crate) struct Claimed {
     pub lease: Lease,
     pub done_event: i64,
     pub attempts: i32,
+    /// The smaller, the sooner.
+    pub priority: i16,
 }
 
 /// Claims lanes that are ready.
@@ -205,7 +207,7 @@ async fn take(
          update lanes l set ready_at = $6, lease_token = nextval('lease_tokens')
          from ready r
          where l.tenant_id = any (array[r.tenant_id]) and l.contact_id = r.contact_id and l.stage = r.stage
-         returning l.tenant_id, l.contact_id, l.lease_token, l.touched, l.done_event, l.attempts",
+         returning l.tenant_id, l.contact_id, l.lease_token, l.touched, l.done_event, l.attempts, l.priority",
         tenants,
         stage as i32,
         now,
@@ -224,6 +226,7 @@ async fn take(
         },
         done_event: row.done_event,
         attempts: row.attempts,
+        priority: row.priority,
     });
     Ok(claimed.collect())
 }

@@ -28,6 +28,8 @@ struct OfMessage {
     tenant_id: Uuid,
     message_id: Uuid,
     kind: &'static str,
+    /// That it was written into.
+    group_id: Option<String>,
     at: DateTime<Utc>,
 }
 
@@ -54,8 +56,17 @@ impl Notices {
 
     /// Something happened to a message: once for each type, however often it is told.
     pub fn message(&mut self, tenant_id: Uuid, message_id: Uuid, kind: &'static str, at: DateTime<Utc>) {
-        if self.want(tenant_id, kind) {
-            self.messages.push(OfMessage { tenant_id, message_id, kind, at });
+        self.of_message(OfMessage { tenant_id, message_id, kind, group_id: None, at });
+    }
+
+    /// A contact wrote, perhaps into a group.
+    pub fn received(&mut self, tenant_id: Uuid, message_id: Uuid, group_id: Option<String>, at: DateTime<Utc>) {
+        self.of_message(OfMessage { tenant_id, message_id, kind: types::MESSAGE_RECEIVED, group_id, at });
+    }
+
+    fn of_message(&mut self, told: OfMessage) {
+        if self.want(told.tenant_id, told.kind) {
+            self.messages.push(told);
         }
     }
 
@@ -126,13 +137,13 @@ async fn write_messages(db: &mut PgConnection, told: &[OfMessage], now: DateTime
                     'messageId', m.id, 'direction', m.direction, 'status', m.status, 'kind', m.kind, 'body', m.body,
                     'waMessageId', m.wa_message_id, 'idempotencyKey', m.idempotency_key, 'eventId', m.event_id,
                     'attempts', m.attempts, 'error', m.error, 'createdAt', m.created_at,
-                    'conversationId', cv.id, 'phoneNumberId', ch.phone_number_id,
+                    'conversationId', cv.id, 'phoneNumberId', ch.phone_number_id, 'groupId', k.group_id,
                     'contact', json_build_object('id', ct.id, 'waId', ct.wa_id, 'userId', regexp_replace(ct.user_id, '^.*/', ''), 'name', ct.name),
                     'message', case when octet_length(e.raw::text) <= $6 then e.raw end
                 ))::text,
                 $7, $7
-         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])
-              as k (tenant_id, message_id, kind, notice_id, at)
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $8::text[])
+              as k (tenant_id, message_id, kind, notice_id, at, group_id)
          join webhooks w on w.tenant_id = k.tenant_id
          left join lateral (
              select true as done from webhook_deliveries
@@ -159,7 +170,8 @@ async fn write_messages(db: &mut PgConnection, told: &[OfMessage], now: DateTime
         &told.iter().map(OfMessage::id).collect::<Vec<_>>(),
         &told.iter().map(|it| timestamp(it.at)).collect::<Vec<_>>(),
         LARGEST_RAW,
-        now
+        now,
+        &told.iter().map(|it| it.group_id.clone()).collect::<Vec<_>>() as &[Option<String>]
     )
     .execute(db)
     .await?;

@@ -111,7 +111,7 @@ impl Ground {
             profile,
             kind,
             body,
-            in_group: false,
+            group_id: None,
             file: None,
             wish: None,
             renamed: None,

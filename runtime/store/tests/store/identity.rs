@@ -304,7 +304,7 @@ async fn what_meta_tells_of_a_contact_does_not_open_its_window_nor_keep_it_shut(
         at > opened
     };
     assert!(!is_open().await);
-    let in_group = Inbound { in_group: true, ..ground.text(ground.party(NUMBER)) };
+    let in_group = Inbound { group_id: Some("g".to_owned()), ..ground.text(ground.party(NUMBER)) };
     let in_group = Inbound { item: ground.item("message", "g1"), ..in_group };
     append(&store, Arc::new(Arrival::Message(in_group))).await;
     assert!(!is_open().await, "what is said in a group is not said to us");

@@ -149,7 +149,7 @@ fn items(plan: &[Plan], stage: &Stage, start: DateTime<Utc>) -> Vec<Arc<Arrival>
             profile: Default::default(),
             kind: kind.to_owned(),
             body: Some("hello".to_owned()),
-            in_group: false,
+            group_id: None,
             file: None,
             wish,
             renamed,

@@ -20,6 +20,7 @@ mod queries;
 mod scheduled;
 mod signups;
 mod stress;
+mod suspended_templates;
 mod tenancy;
 mod upkeep;
 mod versions;

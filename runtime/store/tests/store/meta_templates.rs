@@ -48,8 +48,9 @@ async fn result(ground: &Ground, tenant_id: Uuid, name: &str) -> String {
         "select concat_ws(' ', t.status, coalesce(t.reason, '-'), t.status_at, coalesce(t.category, '-'),
                           coalesce(t.next_category, '-'), t.category_at, coalesce(t.quality, '-'), t.quality_at, s.reason)
          from meta_templates t
-         left join template_suspensions s
-           on s.tenant_id = t.tenant_id and s.name = t.name and s.language = t.language and t.status <> 'PENDING'
+         left join suspended_templates s
+           on s.tenant_id = t.tenant_id and s.waba_id = t.waba_id and s.name = t.name and s.language = t.language
+           and t.status <> 'PENDING'
          where t.tenant_id = $1 and t.name = $2",
     )
     .bind(tenant_id)

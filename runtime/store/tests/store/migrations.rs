@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Executor, PgPool};
 
 use crate::ground::Ground;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
+pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
 /// The first release has these.
 const FIRST_RELEASE: i64 = 4;
@@ -125,7 +125,7 @@ impl Schema {
 }
 
 /// A database without tables.
-async fn empty() -> Database {
+pub async fn empty() -> Database {
     let db = Database::create().await;
     db.execute("drop schema public cascade; create schema public").await;
     db
@@ -198,9 +198,9 @@ async fn an_older_schema_is_brought_up_once_though_several_start() {
     let ground = Ground::new().await;
     ground.db.execute("drop schema public cascade; create schema public").await;
     let all = versions();
-    let (newest, older) = all.split_last().unwrap();
-    MIGRATIONS.run_to(*older.last().unwrap(), &ground.db.pool).await.unwrap();
-    assert!(!applied(&ground.db).await.contains(newest));
+    // Behind it there are indexes that are built concurrently: nobody may wait for the lock and be waited for.
+    MIGRATIONS.run_to(FIRST_RELEASE, &ground.db.pool).await.unwrap();
+    assert!(applied(&ground.db).await.len() < all.len());
     let stores = [ground.process(), ground.process(), ground.process()];
     let starting = stores.map(|store: Store| tokio::spawn(async move { store.migrate().await }));
     for start in starting {

@@ -1,6 +1,7 @@
-//! How statements find their rows when they were planned while the tables were small. Postgres keeps such a plan, and a
-//! burst can make a table a thousand times larger before it plans anew: what then read the whole table, because it had one
-//! row, would read a hundred thousand for each row that it wants.
+//! How statements find their rows by plans that were made a while ago. Postgres keeps a plan until the table's size is told
+//! anew, and a burst makes the queue's tables a thousand times larger in between: what then read the whole table, because
+//! it had one row, would read a hundred thousand for each row that it wants. So the queue's tables are nearly empty here.
+//! Those of the history only grow, and their sizes are told anew when they have doubled (`upkeep`): they have some rows.
 
 use std::str::FromStr;
 
@@ -15,31 +16,52 @@ use crate::queries::descriptions;
 const TABLES: [(&str, &[&str]); 8] = [
     ("lanes", &["contact_id", "(stage)::integer"]),
     ("outbox", &["contact_id"]),
-    ("messages", &["id ", "idempotency_key", "dead_at"]),
-    ("events", &["id ", "contact_id", "external_id"]),
-    ("contacts", &["id ", "wa_id", "user_id"]),
-    ("conversations", &["id ", "contact_id"]),
-    ("flow_runs", &["event_id", "at "]),
+    ("messages", &["id", "idempotency_key", "wa_message_id", "dead_at"]),
+    ("events", &["id", "contact_id", "external_id"]),
+    ("contacts", &["id", "wa_id", "user_id"]),
+    ("conversations", &["id", "contact_id", "merged_contact_id"]),
+    ("flow_runs", &["event_id", "at"]),
     ("message_statuses", &["message_id"]),
 ];
 
+/// Indexes of few rows.
+const FEW: [&str; 2] = ["messages_dead", "conversations_handed_off"];
+
+/// A tenant's history.
+const HISTORY: &str = "
+    insert into contacts (tenant_id, id, wa_id, user_id, created_at)
+        select t.id, gen_random_uuid(), n, n, now() from tenants t, generate_series(1, 2000) as n;
+    insert into conversations (tenant_id, id, channel_id, contact_id, created_at)
+        select ct.tenant_id, gen_random_uuid(), ch.id, ct.id, now() from contacts ct, channels ch;
+    insert into events (tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw, occurred_at, received_at)
+        select tenant_id, channel_id, id, contact_id, 'message', id::text, '{}', now(), now() from conversations;
+    insert into flow_runs (tenant_id, event_id, attempt, plugin, digest, result, actions, fuel, micros, memory_bytes,
+                           conversation_id, at)
+        select tenant_id, id, 1, 'p@1', '', 'done', 0, 0, 0, 0, conversation_id, now() from events;
+    insert into messages (tenant_id, id, conversation_id, direction, status, kind, wa_message_id, event_id, created_at,
+                          updated_at)
+        select tenant_id, gen_random_uuid(), conversation_id, 'OUT', 'sent', 'text', external_id, id, now(), now() from events;
+    insert into message_statuses (tenant_id, message_id, status, occurred_at, recorded_at)
+        select tenant_id, id, 'sent', now(), now() from messages;";
+
 /// What reads more of a table on purpose, by its beginning, and why.
-const WIDE: [(&str, &str); 7] = [
+const WIDE: [(&str, &str); 8] = [
     ("select stage as \"stage!\", priority", "counts lanes, up to a limit"),
     ("with waiting as (", "a number works again: all of the tenant's lanes are looked at"),
     ("update lanes set ready_at = $3", "a flow is in charge again: all of the tenant's lanes are made ready"),
     ("select contact_id from lanes where tenant_id = $1 and stage", "the same, locked"),
     ("delete from flow_runs r using lanes l, events e", "a merge of two contacts, which is seldom"),
     ("delete from flow_runs where tenant_id = $1 and ctid", "the oldest of a tenant, up to a limit, each ten minutes"),
+    ("select cv.id, cv.channel_id, cv.contact_id", "a page of a tenant's conversations, in the order of their keys"),
     ("select c.id as conversation_id, coalesce(c.state_plugin", "the latest runs of a tenant, up to a limit"),
 ];
 
 #[tokio::test]
-async fn no_plan_of_a_small_table_reads_all_of_a_large_one() {
+async fn no_plan_reads_all_of_a_table_that_has_grown_since() {
     let ground = Ground::new().await;
     let options = PgConnectOptions::from_str(&ground.db.url).unwrap().options(hoopoe_store::PLANNED);
     let mut db = options.connect().await.unwrap();
-    // One row, or none: that is what Postgres knows then.
+    sqlx::raw_sql(HISTORY).execute(&mut db).await.unwrap();
     for (table, _) in TABLES {
         sqlx::query(AssertSqlSafe(format!("vacuum analyze {table}"))).execute(&mut db).await.unwrap();
     }
@@ -71,8 +93,12 @@ fn walk(node: &Value, bad: &mut Vec<String>) {
     let text = |name: &str| node[name].as_str().unwrap_or_default();
     let is_scan = text("Node Type").contains("Scan");
     let table = TABLES.iter().find(|(table, _)| is_scan && *table == text("Relation Name"));
+    // What stands on the left of each comparison.
+    let named: Vec<&str> = text("Index Cond").split(" AND ").filter_map(|one| one.split_whitespace().next()).collect();
+    let names = |column: &&str| named.iter().any(|one| one.trim_start_matches('(') == column.trim_start_matches('('));
     if let Some((table, columns)) = table
-        && !columns.iter().any(|column| text("Index Cond").contains(column))
+        && !columns.iter().any(names)
+        && !FEW.contains(&text("Index Name"))
     {
         bad.push(format!("{} on {table} by {} ({})", text("Node Type"), text("Index Name"), text("Index Cond")));
     }

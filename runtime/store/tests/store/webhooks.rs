@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use chrono::TimeDelta;
 use hoopoe_secrets::Sealed;
 use hoopoe_store::Store;
-use hoopoe_store::channels::TemplateSuspension;
 use hoopoe_store::lanes::{Births, Claim};
+use hoopoe_store::suspended_templates::TemplateSuspension;
 use hoopoe_store::webhooks::{NewWebhook, NoticeAsk, Turn};
 use hoopoe_testing::eventually;
 use uuid::Uuid;
@@ -196,6 +196,7 @@ async fn nobody_is_woken_when_nobody_is_told() {
         store.suspend_channel(tenant, channel, None, "refused again").await.unwrap();
         assert!(store.resume_channel(tenant, "106540352242922", None, None).await.unwrap());
         let suspension = TemplateSuspension {
+            waba_id: None,
             name: "offer".to_owned(),
             language: "en".to_owned(),
             reason: "paused".to_owned(),

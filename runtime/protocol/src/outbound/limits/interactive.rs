@@ -1,46 +1,73 @@
 //! Interactive messages: what each kind has, and how long. Source: Meta's reference of each interactive message.
 
-use super::{At, file, unique};
+use super::{At, inner_file, unique};
 use crate::outbound::Invalid;
 
-/// Kinds of header that hold a file.
-const FILES: [&str; 3] = ["image", "video", "document"];
+const KINDS: [&str; 9] = [
+    "button",
+    "list",
+    "cta_url",
+    "flow",
+    "location_request_message",
+    "address_message",
+    "product",
+    "product_list",
+    "catalog_message",
+];
+const TEXT: [&str; 1] = ["text"];
+const TEXT_OR_FILE: [&str; 4] = ["text", "image", "video", "document"];
+/// Parameters of the actions that have them.
+const CTA_URL: [&str; 2] = ["display_text", "url"];
+const ADDRESS: [&str; 4] = ["country", "values", "saved_addresses", "validation_errors"];
+const CATALOGUE: [&str; 1] = ["thumbnail_product_retailer_id"];
+const FLOW: [&str; 8] = [
+    "flow_message_version",
+    "flow_id",
+    "flow_name",
+    "flow_cta",
+    "flow_token",
+    "mode",
+    "flow_action",
+    "flow_action_payload",
+];
 
 pub(super) fn check(at: &At<'_>) -> Result<(), Invalid> {
     at.object()?;
-    let kind = at.field("type").text(1, 100)?;
+    let kind = at.field("type");
+    let word = kind.text(1, 100)?;
     let action = at.field("action");
     action.object()?;
-    match kind {
+    match word {
         "button" => {
-            frame(at, &["text", "image", "video", "document"], 1024, true)?;
+            frame(at, &TEXT_OR_FILE, 1024, true)?;
+            action.only(&["buttons"])?;
             buttons(&action.field("buttons"))
         }
         "list" => {
-            frame(at, &["text"], 4096, true)?;
+            frame(at, &TEXT, 4096, true)?;
+            action.only(&["button", "sections"])?;
             action.field("button").text(1, 20)?;
             rows(&action.field("sections"))
         }
         "cta_url" => {
-            frame(at, &["text", "image", "video", "document"], 1024, true)?;
-            action.field("name").word(&["cta_url"])?;
-            let parameters = action.field("parameters");
+            frame(at, &TEXT_OR_FILE, 1024, true)?;
+            let parameters = parameters(&action, "cta_url", &CTA_URL)?;
             parameters.object()?;
             parameters.field("display_text").text(1, 20)?;
             parameters.field("url").url(&["https://", "http://"]).map(drop)
         }
         "flow" => {
-            frame(at, &["text", "image", "video", "document"], 1024, true)?;
-            flow(&action)
+            frame(at, &TEXT_OR_FILE, 1024, true)?;
+            flow(&parameters(&action, "flow", &FLOW)?)
         }
         "location_request_message" => {
             frame(at, &[], 1024, false)?;
+            action.only(&["name"])?;
             action.field("name").word(&["send_location"]).map(drop)
         }
         "address_message" => {
-            frame(at, &["text", "image", "video", "document"], 1024, true)?;
-            action.field("name").word(&["address_message"])?;
-            let parameters = action.field("parameters");
+            frame(at, &TEXT_OR_FILE, 1024, true)?;
+            let parameters = parameters(&action, "address_message", &ADDRESS)?;
             parameters.object()?;
             let country = parameters.field("country");
             match country.text(1, 2)? {
@@ -52,24 +79,36 @@ pub(super) fn check(at: &At<'_>) -> Result<(), Invalid> {
             at.field("header").absent("is not possible with a single product; Meta shows the product there")?;
             words(&at.field("body"), 1024, false)?;
             words(&at.field("footer"), 60, false)?;
+            action.only(&["catalog_id", "product_retailer_id"])?;
             action.field("catalog_id").text(1, 100)?;
             action.field("product_retailer_id").text(1, 100).map(drop)
         }
         "product_list" => {
             at.field("header").object()?;
-            frame(at, &["text"], 1024, true)?;
+            frame(at, &TEXT, 1024, true)?;
+            action.only(&["catalog_id", "sections"])?;
             action.field("catalog_id").text(1, 100)?;
             products(&action.field("sections"))
         }
         "catalog_message" => {
             frame(at, &[], 1024, true)?;
-            action.field("name").word(&["catalog_message"])?;
-            let thumbnail = action.field("parameters").field("thumbnail_product_retailer_id");
-            thumbnail.text_or_none(1, 100).map(drop)
+            let parameters = parameters(&action, "catalog_message", &CATALOGUE)?;
+            if parameters.is_there() {
+                parameters.object()?;
+            }
+            parameters.field("thumbnail_product_retailer_id").text_or_none(1, 100).map(drop)
         }
-        // Meta may know it.
-        _ => Ok(()),
+        _ => kind.none_of(&KINDS),
     }
+}
+
+/// The parameters of an action with this name, which has no other fields than these.
+fn parameters<'a>(action: &At<'a>, name: &str, fields: &[&str]) -> Result<At<'a>, Invalid> {
+    action.only(&["name", "parameters"])?;
+    action.field("name").word(&[name])?;
+    let parameters = action.field("parameters");
+    parameters.only(fields)?;
+    Ok(parameters)
 }
 
 /// Header, body and footer of most kinds.
@@ -81,12 +120,10 @@ fn frame(at: &At<'_>, headers: &[&str], body: usize, footer: bool) -> Result<(),
         }
         header.object()?;
         let kind = header.field("type").word(headers)?;
-        if FILES.contains(&kind) {
-            let content = header.field(kind);
-            file(kind, &content)?;
-            content.field("caption").absent("is not possible in a header; put the words into the body")?;
-        } else {
-            header.field("text").text(1, 60)?;
+        header.only(&["type", kind])?;
+        match kind {
+            "text" => header.field(kind).text(1, 60).map(drop)?,
+            _ => inner_file(kind, &header.field(kind))?,
         }
     }
     words(&at.field("body"), body, true)?;
@@ -166,6 +203,7 @@ fn products(at: &At<'_>) -> Result<(), Invalid> {
 
 /// The elements of a section, when its sections together may have `left` more.
 fn within<'a>(section: &At<'a>, name: &str, left: usize) -> Result<Vec<At<'a>>, Invalid> {
+    section.only(&["title", name])?;
     let (what, most) = if name == "rows" { ("rows", 10) } else { ("products", 30) };
     let list = section.field(name).list(1, most, what)?;
     match list.get(left) {
@@ -174,9 +212,8 @@ fn within<'a>(section: &At<'a>, name: &str, left: usize) -> Result<Vec<At<'a>>, 
     }
 }
 
-fn flow(action: &At<'_>) -> Result<(), Invalid> {
-    action.field("name").word(&["flow"])?;
-    let it = action.field("parameters");
+/// The parameters that open a form.
+fn flow(it: &At<'_>) -> Result<(), Invalid> {
     it.object()?;
     it.field("flow_message_version").word(&["3"])?;
     it.field("flow_cta").text(1, 30)?;
@@ -200,6 +237,7 @@ fn flow(action: &At<'_>) -> Result<(), Invalid> {
         return Err(payload.invalid("is not possible with data_exchange; the endpoint of the flow gives the data"));
     }
     payload.object()?;
+    payload.only(&["screen", "data"])?;
     payload.field("screen").text(1, 200)?;
     let data = payload.field("data");
     match data.value.as_object() {

@@ -3,13 +3,21 @@
 
 use serde_json::Value;
 
-use super::{At, file, place, unique};
+use super::{At, inner_file, place, unique};
 use crate::outbound::Invalid;
 
 /// Cards of a carousel.
 const CARDS: std::ops::RangeInclusive<usize> = 2..=10;
 /// Buttons of a template.
 const BUTTONS: u64 = 10;
+/// A card of a carousel has the first three.
+const COMPONENTS: [&str; 4] = ["header", "body", "button", "carousel"];
+const SUB_TYPES: [&str; 7] = ["quick_reply", "url", "copy_code", "flow", "catalog", "mpm", "order_details"];
+/// Values of a header or body.
+const VALUES: [&str; 7] = ["text", "currency", "date_time", "image", "video", "document", "location"];
+/// Meta shows `fallback_value`; it takes the others and does not look at them.
+const DATE_TIME: [&str; 8] =
+    ["fallback_value", "day_of_week", "year", "month", "day_of_month", "hour", "minute", "calendar"];
 
 pub(super) fn check(at: &At<'_>) -> Result<(), Invalid> {
     at.object()?;
@@ -34,22 +42,25 @@ fn components(at: &At<'_>, whole: bool) -> Result<(), Invalid> {
         match kind.text(1, 100)?.to_lowercase().as_str() {
             "header" => {
                 unique(&kind, "header", &mut once)?;
+                component.only(&["type", "parameters"])?;
                 parameters(component, 60, 1)?;
             }
             "body" => {
                 unique(&kind, "body", &mut once)?;
+                component.only(&["type", "parameters"])?;
                 parameters(component, longest, 100)?;
             }
             "button" => button(component, &mut places)?,
             "carousel" if whole => {
                 unique(&kind, "carousel", &mut once)?;
+                component.only(&["type", "cards"])?;
                 for card in component.field("cards").list(*CARDS.start(), *CARDS.end(), "cards")? {
                     card.object()?;
+                    card.only(&["card_index", "components"])?;
                     components(&card.field("components"), false)?;
                 }
             }
-            // Meta may know it.
-            _ => {}
+            _ => kind.none_of(if whole { &COMPONENTS[..] } else { &COMPONENTS[..3] })?,
         }
     }
     Ok(())
@@ -76,14 +87,20 @@ fn parameters(component: &At<'_>, longest: usize, most: usize) -> Result<(), Inv
 }
 
 fn value(at: &At<'_>, longest: usize) -> Result<(), Invalid> {
-    let kind = at.field("type").text(1, 100)?;
-    let content = at.field(kind);
-    match kind {
+    let kind = at.field("type");
+    let word = kind.text(1, 100)?;
+    if !VALUES.contains(&word) {
+        return kind.none_of(&VALUES);
+    }
+    at.only(&["type", "parameter_name", word])?;
+    let content = at.field(word);
+    match word {
         "text" => content.text(1, longest).map(drop),
-        "image" | "video" | "document" => file(kind, &content),
+        "image" | "video" | "document" => inner_file(word, &content),
         "location" => place(&content),
         "currency" => {
             content.object()?;
+            content.only(&["fallback_value", "code", "amount_1000"])?;
             content.field("fallback_value").text(1, longest)?;
             content.field("code").text(3, 3)?;
             match content.field("amount_1000") {
@@ -91,16 +108,16 @@ fn value(at: &At<'_>, longest: usize) -> Result<(), Invalid> {
                 amount => Err(amount.invalid("is no whole number; give the amount times 1000")),
             }
         }
-        "date_time" => {
+        _ => {
             content.object()?;
+            content.only(&DATE_TIME)?;
             content.field("fallback_value").text(1, longest).map(drop)
         }
-        // Meta may know it.
-        _ => Ok(()),
     }
 }
 
 fn button(component: &At<'_>, places: &mut Vec<u64>) -> Result<(), Invalid> {
+    component.only(&["type", "sub_type", "index", "parameters"])?;
     let index = component.field("index");
     let place = match index.value {
         Value::String(text) => text.parse().ok(),
@@ -113,17 +130,27 @@ fn button(component: &At<'_>, places: &mut Vec<u64>) -> Result<(), Invalid> {
         Some(place) if place < BUTTONS => places.push(place),
         _ => return Err(index.invalid("is no place of a button; give 0 to 9")),
     }
-    let kind = component.field("sub_type").text(1, 100)?.to_lowercase();
-    let (wanted, most) = match kind.as_str() {
-        "quick_reply" => ("payload", 256),
-        "url" => ("text", 2000),
-        "copy_code" => ("coupon_code", 15),
-        _ => return Ok(()),
+    let kind = component.field("sub_type");
+    let (wanted, least) = match kind.text(1, 100)?.to_lowercase().as_str() {
+        "quick_reply" => ("payload", 1),
+        "url" => ("text", 1),
+        "copy_code" => ("coupon_code", 1),
+        "mpm" | "order_details" => ("action", 1),
+        "flow" | "catalog" => ("action", 0),
+        _ => return kind.none_of(&SUB_TYPES),
     };
-    for parameter in component.field("parameters").list(1, 1, "parameters")? {
+    for parameter in component.field("parameters").list(least, 1, "parameters")? {
         parameter.object()?;
         parameter.field("type").word(&[wanted])?;
-        parameter.field(wanted).text(1, most)?;
+        parameter.only(&["type", "parameter_name", wanted])?;
+        parameter.field("parameter_name").text_or_none(1, 100)?;
+        let content = parameter.field(wanted);
+        match wanted {
+            "payload" => content.text(1, 256).map(drop)?,
+            "text" => content.text(1, 2000).map(drop)?,
+            "coupon_code" => content.text(1, 15).map(drop)?,
+            _ => content.object()?,
+        }
     }
     Ok(())
 }

@@ -40,11 +40,11 @@ pub struct Language {
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = SendComponent))]
 #[serde(deny_unknown_fields)]
 pub struct Component {
-    /// `header`, `body`, `button`, `carousel` or another of Meta's.
+    /// `header`, `body`, `button` or `carousel`.
     #[serde(rename = "type")]
     #[cfg_attr(feature = "openapi", schema(example = "body"))]
     pub kind: String,
-    /// Buttons: `quick_reply`, `url`, `copy_code`, `flow`, `catalog`, `mpm` or another of Meta's.
+    /// Buttons: `quick_reply`, `url`, `copy_code`, `flow`, `catalog`, `mpm` or `order_details`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub_type: Option<String>,
     /// Buttons: the place among the template's buttons, 0 to 9.

@@ -1,0 +1,163 @@
+//! What is wrong in another way than by being more than a limit: an example of the documentation with one change.
+
+use serde_json::{Value, json};
+
+/// A change of an example: what it is set to, and the field that the API names.
+pub type Case = (&'static str, &'static str, Value, &'static str);
+
+pub fn cases() -> Vec<Case> {
+    let text_header = json!({"type": "text", "text": "x"});
+    vec![
+        ("Image", "/image/link", json!("ftp://example.com/a"), "image.link"),
+        ("Image", "/image/link", json!("https://exam ple.com"), "image.link"),
+        ("Image", "/image/id", json!("1"), "image.link"),
+        ("Image", "/image", json!({"caption": "no file"}), "image"),
+        ("Image", "/image/filename", json!("a.jpg"), "image.filename"),
+        ("Audio", "/audio/caption", json!("la la"), "audio.caption"),
+        ("Sticker", "/sticker/caption", json!("la la"), "sticker.caption"),
+        ("Location", "/location/latitude", json!(90.1), "location.latitude"),
+        ("Location", "/location/longitude", json!(-180.5), "location.longitude"),
+        ("Contacts", "/contacts", json!([]), "contacts"),
+        ("Contacts", "/contacts/0/name", json!({"formatted_name": "Ada"}), "contacts[0].name"),
+        ("Contacts", "/contacts/0/birthday", json!("10.12.1999"), "contacts[0].birthday"),
+        ("Contacts", "/contacts/0/phones/0/type", json!(""), "contacts[0].phones[0].type"),
+        ("Reaction", "/reaction/message_id", json!(""), "reaction.message_id"),
+        ("Reply", "/reply_to", json!(""), "reply_to"),
+        // What an interactive message must and must not have.
+        ("Buttons", "/interactive/type", json!("hologram"), "interactive.type"),
+        ("Buttons", "/interactive/body", Value::Null, "interactive.body"),
+        ("Buttons", "/interactive/header", json!({"type": "location"}), "interactive.header.type"),
+        ("Buttons", "/interactive/header/image/caption", json!("x"), "interactive.header.image.caption"),
+        ("Buttons", "/interactive/header/image", json!({}), "interactive.header.image"),
+        ("Buttons", "/interactive/action/name", json!("button"), "interactive.action.name"),
+        ("Buttons", "/interactive/action/buttons", json!([]), "interactive.action.buttons"),
+        ("Buttons", "/interactive/action/buttons/1/reply/id", json!("yes"), "interactive.action.buttons[1].reply.id"),
+        ("Buttons", "/interactive/action/buttons/1/reply/id", json!(" no"), "interactive.action.buttons[1].reply.id"),
+        (
+            "Buttons",
+            "/interactive/action/buttons/1/reply/title",
+            json!("Yes"),
+            "interactive.action.buttons[1].reply.title",
+        ),
+        ("List", "/interactive/header", json!({"type": "image", "image": {"id": "1"}}), "interactive.header.type"),
+        ("List", "/interactive/action/sections", json!([]), "interactive.action.sections"),
+        ("List", "/interactive/action/sections/0/rows", json!([]), "interactive.action.sections[0].rows"),
+        ("List", "/interactive/action/sections/0/title", Value::Null, "interactive.action.sections[0].title"),
+        (
+            "List",
+            "/interactive/action/sections/0/product_items",
+            json!([{"product_retailer_id": "x"}]),
+            "interactive.action.sections[0].product_items",
+        ),
+        (
+            "List",
+            "/interactive/action/sections/1/rows/0/id",
+            json!("express"),
+            "interactive.action.sections[1].rows[0].id",
+        ),
+        ("CTA URL", "/interactive/action/name", json!("url"), "interactive.action.name"),
+        ("CTA URL", "/interactive/action/parameters/url", json!("example.com"), "interactive.action.parameters.url"),
+        ("CTA URL", "/interactive/action/parameters/colour", json!("red"), "interactive.action.parameters.colour"),
+        ("Flow", "/interactive/action/parameters/colour", json!("red"), "interactive.action.parameters.colour"),
+        (
+            "Flow",
+            "/interactive/action/parameters/flow_message_version",
+            json!("2"),
+            "interactive.action.parameters.flow_message_version",
+        ),
+        ("Flow", "/interactive/action/parameters/flow_name", json!("x"), "interactive.action.parameters.flow_name"),
+        ("Flow", "/interactive/action/parameters/flow_id", Value::Null, "interactive.action.parameters.flow_id"),
+        ("Flow", "/interactive/action/parameters/mode", json!("test"), "interactive.action.parameters.mode"),
+        (
+            "Flow",
+            "/interactive/action/parameters/flow_action",
+            json!("data_exchange"),
+            "interactive.action.parameters.flow_action_payload",
+        ),
+        (
+            "Flow",
+            "/interactive/action/parameters/flow_action_payload/data",
+            json!({}),
+            "interactive.action.parameters.flow_action_payload.data",
+        ),
+        (
+            "Flow",
+            "/interactive/action/parameters/flow_action_payload/colour",
+            json!("red"),
+            "interactive.action.parameters.flow_action_payload.colour",
+        ),
+        ("Location request", "/interactive/header", text_header.clone(), "interactive.header"),
+        ("Location request", "/interactive/footer", json!({"text": "x"}), "interactive.footer"),
+        ("Location request", "/interactive/action/parameters", json!({"a": 1}), "interactive.action.parameters"),
+        ("Address", "/interactive/action/parameters/country", json!("ind"), "interactive.action.parameters.country"),
+        ("Address", "/interactive/action/parameters/colour", json!("red"), "interactive.action.parameters.colour"),
+        ("Product", "/interactive/header", text_header.clone(), "interactive.header"),
+        ("Product", "/interactive/action/catalog_id", Value::Null, "interactive.action.catalog_id"),
+        ("Product list", "/interactive/header", Value::Null, "interactive.header"),
+        ("Catalogue", "/interactive/header", text_header, "interactive.header"),
+        ("Catalogue", "/interactive/action/parameters/colour", json!("red"), "interactive.action.parameters.colour"),
+        // What a template's values must and must not have.
+        (
+            "Template with positional values",
+            "/template/components/0/parameters/0/parameter_name",
+            json!("first"),
+            "template.components[0].parameters[1].parameter_name",
+        ),
+        (
+            "Template with positional values",
+            "/template/components/0/parameters/0/payload",
+            json!("x"),
+            "template.components[0].parameters[0].payload",
+        ),
+        (
+            "Template with positional values",
+            "/template/components/0/parameters/1/currency/amount_1000",
+            json!(1.5),
+            "template.components[0].parameters[1].currency.amount_1000",
+        ),
+        (
+            "Template with positional values",
+            "/template/components/0/parameters/1/currency/colour",
+            json!("red"),
+            "template.components[0].parameters[1].currency.colour",
+        ),
+        (
+            "Template with named values",
+            "/template/components/0/parameters/1/parameter_name",
+            json!("first_name"),
+            "template.components[0].parameters[1].parameter_name",
+        ),
+        (
+            "Template with a file in its header",
+            "/template/components/1/type",
+            json!("header"),
+            "template.components[1].type",
+        ),
+        (
+            "Template with a file in its header",
+            "/template/components/0/parameters/0/document",
+            json!({}),
+            "template.components[0].parameters[0].document",
+        ),
+        (
+            "Template with a file in its header",
+            "/template/components/0/parameters/0/document/caption",
+            json!("x"),
+            "template.components[0].parameters[0].document.caption",
+        ),
+        ("Template with buttons", "/template/components/1/index", json!(0), "template.components[1].index"),
+        ("Template with buttons", "/template/components/1/sub_type", json!("x"), "template.components[1].sub_type"),
+        (
+            "Template with a form",
+            "/template/components/0/parameters",
+            json!([{"type": "text", "text": "x"}]),
+            "template.components[0].parameters[0].type",
+        ),
+        (
+            "Template with a carousel",
+            "/template/components/1/cards",
+            json!([{"card_index": 0, "components": []}]),
+            "template.components[1].cards",
+        ),
+    ]
+}

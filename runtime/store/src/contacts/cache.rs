@@ -1,0 +1,117 @@
+//! Where parties are, as far as this process has seen.
+
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use lru::LruCache;
+use uuid::Uuid;
+
+use super::{Party, Place, Profile};
+use crate::Store;
+
+/// Conversations remembered per process; about 300 bytes each.
+const REMEMBERED: usize = 100_000;
+/// How long a place is remembered. Meta gives a number to somebody else after months.
+const LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+#[derive(Debug, Clone)]
+pub(super) struct Remembered {
+    pub place: Place,
+    pub profile: Profile,
+    pub seen_at: Option<DateTime<Utc>>,
+    pub since: Instant,
+    /// It is found by an id that it has no more: not for what is sent from now on.
+    pub is_former: bool,
+}
+
+/// Conversations that this process has seen. Contacts are never removed, but an id may become another's: whoever was
+/// told so forgets it and tells the others, who would know after [`LIFETIME`] otherwise; of contacts that are merged see
+/// [`crate::identity`].
+pub(crate) struct Cache {
+    remembered: Mutex<LruCache<Party, Remembered>>,
+    /// Tells other processes of a tenant whose contacts' ids have changed.
+    elsewhere: OnceLock<Box<dyn Fn(Uuid) + Send + Sync>>,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        const CAPACITY: NonZeroUsize = NonZeroUsize::new(REMEMBERED).expect("not zero");
+        Self { remembered: Mutex::new(LruCache::new(CAPACITY)), elsewhere: OnceLock::new() }
+    }
+}
+
+/// What a transaction learned; goes to the cache once it is committed.
+#[derive(Default)]
+pub(crate) struct Learned(pub(super) Vec<(Party, Remembered)>);
+
+impl Learned {
+    /// Those of whom something is news: that they are there, their profile, or that they wrote after a while.
+    pub(crate) fn parties(&self) -> HashSet<&Party> {
+        self.0.iter().map(|(party, _)| party).collect()
+    }
+}
+
+impl Cache {
+    fn remembered(&self) -> MutexGuard<'_, LruCache<Party, Remembered>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn get(&self, party: &Party) -> Option<Remembered> {
+        let known = self.remembered().get(party).cloned();
+        known.filter(|known| known.since.elapsed() < LIFETIME)
+    }
+
+    /// Whether it is known where all of these are.
+    pub(crate) fn knows<'a>(&self, parties: impl IntoIterator<Item = &'a Party>) -> bool {
+        parties.into_iter().all(|party| self.get(party).is_some())
+    }
+
+    /// Forgets who has one of these ids, here and elsewhere.
+    pub(crate) fn forget_ids(&self, tenant_id: Uuid, ids: &[String]) {
+        if let Some(elsewhere) = self.elsewhere.get() {
+            elsewhere(tenant_id);
+        }
+        let has = |id: &Option<String>| id.as_ref().is_some_and(|id| ids.contains(id));
+        self.forget(|party, _| party.tenant_id == tenant_id && (has(&party.wa_id) || has(&party.user_id)));
+    }
+
+    /// Forgets these contacts.
+    pub(crate) fn forget_contacts(&self, ids: &[Uuid]) {
+        self.forget(|_, place| ids.contains(&place.contact_id));
+    }
+
+    /// Forgets where these parties are.
+    pub(crate) fn forget_parties<'a>(&self, parties: impl Iterator<Item = &'a Party>) {
+        let mut cache = self.remembered();
+        parties.for_each(|party| drop(cache.pop(party)));
+    }
+
+    fn forget(&self, is_it: impl Fn(&Party, &Place) -> bool) {
+        let mut cache = self.remembered();
+        let gone: Vec<Party> =
+            cache.iter().filter(|(party, known)| is_it(party, &known.place)).map(|(party, _)| party.clone()).collect();
+        gone.iter().for_each(|party| drop(cache.pop(party)));
+    }
+
+    pub(crate) fn learn(&self, learned: Learned) {
+        let mut cache = self.remembered();
+        for (party, remembered) in learned.0.into_iter().filter(|(_, remembered)| !remembered.is_former) {
+            cache.put(party, remembered);
+        }
+    }
+}
+
+impl Store {
+    /// How other processes are told that ids of a tenant's contacts have changed; it must not block. The first one stays.
+    pub fn tell_of_changed_ids(&self, by: impl Fn(Uuid) + Send + Sync + 'static) {
+        let _ = self.contacts.elsewhere.set(Box::new(by));
+    }
+
+    /// Another process has changed ids of this tenant's contacts, or, without one, of some tenant's: looks them up anew.
+    pub fn forget_contacts(&self, tenant_id: Option<Uuid>) {
+        self.contacts.forget(|party, _| tenant_id.is_none_or(|tenant_id| party.tenant_id == tenant_id));
+    }
+}
