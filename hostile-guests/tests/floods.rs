@@ -104,7 +104,8 @@ async fn failures_in_a_row() {
         })
         .await;
     assert_eq!(stage.runs(&attacker).await.len(), 3);
-    let waiting = "select count(*) from lanes where tenant_id = any (select tenant_id from flow_runs where result <> 'done')";
+    let waiting =
+        "select count(*) from lanes where tenant_id = any (select tenant_id from flow_runs where result <> 'done')";
     assert_eq!(stage.world.db.count(waiting).await, 1, "what came since waits");
     stage.end().await;
 }

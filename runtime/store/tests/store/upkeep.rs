@@ -1,4 +1,5 @@
-//! The queue's tables are cleaned up while everybody works on, as far as nobody may still see what is gone.
+//! The queue's tables are cleaned up while everybody works on, as far as nobody may still see what is gone, and plans follow
+//! the tables that grow.
 
 use hoopoe_testing::eventually;
 use sqlx::Connection;
@@ -44,4 +45,29 @@ async fn what_is_gone_is_cleaned_up_unless_somebody_may_see_it() {
     query.close().await.unwrap();
     // Its process takes a moment to end.
     eventually("it is cleaned up", is_clean).await;
+}
+
+#[tokio::test]
+async fn statements_are_planned_anew_when_a_table_has_doubled() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    assert!(!store.plans_are_outgrown().await.unwrap(), "the tables are empty");
+    for round in ["a", "b"] {
+        let mut db = ground.db.pool.acquire().await.unwrap();
+        let rows = "insert into contacts (tenant_id, id, wa_id, created_at)
+                    select id, gen_random_uuid(), $1 || n, now() from tenants, generate_series(1, 500) as n";
+        sqlx::query(rows).bind(round).execute(&mut *db).await.unwrap();
+        sqlx::query("select pg_stat_force_next_flush()").execute(&mut *db).await.unwrap();
+        drop(db);
+        eventually("the table has grown", async || {
+            sqlx::query("select 1").execute(&ground.db.pool).await.unwrap();
+            let grown = "select n_live_tup from pg_stat_user_tables where relname = 'contacts'";
+            ground.db.count(grown).await >= if round == "a" { 500 } else { 1000 }
+        })
+        .await;
+        // The second time it has doubled, which is as much as is allowed.
+        assert_eq!(store.plans_are_outgrown().await.unwrap(), round == "a", "{round}");
+        store.plan_anew().await.unwrap();
+        assert!(!store.plans_are_outgrown().await.unwrap());
+    }
 }
