@@ -16,6 +16,7 @@ use hoopoe_store::ambient::Ambient;
 use hoopoe_store::lanes::Lease;
 use hoopoe_telemetry::metrics::LaneMeters;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -110,43 +111,56 @@ pub async fn drive<S: Stage>(
     };
     let slots = gate.slots().clone();
     let crew = Crew { stage: stage.clone(), running: TaskTracker::new(), leases: Leases::default(), meters };
+    let crew = Arc::new(crew);
     let rest = CancellationToken::new();
     let failed = crew.meters.heartbeats_failed.clone();
     let heart = leases::beat(stage.clone(), crew.leases.clone(), options.lease, options.deadline, failed, rest.clone());
     let heart = tokio::spawn(heart);
-    let mut pause = Duration::ZERO;
-    let mut adopted = Instant::now();
+    let mut look: Option<JoinHandle<Duration>> = None;
+    let (mut next, mut adopted) = (Instant::now(), Instant::now());
     while !stop.is_cancelled() {
         let mut entered = Vec::new();
-        tokio::select! {
+        let is_free = look.is_none();
+        // A look goes on beside this loop: who is born here does not wait for what waits elsewhere, nor the other way round.
+        let first = tokio::select! {
             biased;
             () = stop.cancelled() => break,
+            pause = ended(&mut look) => {
+                next = Instant::now() + pause;
+                continue;
+            }
+            () = stage.wake().notified(), if is_free => Duration::ZERO,
+            () = slots.freed(), if is_free => GATHER,
+            () = tokio::time::sleep_until(next), if is_free => Duration::ZERO,
             _ = births.recv_many(&mut entered, AT_ONCE) => {
                 gather(&mut births, &mut entered, adopted + S::PACE).await;
                 adopted = Instant::now();
                 crew.adopt(entered).await;
                 continue;
             }
-            () = stage.wake().notified() => {}
-            () = slots.freed() => tokio::time::sleep(GATHER).await,
-            () = tokio::time::sleep(pause) => {}
-        }
-        pause = match crew.claim(&slots).await {
-            Ok(Turn::Empty) => until_next(&*stage, &ambient, options.poll).await,
-            // While there is work the next look is near anyway; asking each time would cost a query per wake-up.
-            Ok(Turn::Some | Turn::NoRoom) => options.poll,
-            Ok(Turn::Full) => Duration::ZERO,
-            Err(error) => {
-                tracing::warn!(stage = S::NAME, %error, "could not claim work; trying again");
-                let _ = stop.run_until_cancelled(tokio::time::sleep(AFTER_FAULT)).await;
-                Duration::ZERO
-            }
         };
+        let (crew, slots, ambient, stop) = (crew.clone(), slots.clone(), ambient.clone(), stop.clone());
+        look = Some(tokio::spawn(async move {
+            tokio::time::sleep(first).await;
+            crew.look(&slots, &ambient, options.poll, &stop).await
+        }));
+    }
+    if let Some(look) = look {
+        // What it claims is begun.
+        let _ = look.await;
     }
     slots.close();
     finish(&crew, &slots, births).await;
     rest.cancel();
     let _ = heart.await;
+}
+
+/// The end of the look that is under way, and how long to wait for the next one; never, when none is.
+async fn ended(look: &mut Option<JoinHandle<Duration>>) -> Duration {
+    let Some(handle) = look else { return std::future::pending().await };
+    let pause = handle.await;
+    *look = None;
+    pause.unwrap_or(AFTER_FAULT)
 }
 
 /// What else is born until `end`, as far as it is not enough before.
@@ -193,6 +207,29 @@ struct Crew<S> {
 }
 
 impl<S: Stage> Crew<S> {
+    /// Claims, and tells how long to wait before the next time.
+    async fn look(
+        &self,
+        slots: &Arc<gate::Slots>,
+        ambient: &Ambient,
+        poll: Duration,
+        stop: &CancellationToken,
+    ) -> Duration {
+        match self.claim(slots).await {
+            Ok(Turn::Empty) => until_next(&*self.stage, ambient, poll).await,
+            // While there is work the next look is near anyway; asking each time would cost a query per wake-up.
+            Ok(Turn::Some | Turn::NoRoom) => poll,
+            Ok(Turn::Full) => Duration::ZERO,
+            Err(error) => {
+                tracing::warn!(stage = S::NAME, %error, "could not claim work; trying again");
+                let _ = stop.run_until_cancelled(tokio::time::sleep(AFTER_FAULT)).await;
+                Duration::ZERO
+            }
+        }
+    }
+
+    /// What is born meanwhile may take the room that is asked for: then there is more at work for a while than there shall
+    /// be, by a claim at the most.
     async fn claim(&self, slots: &Arc<gate::Slots>) -> Result<Turn, hoopoe_store::Error> {
         let Some((room, full)) = slots.room() else { return Ok(Turn::NoRoom) };
         let limit = room.min(AT_ONCE);
@@ -244,7 +281,78 @@ async fn until_next<S: Stage>(stage: &S, ambient: &Ambient, poll: Duration) -> D
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+
+    /// Claims take for ever; work is written down.
+    #[derive(Default)]
+    struct Slow {
+        claims: Notify,
+        worked: Mutex<Vec<u32>>,
+        wake: Notify,
+    }
+
+    impl Stage for Slow {
+        type Work = u32;
+        type Born = u32;
+        const NAME: &'static str = "delivery";
+
+        async fn claim(&self, _: Ask) -> Result<Vec<u32>, hoopoe_store::Error> {
+            self.claims.notify_one();
+            std::future::pending().await
+        }
+
+        async fn adopt(&self, born: Vec<u32>) -> Result<Vec<u32>, hoopoe_store::Error> {
+            Ok(born)
+        }
+
+        async fn next(&self) -> Result<Option<DateTime<Utc>>, hoopoe_store::Error> {
+            Ok(None)
+        }
+
+        async fn work(&self, work: u32) {
+            self.worked.lock().expect("not poisoned").push(work);
+            self.wake.notify_one();
+        }
+
+        async fn extend(&self, _: &[Lease]) -> Result<(), hoopoe_store::Error> {
+            Ok(())
+        }
+
+        fn tenant(_: &u32) -> Uuid {
+            Uuid::nil()
+        }
+
+        fn lease(_: &u32) -> Option<Lease> {
+            None
+        }
+
+        fn wake(&self) -> &Notify {
+            &self.wake
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_born_does_not_wait_for_a_claim() {
+        let (stage, gate, stop) = (Arc::new(Slow::default()), Gate::new(8), CancellationToken::new());
+        let second = Duration::from_secs(1);
+        let options = Options { poll: second, lease: 10 * second, deadline: 60 * second };
+        let driving = tokio::spawn(drive(stage.clone(), gate.clone(), options, Ambient::system(), stop));
+        stage.claims.notified().await;
+        for number in 1..=2 {
+            let admission = gate.admit([Some((number, Uuid::nil()))]);
+            assert_eq!(admission.own(), [true]);
+            gate.enter(admission, [(number, number)]);
+            let worked = async {
+                while stage.worked.lock().expect("not poisoned").last() != Some(&number) {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            tokio::time::timeout(10 * second, worked).await.expect("it is worked on while the claim hangs");
+        }
+        driving.abort();
+    }
 
     #[tokio::test]
     async fn a_few_births_are_adopted_at_the_pace_and_many_or_after_a_rest_at_once() {

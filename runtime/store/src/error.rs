@@ -61,6 +61,9 @@ pub(crate) enum Fault {
     Data,
 }
 
+/// The indexes of contacts by Meta's ids.
+const CONTACTS_IDS: [&str; 2] = ["contacts_wa_id", "contacts_user_id"];
+
 impl Fault {
     /// By SQLSTATE class (PostgreSQL documentation, appendix A).
     pub(crate) fn of(error: &sqlx::Error) -> Fault {
@@ -68,6 +71,8 @@ impl Fault {
             error if identity::is_merged(error) => Fault::Conflict,
             sqlx::Error::Database(database) => match database.code().as_deref().unwrap_or_default() {
                 "40001" | "40P01" => Fault::Conflict,
+                // unique_violation: somebody has told an id of the same person meanwhile. A second look finds the contact.
+                "23505" if database.constraint().is_some_and(|of| CONTACTS_IDS.contains(&of)) => Fault::Conflict,
                 code if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Fault::Away,
                 // read_only_sql_transaction: a failover is under way.
                 "25006" => Fault::Away,
