@@ -61,7 +61,8 @@ pub(super) const TYPES: [&str; 11] = [
 ];
 
 /// Interactive types with a header that may be a file, a body and a footer.
-pub(super) const HEADED_TYPES: [&str; 4] = ["button", "cta_url", "flow", "address_message"];
+pub(super) const HEADED_TYPES: [&str; 6] =
+    ["button", "cta_url", "flow", "address_message", "order_details", "order_status"];
 /// The lines that these share.
 pub(super) const HEADED: &str = "interactive, headed";
 
@@ -237,6 +238,22 @@ pub(super) const TABLE: &[Line] = &[
     ("interactive/catalog_message", "interactive.action.name", Must, Word(&["catalog_message"])),
     ("interactive/catalog_message", "interactive.action.parameters", May, Fields),
     ("interactive/catalog_message", "interactive.action.parameters.thumbnail_product_retailer_id", May, Text(1, 100)),
+    // Calls.
+    ("interactive/call_permission_request", "interactive.body", May, Fields),
+    ("interactive/call_permission_request", "interactive.body.text", Must, Text(1, 1024)),
+    ("interactive/call_permission_request", "interactive.action.name", Must, Word(&["call_permission_request"])),
+    ("interactive/voice_call", "interactive.body", Must, Fields),
+    ("interactive/voice_call", "interactive.body.text", Must, Text(1, 1024)),
+    ("interactive/voice_call", "interactive.action.name", Must, Word(&["voice_call"])),
+    ("interactive/voice_call", "interactive.action.parameters", May, Fields),
+    ("interactive/voice_call", "interactive.action.parameters.display_text", May, Text(1, 20)),
+    ("interactive/voice_call", "interactive.action.parameters.ttl_minutes", May, Any),
+    ("interactive/voice_call", "interactive.action.parameters.payload", May, Any),
+    // Orders. What is to be paid differs from country to country.
+    ("interactive/order_details", "interactive.action.name", Must, Word(&["review_and_pay"])),
+    ("interactive/order_details", "interactive.action.parameters", Must, Any),
+    ("interactive/order_status", "interactive.action.name", Must, Word(&["review_order"])),
+    ("interactive/order_status", "interactive.action.parameters", Must, Any),
     // Templates. Parameters are looked at one by one.
     ("template", "template", Must, Fields),
     ("template", "template.name", Must, Text(1, 512)),
@@ -248,8 +265,9 @@ pub(super) const TABLE: &[Line] = &[
     ("template", "template.components[]{type=header}.parameters", May, List(0, 1)),
     ("template", "template.components[]{type=body}.parameters", May, List(0, 100)),
     ("template", "template.components[]{type=button}.sub_type", Must, Text(1, 100)),
-    ("template", "template.components[]{type=button}.index", Must, Index),
-    ("template", "template.components[]{type=button}.parameters", May, List(0, 1)),
+    ("template", "template.components[]{type=button}.index", May, Index),
+    ("template", "template.components[]{type=button}.parameters", May, List(0, 2)),
+    ("template", "template.components[]{type=limited_time_offer}.parameters", Must, List(1, 1)),
     ("template", "template.components[]{type=carousel}.cards", Must, List(2, 10)),
     ("template", "template.components[].parameters", May, Any),
     ("template", "template.components[].cards", May, Any),

@@ -77,6 +77,7 @@ fn interactive(it: &Value) -> Result<(), Refusal> {
         "product_list" => sections(action, "product_items", 30).map(drop),
         "flow" => flow(&action["parameters"]),
         "cta_url" | "location_request_message" | "address_message" | "product" | "catalog_message" => Ok(()),
+        "call_permission_request" | "voice_call" | "order_details" | "order_status" => Ok(()),
         other => Err(Refusal::invalid(format!("Param interactive.type is not known: {other}"))),
     }
 }
@@ -113,12 +114,12 @@ fn flow(it: &Value) -> Result<(), Refusal> {
 fn components(all: &Value, field: &str) -> Result<(), Refusal> {
     let all = list(all);
     let kind = |it: &Value| it["type"].as_str().unwrap_or_default().to_lowercase();
-    for once in ["header", "body", "carousel"] {
+    for once in ["header", "body", "carousel", "limited_time_offer"] {
         if all.iter().filter(|it| kind(it) == once).count() > 1 {
             return Err(wrong(field, &format!("has more than one {once}")));
         }
     }
-    let buttons = all.iter().filter(|it| kind(it) == "button");
+    let buttons = all.iter().filter(|it| kind(it) == "button" && !it["index"].is_null());
     let places: Vec<Value> = buttons.map(|it| it["index"].to_string().trim_matches('"').into()).collect();
     unique(&format!("{field}.index"), places.iter())?;
     for component in all {
@@ -127,6 +128,7 @@ fn components(all: &Value, field: &str) -> Result<(), Refusal> {
             "body" if all.len() == 1 && field == "template.components" => 32_768,
             "body" => 1024,
             "button" => 2000,
+            "limited_time_offer" => 1024,
             "carousel" => {
                 for card in list(&component["cards"]) {
                     components(&card["components"], "template.components.cards")?;
@@ -137,6 +139,10 @@ fn components(all: &Value, field: &str) -> Result<(), Refusal> {
         };
         let parameters = list(&component["parameters"]);
         for parameter in parameters {
+            let is_offer = parameter["type"] == "limited_time_offer";
+            if is_offer != (kind(component) == "limited_time_offer") {
+                return Err(wrong(field, "has a parameter of another component"));
+            }
             self::parameter(parameter, longest, field)?;
         }
         let names: Vec<_> = parameters.iter().map(|it| &it["parameter_name"]).filter(|name| name.is_string()).collect();
@@ -174,11 +180,27 @@ fn button(component: &Value, field: &str) -> Result<(), Refusal> {
         "mpm" | "order_details" => ("action", false),
         // The template itself says what opens.
         "flow" | "catalog" => ("action", true),
+        "voice_call" => return call(component, field),
         other => return Err(wrong(&format!("{field}.sub_type"), &format!("is not known: {other}"))),
     };
+    if component["index"].is_null() {
+        return Err(Refusal::missing(&format!("{field}.index")));
+    }
     match list(&component["parameters"]) {
         [] if may_lack => Ok(()),
+        [one] if one["type"] == "payload" && wanted == "payload" => {
+            lines::length(&format!("{field}.payload"), one["payload"].as_str().unwrap_or_default(), 1, 256)
+        }
         [one] if one["type"] == wanted => Ok(()),
         _ => Err(wrong(field, &format!("needs one parameter of type {wanted} for this button"))),
     }
+}
+
+/// A button by which the contact calls.
+fn call(component: &Value, field: &str) -> Result<(), Refusal> {
+    let kinds = list(&component["parameters"]).iter().map(|it| &it["type"]);
+    if kinds.clone().any(|kind| kind != "payload" && kind != "ttl_minutes") {
+        return Err(wrong(field, "takes payload and ttl_minutes for this button"));
+    }
+    unique(&format!("{field}.parameters.type"), kinds)
 }

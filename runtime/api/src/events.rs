@@ -44,7 +44,7 @@ pub struct JournalEvent {
     /// What could not be read in it.
     note: Option<String>,
     /// The item as Meta sent it. A list leaves it out when it has more than 64 KiB.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     payload: Option<Box<RawValue>>,
 }
 

@@ -98,10 +98,12 @@ impl Pace {
         let rate = self.of_number(sender).rate();
         let its_turn = |place: &Place| Duration::from_secs_f64(place.ahead() as f64 / rate);
         loop {
+            let wait =
+                || told.map_or(Duration::ZERO, |until: DateTime<Utc>| (until - now()).to_std().unwrap_or_default());
             if Instant::now() + its_turn(&place) >= end || timeout_at(end, place.first()).await.is_err() {
-                return Some(now() + its_turn(&place).max(SHORTEST));
+                return Some(now() + its_turn(&place).max(wait()).max(SHORTEST));
             }
-            let wait = told.map_or(Duration::ZERO, |until: DateTime<Utc>| (until - now()).to_std().unwrap_or_default());
+            let wait = wait();
             if Instant::now() + wait >= end {
                 return Some(now() + wait);
             }

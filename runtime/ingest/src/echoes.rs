@@ -9,7 +9,8 @@ use hoopoe_store::routes::Route;
 
 use crate::arrivals::moment;
 
-/// The echo that an item is. One to a group is none: no message is kept of what is said there by the business.
+/// The echo that an item is. One to a group is none: no message is kept of what is said there by the business. Nor is what
+/// it notes down for itself.
 pub(crate) fn read(item: &WireItem) -> Option<Box<field::Echo>> {
     let (ItemKind::Other { kind }, WireRoute::PhoneNumber(_)) = (&item.kind, &item.route) else { return None };
     match field::parse(kind, &item.raw) {

@@ -9,6 +9,7 @@ mod arrivals;
 mod echoes;
 mod facts;
 mod messaging;
+mod own_app;
 mod routes;
 mod shares;
 mod templates;
@@ -16,7 +17,7 @@ mod templates;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use hoopoe_lanes::Gate;
 use hoopoe_protocol::envelope::ItemKind;
 use hoopoe_protocol::{envelope, signature};
@@ -32,8 +33,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use uuid::Uuid;
 
-use crate::routes::{Routes, Targets};
-use crate::shares::{Share, Shares};
+use crate::routes::Routes;
+use crate::shares::Shares;
 
 /// Items that one transaction takes.
 const BATCH: usize = 256;
@@ -263,40 +264,6 @@ impl Ingest {
             }
         }
         Ok(receipt)
-    }
-
-    /// The part of the queue that a POST of the tenant's own app needs.
-    fn share(
-        &self,
-        tenant_id: Uuid,
-        body: &[u8],
-        routes: &[Targets],
-        now: DateTime<Utc>,
-    ) -> Result<Share, hoopoe_store::Error> {
-        let strays = routes.iter().filter(|routes| routes.is_empty()).count();
-        // Each item has one route by now, or none.
-        let share = self.shares.take(tenant_id, (body.len(), routes.len(), strays), now);
-        share.ok_or(hoopoe_store::Error::Overloaded)
-    }
-
-    /// Takes the routes to other tenants away. An account may be shared: then its events are of this tenant's oldest
-    /// channel there, and those of a number of that number's channel, if the tenant has it.
-    async fn keep_own(&self, tenant_id: Uuid, items: &[envelope::Item], routes: &mut [Targets]) -> Result<(), Error> {
-        for (item, routes) in items.iter().zip(routes) {
-            // An item that does not say which of the tenants of an account it is for has no route so far.
-            if !routes.is_empty() && routes.iter().all(|route| route.tenant_id == tenant_id) {
-                continue;
-            }
-            let own: Targets = routes.iter().filter(|route| route.tenant_id == tenant_id).cloned().collect();
-            *routes = match &item.route {
-                envelope::Route::Account(account) if own.is_empty() => {
-                    let displayed = facts::number(item);
-                    self.store.account_route(tenant_id, account, displayed.as_deref()).await?.into_iter().collect()
-                }
-                _ => own,
-            };
-        }
-        Ok(())
     }
 
     /// Forgets the remembered routes: a number was registered or has changed hands.

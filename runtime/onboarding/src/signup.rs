@@ -150,7 +150,7 @@ impl Onboarding {
         };
         let mut signup = store.begin_signup(&stored, LEASE).await?;
         let steps = self.steps(app, request, &mut signup, code_sha256);
-        let limit = self.inner.settings.signup_limit;
+        let limit = self.inner.settings.signup_limit.min(SIGNUP_LIMIT);
         let outcome = tokio::time::timeout(limit, steps).await.unwrap_or(Err(Error::TooLong(limit)));
         if let Err(error) = store.release_signup(&signup).await {
             tracing::warn!(tenant = %signup.tenant_id, %error, "a signup cannot be released; its lease ends soon");

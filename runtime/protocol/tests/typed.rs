@@ -200,7 +200,7 @@ fn what_is_not_known_here_goes_as_a_raw_payload_only() {
         template(json!({ "type": "button", "sub_type": sub_type, "index": 0, "parameters": [parameter] }))
     };
     let cases = [
-        ("a kind", interactive("voice_call", json!({ "name": "voice_call" })), "interactive.type"),
+        ("a kind", interactive("video_call", json!({ "name": "video_call" })), "interactive.type"),
         (
             "another action",
             interactive("location_request_message", json!({ "name": "send_location", "parameters": {} })),
@@ -240,7 +240,7 @@ fn what_is_not_known_here_goes_as_a_raw_payload_only() {
             ),
             "interactive.action.sections[0].product_items",
         ),
-        ("a component", template(json!({ "type": "limited_time_offer" })), "template.components[0].type"),
+        ("a component", template(json!({ "type": "hologram" })), "template.components[0].type"),
         (
             "a field of a component",
             template(json!({ "type": "body", "sub_type": "url" })),
@@ -259,7 +259,7 @@ fn what_is_not_known_here_goes_as_a_raw_payload_only() {
         ),
         (
             "a button",
-            button("voice_call", json!({ "type": "payload", "payload": "a" })),
+            button("video_call", json!({ "type": "payload", "payload": "a" })),
             "template.components[0].sub_type",
         ),
     ];

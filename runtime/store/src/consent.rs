@@ -188,7 +188,7 @@ impl Store {
     async fn try_set_consent(&self, party: &Party, wish: Wish, reason: Option<&str>) -> Result<bool, sqlx::Error> {
         let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;
-        let sighting = Sighting { party, seen: None, aside: false };
+        let sighting = Sighting { party, seen: None, at: None, aside: false, dialed: true };
         let found = contacts::resolve(&mut tx, &self.contacts, &self.ambient, &[sighting]).await?;
         let Some(place) = found.places.get(party).copied() else { return Ok(false) };
         let wished = Wished { party, place, wish, source: Source::Api, detail: reason, event_id: None, at: now };

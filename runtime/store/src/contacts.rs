@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use self::cache::Remembered;
 pub(crate) use self::cache::{Cache, Learned};
-use self::rows::{Asked, converse, find, insert};
+use self::rows::{converse, find, insert};
 use crate::ambient::Ambient;
 
 /// `last_seen_at` is kept to this precision, so that a busy contact is not rewritten with every message.
@@ -55,10 +55,15 @@ pub struct Place {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sighting<'a> {
     pub party: &'a Party,
-    /// The profile and the moment, when the party wrote; `None` when somebody writes to it.
-    pub seen: Option<(&'a Profile, DateTime<Utc>)>,
+    /// The profile, when the party wrote; `None` when somebody writes to it.
+    pub seen: Option<&'a Profile>,
+    /// When it was named so; `None` when that says nothing of whose the ids are: somebody gave them to us.
+    pub at: Option<DateTime<Utc>>,
     /// It was not written to us alone: Meta tells it of the party, or it stands in a group.
     pub aside: bool,
+    /// Its number is one that was dialed. In some countries a person's WhatsApp id is another one, so that a difference
+    /// between them says nothing.
+    pub dialed: bool,
 }
 
 /// Where parties are.
@@ -80,32 +85,32 @@ pub(crate) async fn resolve(
     sightings: &[Sighting<'_>],
 ) -> Result<Resolved, sqlx::Error> {
     let mut known: HashMap<Party, Remembered> = HashMap::new();
-    let mut unknown: Vec<Asked<'_>> = Vec::new();
+    let mut unknown: Vec<&Sighting<'_>> = Vec::new();
     for sighting in sightings {
-        if known.contains_key(sighting.party) || unknown.iter().any(|(party, _)| *party == sighting.party) {
+        if known.contains_key(sighting.party) || unknown.iter().any(|asked| asked.party == sighting.party) {
             continue;
         }
         match cache.get(sighting.party) {
             Some(remembered) => drop(known.insert(sighting.party.clone(), remembered)),
-            None => unknown.push((sighting.party, sighting.seen.map(|(_, at)| at))),
+            None => unknown.push(sighting),
         }
     }
     let mut learned: Vec<Party> = Vec::new();
-    let (mut apart, mut former) = (Vec::new(), HashSet::new());
+    let (mut apart, mut passing) = (Vec::new(), HashSet::new());
     if !unknown.is_empty() {
         let now = ambient.now();
-        let mut contacts = find(db, &unknown, &mut apart, &mut former).await?;
+        let mut contacts = find(db, &unknown, &mut apart, &mut passing).await?;
         if contacts.len() < unknown.len() {
-            let missing: Vec<Asked<'_>> =
-                unknown.iter().copied().filter(|(party, _)| !contacts.contains_key(*party)).collect();
-            insert(db, ambient, missing.iter().map(|(party, _)| *party).collect(), now).await?;
-            contacts.extend(find(db, &missing, &mut apart, &mut former).await?);
+            let missing: Vec<&Sighting<'_>> =
+                unknown.iter().copied().filter(|asked| !contacts.contains_key(asked.party)).collect();
+            insert(db, ambient, missing.iter().map(|asked| asked.party).collect(), now).await?;
+            contacts.extend(find(db, &missing, &mut apart, &mut passing).await?);
         }
         for (party, place) in converse(db, ambient, &contacts, now).await? {
             learned.push(party.clone());
-            let (since, is_former) = (Instant::now(), former.contains(&party));
+            let (since, is_passing) = (Instant::now(), passing.contains(&party));
             let profile = Profile::default();
-            known.insert(party, Remembered { place, profile, seen_at: None, since, is_former });
+            known.insert(party, Remembered { place, profile, seen_at: None, since, is_passing });
         }
     }
     for party in touch(db, &mut known, sightings).await? {
@@ -131,10 +136,8 @@ async fn touch(
 ) -> Result<Vec<Party>, sqlx::Error> {
     let mut touched: Vec<Party> = Vec::new();
     for sighting in sightings {
-        let (Some((profile, at)), Some(contact)) = (sighting.seen, known.get_mut(sighting.party)) else { continue };
-        if sighting.aside {
-            continue;
-        }
+        let Some((profile, at)) = sighting.seen.zip(sighting.at).filter(|_| !sighting.aside) else { continue };
+        let Some(contact) = known.get_mut(sighting.party) else { continue };
         let renamed = (profile.name.is_some() && profile.name != contact.profile.name)
             || (profile.username.is_some() && profile.username != contact.profile.username);
         let unseen = contact.seen_at.is_none_or(|seen| at - seen >= SEEN_PRECISION);

@@ -6,6 +6,7 @@
 
 mod claim;
 mod settle;
+mod verdict;
 
 use chrono::{DateTime, Utc};
 use hoopoe_telemetry::trace::TraceContext;
@@ -15,6 +16,8 @@ use uuid::Uuid;
 use crate::Store;
 use crate::identity;
 use crate::lanes::{self, LaneKey, Lease, Stage};
+
+pub use verdict::{Settlement, Verdict};
 
 /// A message to send now.
 #[derive(Debug)]
@@ -55,57 +58,6 @@ pub(crate) struct Waiting {
     pub lane: LaneKey,
     pub message_id: Uuid,
     pub channel_id: Uuid,
-}
-
-/// What became of a claimed message.
-#[derive(Debug, Clone)]
-pub enum Verdict {
-    /// Meta has it.
-    Sent {
-        /// Meta's id.
-        wa_message_id: String,
-    },
-    /// Meta surely does not have it; try again.
-    Retry {
-        /// When.
-        at: DateTime<Utc>,
-        /// Why: JSON text.
-        error: String,
-    },
-    /// Nobody knows; wait for a status, then try again.
-    Unknown {
-        /// Until when.
-        until: DateTime<Utc>,
-        /// Why: JSON text.
-        error: String,
-    },
-    /// No request was made, or one that says nothing about the message: it waits for its number.
-    Postponed {
-        /// Until when.
-        at: DateTime<Utc>,
-        /// Why, when it is worth a line of the timeline: JSON text.
-        error: Option<String>,
-    },
-    /// Given up.
-    Dead {
-        /// Why: JSON text.
-        error: String,
-        /// It was not worth sending any more.
-        expired: bool,
-    },
-}
-
-/// The verdict on one claimed message.
-#[derive(Debug)]
-pub struct Settlement {
-    /// Proves the ownership of the lane.
-    pub lease: Lease,
-    /// The message.
-    pub message_id: Uuid,
-    /// Attempts so far.
-    pub attempts: i32,
-    /// The verdict.
-    pub verdict: Verdict,
 }
 
 impl Store {

@@ -91,7 +91,11 @@ impl Store {
         let now = self.ambient.now();
         let mut notices = self.notices();
         let parties = arrivals.iter().filter_map(|arrival| arrival.party());
-        let alone = arrivals.iter().all(|arrival| arrival.stands_alone(&notices)) && self.contacts.knows(parties);
+        // Messages or statuses: what one statement has kept, no failure of another may hide.
+        let are_alike = arrivals.iter().all(|arrival| arrival.message().is_some())
+            || arrivals.iter().all(|arrival| arrival.message().is_none());
+        let alone =
+            are_alike && arrivals.iter().all(|arrival| arrival.stands_alone(&notices)) && self.contacts.knows(parties);
         let mut db = if alone { Unit::statements(self).await? } else { Unit::transaction(self).await? };
         let given = arrivals.len();
         let expanded = messaging::expand(&mut db, arrivals).await?;
@@ -101,12 +105,16 @@ impl Store {
         let inbound: Vec<&Inbound> = arrivals.iter().filter_map(|arrival| arrival.message()).collect();
         let spoke = inbound.iter().map(|message| Sighting {
             party: &message.party,
-            seen: Some((&message.profile, message.item.occurred_at.min(message.item.received_at))),
+            seen: Some(&message.profile),
+            at: Some(message.item.said_at()),
             aside: message.is_aside(),
+            dialed: false,
         });
-        let wished = arrivals.iter().filter_map(|arrival| arrival.preference());
-        let echoed = arrivals.iter().filter_map(|arrival| arrival.echo()).map(|echo| &echo.party);
-        let named = wished.chain(echoed).map(|party| Sighting { party, seen: None, aside: false });
+        let named = arrivals.iter().filter(|arrival| arrival.message().is_none()).filter_map(|arrival| {
+            let at = arrival.item().map(Item::said_at);
+            let dialed = arrival.echo().is_some();
+            Some(Sighting { party: arrival.party()?, seen: None, at, aside: false, dialed })
+        });
         let sightings: Vec<_> = spoke.chain(named).collect();
         let Resolved { places, learned, apart } =
             contacts::resolve(&mut db, &self.contacts, &self.ambient, &sightings).await?;
@@ -115,8 +123,15 @@ impl Store {
         }
 
         let rows = rows(arrivals, &places, &targets);
-        hear(&mut db, &rows, &learned).await?;
+        // Each for itself: a flow that has the message finds the window open. Together behind the lanes: a flow's commit has
+        // its lane when it comes to the conversation.
+        if alone {
+            hear(&mut db, &rows, &learned).await?;
+        }
         let Stored { opened, events: stored, messages } = insert(&mut db, &self.ambient, &rows, births, now).await?;
+        if !alone {
+            hear(&mut db, &rows, &learned).await?;
+        }
         debounce::hold_back(&mut db, &rows, now).await?;
         let mut kept = vec![Kept::Repeated; arrivals.len()];
         let mut fresh = Vec::new();

@@ -214,7 +214,7 @@ pub(crate) async fn finish(
                where not h.stays and l.tenant_id = any (array[h.tenant_id]) and l.contact_id = h.contact_id and l.stage = h.stage
            ), back as (
                update lanes l set ready_at = coalesce(h.again, $10), attempts = h.attempts, lease_token = 0,
-                                  done_event = coalesce(h.done_event, l.done_event)
+                                  done_event = greatest(h.done_event, l.done_event)
                from held h
                where h.stays and l.tenant_id = any (array[h.tenant_id]) and l.contact_id = h.contact_id and l.stage = h.stage
            )

@@ -35,6 +35,7 @@ pub mod messages;
 pub mod messenger;
 pub mod meta_apps;
 pub mod meta_templates;
+mod migrating;
 pub mod numbers;
 pub mod outbound;
 mod permission;

@@ -142,7 +142,8 @@ impl Inserted {
 
 impl Store {
     /// Queues the requests, each wholly or not at all. `births` is by request. Requests for now to contacts that are known
-    /// need one statement, and no transaction around it. What is queued in place of a request is queued after that.
+    /// need one statement, and no transaction around it. What is queued in place of a request is queued after that. Tried
+    /// again, it finds what it has kept.
     pub async fn enqueue(&self, requests: &[Arc<SendRequest>], births: Births<'_>) -> Result<Enqueued, sqlx::Error> {
         let enqueued = self.try_enqueue(requests, births).await;
         if enqueued.as_ref().is_err_and(identity::is_merged) {
@@ -157,8 +158,10 @@ impl Store {
         let is_later = |request: &Arc<SendRequest>| request.message.send_at.is_some_and(|at| at > now);
         let alone = !requests.iter().any(is_later) && self.contacts.knows(requests.iter().map(|it| &it.party));
         let mut db = if alone { Unit::statements(self).await? } else { Unit::transaction(self).await? };
-        let sightings: Vec<_> =
-            requests.iter().map(|request| Sighting { party: &request.party, seen: None, aside: false }).collect();
+        let sightings: Vec<_> = requests
+            .iter()
+            .map(|request| Sighting { party: &request.party, seen: None, at: None, aside: false, dialed: true })
+            .collect();
         let Resolved { places, learned, .. } =
             contacts::resolve(&mut db, &self.contacts, &self.ambient, &sightings).await?;
         let addressed: Vec<Addressed<'_>> = requests
@@ -180,8 +183,9 @@ impl Store {
             })
             .collect();
         let mut inserted = insert(&mut db, &addressed, now, births.lease).await?;
-        let taken = first_with(&mut db, addressed.iter().filter(|one| !inserted.new.contains(&one.message.id))).await?;
-        let refused = permission::left_out(&addressed, &inserted.new, &taken);
+        let not_new = addressed.iter().filter(|one| !inserted.new.contains(&one.message.id));
+        let there = there_already(&mut db, not_new).await?;
+        let refused = permission::left_out(&addressed, &inserted.new, &there);
         let refusals = if refused.is_empty() { HashMap::new() } else { permission::judge(&mut db, &refused).await? };
         let replaced: Vec<(Outbound, &Addressed<'_>)> = refused
             .iter()
@@ -200,9 +204,9 @@ impl Store {
             self.wakes.scheduled.notify_one();
         }
         let queued = requests.iter().map(|request| {
-            let key = (request.party.tenant_id, request.message.idempotency_key.clone().unwrap_or_default());
             let is_new = new.contains(&request.message.id);
-            match (taken.get(&key), refusals.get(&request.message.id)) {
+            let other = there.get(&request.message.id).filter(|there| **there != request.message.id);
+            match (other, refusals.get(&request.message.id)) {
                 (Some(first), _) if !is_new => Queued::Repeated { first: *first },
                 (_, None) => Queued::New { created_at: now },
                 (_, Some(_)) if is_new => Queued::Replaced { created_at: now },
@@ -216,27 +220,31 @@ impl Store {
     }
 }
 
-/// The messages that hold the keys of these, by tenant and key.
-pub(crate) async fn first_with<'a>(
+/// The messages that are there in place of these, by these: those that hold their keys, and they themselves, when a try
+/// before this one has kept them.
+pub(crate) async fn there_already<'a>(
     db: &mut PgConnection,
     refused: impl Iterator<Item = &'a Addressed<'a>>,
-) -> Result<HashMap<(Uuid, String), Uuid>, sqlx::Error> {
-    let (tenants, keys): (Vec<Uuid>, Vec<String>) =
-        refused.filter_map(|one| Some((one.tenant_id, one.message.idempotency_key.clone()?))).unzip();
-    if keys.is_empty() {
+) -> Result<HashMap<Uuid, Uuid>, sqlx::Error> {
+    let refused: Vec<&Addressed<'_>> = refused.collect();
+    if refused.is_empty() {
         return Ok(HashMap::new());
     }
+    // Index messages_idempotency_key, primary key.
     let rows = sqlx::query!(
-        r#"select m.tenant_id, m.idempotency_key as "key!", m.id
-           from unnest($1::uuid[], $2::text[]) as k (tenant_id, key)
+        r#"select k.id as "id!", m.id as "there!"
+           from unnest($1::uuid[], $2::uuid[], $3::text[]) as k (tenant_id, id, key)
            cross join lateral (
-               select tenant_id, idempotency_key, id from messages
-               where tenant_id = k.tenant_id and idempotency_key = k.key limit 1
+               (select id from messages where tenant_id = k.tenant_id and idempotency_key = k.key limit 1)
+               union all
+               (select id from messages where tenant_id = k.tenant_id and id = k.id limit 1)
+               limit 1
            ) as m"#,
-        &tenants,
-        &keys
+        &refused.iter().map(|one| one.tenant_id).collect::<Vec<_>>(),
+        &refused.iter().map(|one| one.message.id).collect::<Vec<_>>(),
+        &refused.iter().map(|one| one.message.idempotency_key.clone()).collect::<Vec<_>>() as &[Option<String>]
     )
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().map(|row| ((row.tenant_id, row.key), row.id)).collect())
+    Ok(rows.into_iter().map(|row| (row.id, row.there)).collect())
 }

@@ -104,17 +104,14 @@ pub(crate) async fn judge(
     Ok(refusals.collect())
 }
 
-/// Messages that were to be inserted and were not, though their keys are free.
+/// Messages that were to be inserted and were not, though nothing is there in their place.
 pub(crate) fn left_out<'a, 'b>(
     messages: &'a [Addressed<'b>],
     new: &HashSet<Uuid>,
-    taken: &HashMap<(Uuid, String), Uuid>,
+    there: &HashMap<Uuid, Uuid>,
 ) -> Vec<&'a Addressed<'b>> {
-    let is_taken = |one: &Addressed<'_>| {
-        let key = one.message.idempotency_key.clone();
-        key.is_some_and(|key| taken.contains_key(&(one.tenant_id, key)))
-    };
-    messages.iter().filter(|one| !new.contains(&one.message.id) && !is_taken(one)).collect()
+    let is_there = |one: &Addressed<'_>| new.contains(&one.message.id) || there.contains_key(&one.message.id);
+    messages.iter().filter(|one| !is_there(one)).collect()
 }
 
 /// Messages of flows that were not inserted: those that may not go out are replaced, or kept as dead letters. Adds what
@@ -129,8 +126,9 @@ pub(crate) async fn bury(
     if messages.iter().all(|one| inserted.new.contains(&one.message.id)) {
         return Ok(Vec::new());
     }
-    let taken = outbound::first_with(db, messages.iter().filter(|one| !inserted.new.contains(&one.message.id))).await?;
-    let left_out = left_out(messages, &inserted.new, &taken);
+    let not_new = messages.iter().filter(|one| !inserted.new.contains(&one.message.id));
+    let there = outbound::there_already(db, not_new).await?;
+    let left_out = left_out(messages, &inserted.new, &there);
     if left_out.is_empty() {
         return Ok(Vec::new());
     }

@@ -1,4 +1,4 @@
-//! The connection pool and the migrations.
+//! The connection pool.
 
 use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
@@ -21,8 +21,6 @@ const BESIDE_WRITERS: u32 = 2;
 const FEWEST: u32 = 2;
 /// A connection that has been idle for so long is tried before it is used.
 const UNTRIED: Duration = Duration::from_millis(100);
-/// Between two tries to get the lock of the migrations.
-const LOCK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How statements are planned. Every query of the message's way finds its rows by an index: plans that were made while the
 /// tables were empty would otherwise read whole tables until they are made anew.
@@ -113,36 +111,6 @@ impl Store {
             listeners: Arc::default(),
             homes: Arc::default(),
         })
-    }
-
-    /// Applies the migrations that are missing, under an advisory lock, so that several processes may start at once.
-    /// Those of a newer release are left alone: they take nothing away that this one needs.
-    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        let mut migrations = sqlx::migrate!("../../migrations");
-        let _lock = self.migration_lock().await?;
-        migrations.set_ignore_missing(true).set_locking(false).run(&self.pool).await?;
-        let known = migrations.iter().map(|migration| migration.version).max();
-        // The migrator's own table: it is not in the schema that queries are checked against.
-        let newest = sqlx::query_scalar("select max(version) from _sqlx_migrations");
-        let newest: Option<i64> = newest.fetch_one(&self.pool).await?;
-        if newest > known {
-            tracing::warn!(known, newest, "the database has migrations of a newer release; this process runs on it");
-        }
-        Ok(())
-    }
-
-    /// A connection that has the lock of the migrations for as long as it is open. The migrator's own lock is waited for
-    /// within a statement, and an index that is built concurrently waits for the end of every statement.
-    async fn migration_lock(&self) -> Result<PgConnection, sqlx::Error> {
-        let mut connection = self.pool.acquire().await?.detach();
-        loop {
-            let lock = sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended('migrations', 0))");
-            let is_mine: bool = lock.fetch_one(&mut connection).await?;
-            if is_mine {
-                return Ok(connection);
-            }
-            tokio::time::sleep(LOCK_AGAIN).await;
-        }
     }
 
     /// Connections that are open, those of them that are idle, and how many there may be. Not of one moment.

@@ -26,6 +26,17 @@ pub struct Route {
     pub debounce_seconds: i16,
 }
 
+/// A channel of a business account.
+#[derive(Debug, Clone)]
+pub struct AccountChannel {
+    /// Meta's id of the account.
+    pub waba_id: String,
+    /// The number as people write it, digits only, as far as it is known.
+    pub number: Option<String>,
+    /// Where its items go.
+    pub route: Route,
+}
+
 /// How an item names its number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Key {
@@ -129,32 +140,34 @@ impl Store {
         Ok(routes.into_iter().map(Arc::from).collect())
     }
 
-    /// The route of a business account among the tenant's own channels: that of the number, digits only, or without one
-    /// the oldest, which stands for the account. For accounts that tenants share.
-    pub async fn account_route(
-        &self,
-        tenant_id: Uuid,
-        waba_id: &str,
-        displayed: Option<&str>,
-    ) -> Result<Option<Route>, Error> {
+    /// The tenant's channels that belong to a business account, the oldest first.
+    pub async fn account_channels(&self, tenant_id: Uuid) -> Result<Vec<AccountChannel>, Error> {
         // Primary key, by tenant.
-        let row = sqlx::query_as!(
-            Row,
-            r#"select 1::bigint as "place!", c.tenant_id, c.id, c.kind,
-                      'status' = any (t.flow_wants) as "wants_statuses!",
-                      c.display_phone_number is not null as "number_known!", t.stop_words, t.start_words,
+        let rows = sqlx::query!(
+            r#"select c.waba_id as "waba_id!", regexp_replace(c.display_phone_number, '[^0-9]', '', 'g') as number,
+                      c.id, c.kind, 'status' = any (t.flow_wants) as "wants_statuses!", t.stop_words, t.start_words,
                       t.debounce_seconds
                from channels c join tenants t on t.id = c.tenant_id
-               where c.tenant_id = $1 and c.waba_id = $2
-                 and ($3::text is null or regexp_replace(c.display_phone_number, '[^0-9]', '', 'g') = $3)
-               order by c.created_at, c.id limit 1"#,
-            tenant_id,
-            waba_id,
-            displayed
+               where c.tenant_id = $1 and c.waba_id is not null
+               order by c.created_at, c.id"#,
+            tenant_id
         )
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        Ok(row.map(Route::from))
+        let channels = rows.into_iter().map(|row| AccountChannel {
+            route: Route {
+                tenant_id,
+                channel_id: row.id,
+                kind: row.kind,
+                wants_statuses: row.wants_statuses,
+                number_known: row.number.is_some(),
+                words: Words::of(row.stop_words, row.start_words),
+                debounce_seconds: row.debounce_seconds,
+            },
+            waba_id: row.waba_id,
+            number: row.number,
+        });
+        Ok(channels.collect())
     }
 
     /// Keeps the number as people write it, as Meta tells it with every webhook; the first that is told stays.

@@ -24,6 +24,22 @@ impl Store {
         Ok(())
     }
 
+    /// The oldest state of the database that somebody else's transaction may still look at, by Postgres' number for it:
+    /// what has gone since then cannot be cleaned up. `None`: nobody's. Other users' are told to members of
+    /// `pg_read_all_stats` alone.
+    pub async fn oldest_seen(&self) -> Result<Option<String>, Error> {
+        let oldest = sqlx::query_scalar!(
+            r#"select seen::text as "seen!" from (
+                   select unnest(array[backend_xmin, backend_xid]) as seen from pg_stat_activity
+                   where pid <> pg_backend_pid() and backend_type <> 'autovacuum worker' and (datid is null or datname = current_database())
+                   union all select transaction from pg_prepared_xacts where database = current_database()
+                   union all select xmin from pg_replication_slots
+               ) as all_of_them
+               where seen is not null order by age(seen) desc limit 1"#
+        );
+        Ok(oldest.fetch_optional(&self.pool).await?)
+    }
+
     /// Whether a table of the history has outgrown the size by which statements are planned. Plans for ten thousand rows do
     /// for any number.
     pub async fn plans_are_outgrown(&self) -> Result<bool, Error> {

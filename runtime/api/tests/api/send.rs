@@ -84,7 +84,7 @@ async fn a_wrong_field_is_named() {
         ),
         (
             "a kind that is not known here",
-            with(json!({ "interactive": { "type": "voice_call", "action": {} } })),
+            with(json!({ "interactive": { "type": "video_call", "action": {} } })),
             "interactive.type",
             &["cta_url", "a payload"],
         ),
@@ -98,7 +98,7 @@ async fn a_wrong_field_is_named() {
         (
             "a button that is not known here",
             with(json!({ "template": { "name": "t", "language": { "code": "en" }, "components": [
-                { "type": "button", "sub_type": "voice_call", "index": 0 }] } })),
+                { "type": "button", "sub_type": "video_call", "index": 0 }] } })),
             "template.components[0].sub_type",
             &["quick_reply", "a payload"],
         ),
@@ -205,7 +205,7 @@ async fn what_is_right_is_queued_as_meta_wants_it() {
         (
             "a kind of later",
             with(
-                json!({ "payload": { "type": "interactive", "interactive": { "type": "voice_call", "action": {} } } }),
+                json!({ "payload": { "type": "interactive", "interactive": { "type": "video_call", "action": {} } } }),
             ),
             to,
             "interactive",

@@ -209,5 +209,8 @@ pub const LIMITS: &[Limit] = &[
     ("Template with buttons", "template.components[0].parameters[0].payload", 256, long, ""),
     ("Template with buttons", "template.components[1].parameters[0].text", 2000, long, ""),
     ("Template with buttons", "template.components[2].parameters[0].coupon_code", 15, long, ""),
+    ("Template with a button to call", "template.components[0].parameters[1].payload", 512, long, ""),
+    ("Call permission", "interactive.body.text", 1024, long, ""),
+    ("Voice call", "interactive.action.parameters.display_text", 20, long, ""),
     ("Template with a carousel", "template.components[1].cards", 10, carousel, "[10]"),
 ];

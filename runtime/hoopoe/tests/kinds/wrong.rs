@@ -146,6 +146,19 @@ pub fn cases() -> Vec<Case> {
             "template.components[0].parameters[0].document.caption",
         ),
         ("Template with buttons", "/template/components/1/index", json!(0), "template.components[1].index"),
+        ("Template with buttons", "/template/components/1/index", Value::Null, "template.components[1].index"),
+        (
+            "Template with a button to call",
+            "/template/components/0/parameters/1",
+            json!({"type": "ttl_minutes", "ttl_minutes": 5}),
+            "template.components[0].parameters[1].type",
+        ),
+        (
+            "Template with a limited-time offer",
+            "/template/components/0/parameters/0",
+            json!({"type": "text", "text": "x"}),
+            "template.components[0].parameters[0].type",
+        ),
         ("Template with buttons", "/template/components/1/sub_type", json!("x"), "template.components[1].sub_type"),
         (
             "Template with a form",

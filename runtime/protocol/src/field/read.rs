@@ -82,7 +82,12 @@ fn known(kind: &str, it: &Object<'_>, raw: &str) -> Option<Field> {
         }),
         "smb_message_echoes" | "message_echoes" => {
             let message = Some(message::parse(raw)).filter(|it| (1..=wire::MAX_ID).contains(&it.id.len()))?;
-            Field::Echo(Box::new(Echo { to: person(it, "to", "to_user_id")?, message }))
+            let to = person(it, "to", "to_user_id")?;
+            let from = it.text("from");
+            // A group is no person, and what the business notes down for itself is for nobody.
+            let is_to_a_person = it.text("recipient_type").is_none_or(|kind| kind != "group");
+            let is_to_itself = from.is_some() && from == to.wa_id;
+            (is_to_a_person && !is_to_itself).then(|| Field::Echo(Box::new(Echo { to, message })))?
         }
         "calls" => call(it)?,
         "history" => history(it)?,

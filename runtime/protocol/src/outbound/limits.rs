@@ -125,6 +125,10 @@ impl<'a> At<'a> {
         if self.is_there() { Err(self.invalid(why)) } else { Ok(()) }
     }
 
+    fn whole(&self, advice: &str) -> Result<(), Invalid> {
+        if self.value.is_i64() { Ok(()) } else { Err(self.invalid(&format!("is no whole number; {advice}"))) }
+    }
+
     /// It is none of the known ones.
     fn none_of(&self, known: &[&str]) -> Result<(), Invalid> {
         match self.unknown {

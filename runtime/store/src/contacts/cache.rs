@@ -23,8 +23,8 @@ pub(super) struct Remembered {
     pub profile: Profile,
     pub seen_at: Option<DateTime<Utc>>,
     pub since: Instant,
-    /// It is found by an id that it has no more: not for what is sent from now on.
-    pub is_former: bool,
+    /// Not for what comes from now on: it is found by an id that it has no more, or its ids are still two contacts'.
+    pub is_passing: bool,
 }
 
 /// Conversations that this process has seen. Contacts are never removed, but an id may become another's: whoever was
@@ -98,7 +98,7 @@ impl Cache {
 
     pub(crate) fn learn(&self, learned: Learned) {
         let mut cache = self.remembered();
-        for (party, remembered) in learned.0.into_iter().filter(|(_, remembered)| !remembered.is_former) {
+        for (party, remembered) in learned.0.into_iter().filter(|(_, remembered)| !remembered.is_passing) {
             cache.put(party, remembered);
         }
     }

@@ -6,20 +6,17 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Party, Place};
+use super::{Party, Place, Sighting};
 use crate::ambient::Ambient;
 
-/// A party, and when it wrote, if it did.
-pub(super) type Asked<'a> = (&'a Party, Option<DateTime<Utc>>);
-
 /// Contacts that exist, by WhatsApp id first; an id that Meta tells for the first time is added to its contact. What was
-/// sent before an id changed is its former contact's. Parties whose ids do not go together are added to `apart`, those
-/// that are found by an id that was theirs to `former`.
+/// sent before an id changed is its former contact's. Parties whose ids do not go together are added to `apart`; these, and
+/// those that are not found by an id that is theirs, to `passing`: what is found is not to be remembered.
 pub(super) async fn find(
     db: &mut PgConnection,
-    asked: &[Asked<'_>],
+    asked: &[&Sighting<'_>],
     apart: &mut Vec<(Party, DateTime<Utc>)>,
-    former: &mut HashSet<Party>,
+    passing: &mut HashSet<Party>,
 ) -> Result<HashMap<Party, Uuid>, sqlx::Error> {
     // Indexes contacts_wa_id and contacts_user_id, primary key of former_ids.
     let rows = sqlx::query!(
@@ -38,35 +35,46 @@ pub(super) async fn find(
                where tenant_id = k.tenant_id and former_id = k.user_id and until >= k.at
            ) as c
            order by k.place, c.how"#,
-        &asked.iter().map(|(party, _)| party.tenant_id).collect::<Vec<_>>(),
-        &asked.iter().map(|(party, _)| party.wa_id.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &asked.iter().map(|(party, _)| party.user_id.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &asked.iter().map(|(_, at)| *at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>]
+        &asked.iter().map(|one| one.party.tenant_id).collect::<Vec<_>>(),
+        &asked.iter().map(|one| one.party.wa_id.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &asked.iter().map(|one| one.party.user_id.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &asked.iter().map(|one| one.at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>]
     )
     .fetch_all(&mut *db)
     .await?;
     let mut found = HashMap::new();
     for rows in rows.chunk_by(|a, b| a.place == b.place) {
         let Some(first) = rows.first() else { continue };
-        let Some((party, at)) = usize::try_from(first.place).ok().and_then(|place| asked.get(place - 1)) else {
+        let Some(Sighting { party, at, dialed, .. }) =
+            usize::try_from(first.place).ok().and_then(|place| asked.get(place - 1))
+        else {
             continue;
         };
+        let by_user_id = rows.iter().find(|row| row.how == 1);
         let was = |id: Uuid| rows.iter().any(|row| row.how == 2 && row.id == id);
-        let differs =
-            |known: &Option<String>, told: &Option<String>| known.is_some() && told.is_some() && known != told;
-        let are_two = rows.iter().any(|row| row.how < 2 && row.id != first.id);
-        let is_renumbered = first.how == 1 && differs(&first.wa_id, &party.wa_id) && !was(first.id);
-        if are_two || is_renumbered {
+        let other = by_user_id.filter(|row| row.id != first.id);
+        let is_renumbered = by_user_id.is_some_and(|row| {
+            row.id == first.id
+                && first.how == 1
+                && row.wa_id.is_some()
+                && party.wa_id.is_some()
+                && row.wa_id != party.wa_id
+        });
+        // The user id tells who it is: of a number that was theirs then, or that was dialed and is not how they are known.
+        let chosen = other.filter(|row| was(row.id) || (*dialed && row.wa_id.is_some())).unwrap_or(first);
+        let are_two = other.is_some_and(|row| row.id != chosen.id);
+        if are_two || (is_renumbered && !was(first.id) && !dialed) {
             apart.extend(at.map(|at| ((*party).clone(), at)));
+            passing.insert((*party).clone());
         }
         let is_news = |known: &Option<String>, told: &Option<String>| known.is_none() && told.is_some();
-        if first.how < 2 && (is_news(&first.wa_id, &party.wa_id) || is_news(&first.user_id, &party.user_id)) {
-            complete(db, first.id, party).await?;
+        if chosen.how < 2 && (is_news(&chosen.wa_id, &party.wa_id) || is_news(&chosen.user_id, &party.user_id)) {
+            complete(db, chosen.id, party).await?;
         }
-        if first.how == 2 {
-            former.insert((*party).clone());
+        if chosen.how == 2 || chosen.id != first.id {
+            passing.insert((*party).clone());
         }
-        found.insert((*party).clone(), first.id);
+        found.insert((*party).clone(), chosen.id);
     }
     Ok(found)
 }

@@ -1,68 +1,162 @@
 //! The settlement of claimed messages, fenced by their lanes' leases.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Settlement, Verdict, take_out};
+use super::{Settlement, Verdict};
 use crate::Store;
-use crate::lanes::{self, Closing, LaneKey, Stage};
-use crate::webhooks::types;
+use crate::lanes::{self, LaneKey, Stage};
+use crate::pool::Unit;
 
 impl Store {
-    /// Writes the verdicts down in one transaction. For each: whether its lane was still owned; if not, nothing of it
-    /// was written, except that an acceptance by Meta is never forgotten.
+    /// Writes the verdicts down, all or none. For each: whether its lane was still owned; if not, nothing of it was
+    /// written, except that an acceptance by Meta is never forgotten.
     pub async fn settle(&self, settlements: &[Arc<Settlement>]) -> Result<Vec<bool>, sqlx::Error> {
         let now = self.ambient.now();
-        let mut tx = self.hot.begin().await?;
-        let finished =
-            lanes::finish(&mut tx, Stage::Delivery, settlements.iter().map(|one| one.closing()), now).await?;
-        let is_held = |one: &Settlement| finished.held.contains(&one.lease.lane);
-        let mut written: Vec<&Arc<Settlement>> =
-            settlements.iter().filter(|one| one.verdict.is_told(is_held(one))).collect();
-        written.sort_by_key(|one| (one.lease.lane.tenant_id, one.message_id));
-        let accepted = write_messages(&mut tx, &written, now).await?;
-        write_steps(&mut tx, &written, now).await?;
-        let (over, left): (Vec<&Arc<Settlement>>, Vec<&Arc<Settlement>>) =
-            settlements.iter().filter(|one| is_held(one)).partition(|one| one.verdict.is_final());
-        put_back(&mut tx, &left).await?;
-        let over: Vec<_> = over.iter().map(|one| (one.lease.lane, one.message_id)).collect();
-        take_out(&mut tx, &over).await?;
+        let mut notices = self.notices();
+        let is_plain = |one: &Settlement| {
+            matches!(one.verdict, Verdict::Sent { .. })
+                && one.verdict.told_as().is_none_or(|kind| !notices.want(one.lease.lane.tenant_id, kind))
+        };
+        // Nearly always all have been sent: that is one statement.
+        let mut db = if settlements.iter().all(|one| is_plain(one)) {
+            Unit::statements(self).await?
+        } else {
+            Unit::transaction(self).await?
+        };
+        let Closed { held, known, more } = close(&mut db, settlements, now).await?;
+        let written = || settlements.iter().zip(&held).filter(|(one, held)| one.verdict.is_told(**held));
+        write_steps(&mut db, written().map(|(one, _)| one.as_ref()), now).await?;
         // A status was faster than the answer: the next claim only takes the message out.
-        let known: Vec<LaneKey> =
-            left.iter().map(|one| one.lease.lane).filter(|lane| accepted.contains(lane)).collect();
-        lanes::hurry(&mut tx, Stage::Delivery, &known, now).await?;
+        lanes::hurry(&mut db, Stage::Delivery, &known, now).await?;
         let late: Vec<(Uuid, Uuid)> = settlements
             .iter()
-            .filter(|one| matches!(one.verdict, Verdict::Sent { .. }) && !is_held(one))
-            .map(|one| (one.lease.lane.tenant_id, one.message_id))
+            .zip(&held)
+            .filter(|(one, held)| matches!(one.verdict, Verdict::Sent { .. }) && !**held)
+            .map(|(one, _)| (one.lease.lane.tenant_id, one.message_id))
             .collect();
-        let hastened = hasten(&mut tx, &late, now).await?;
-        let mut notices = self.notices();
-        for one in &written {
+        let hastened = hasten(&mut db, &late, now).await?;
+        for (one, _) in written() {
             if let Some(kind) = one.verdict.told_as() {
                 notices.message(one.lease.lane.tenant_id, one.message_id, kind, now);
             }
         }
-        let told = notices.write(&mut tx, now).await?;
-        tx.commit().await?;
+        let told = notices.write(&mut db, now).await?;
+        db.commit().await?;
         if told {
             self.wakes.webhooks.notify_one();
         }
-        if finished.more || hastened || !left.is_empty() {
+        let is_left = settlements.iter().zip(&held).any(|(one, held)| *held && one.verdict.state().is_some());
+        if more || hastened || is_left {
             self.wakes.delivery.notify_one();
         }
-        Ok(settlements.iter().map(|one| is_held(one)).collect())
+        Ok(held)
     }
 }
 
-impl Settlement {
-    fn closing(&self) -> Closing {
-        Closing { lease: self.lease, done_event: None, again: self.verdict.again().map(|at| (at, 0)) }
+/// What became of settlements.
+struct Closed {
+    /// For each, whether its lane was still owned.
+    held: Vec<bool>,
+    /// Lanes that were given back with a message that Meta is known to have.
+    known: Vec<LaneKey>,
+    /// A lane has work at once.
+    more: bool,
+}
+
+/// Closes the lanes that are still owned, as `lanes::finish` does, with what is known of their messages: those go out of
+/// the outbox, or back into it.
+async fn close(
+    db: &mut PgConnection,
+    settlements: &[Arc<Settlement>],
+    now: DateTime<Utc>,
+) -> Result<Closed, sqlx::Error> {
+    let mut sorted: Vec<(usize, &Settlement)> = settlements.iter().map(Arc::as_ref).enumerate().collect();
+    sorted.sort_unstable_by_key(|(_, one)| (one.lease.lane, one.message_id));
+    let of = |column: fn(&Settlement) -> Option<String>| sorted.iter().map(|(_, one)| column(one)).collect::<Vec<_>>();
+    // Lanes, then messages, each by key. Of a status that comes meanwhile either this knows, or it waits for this.
+    let rows = sqlx::query!(
+        r#"with k as materialized (
+               select *, 1::smallint as stage
+               from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::int[], $5::bool[], $6::uuid[], $7::timestamptz[],
+                           $8::text[], $9::text[], $10::text[], $11::int[], $12::text[], $13::int[])
+                    with ordinality as k (tenant_id, contact_id, token, touched, more, message_id, again, status,
+                                          wa_message_id, error, attempts, state, uncounted, place)
+           ), held as materialized (
+               select k.*, k.again is not null or k.more or l.touched <> k.touched as stays
+               from k
+               cross join lateral (
+                   select touched from lanes
+                   where tenant_id = k.tenant_id and contact_id = k.contact_id and stage = k.stage
+                     and lease_token = k.token
+                   for update
+               ) as l
+           ), gone as (
+               delete from lanes l using held h
+               where not h.stays and l.tenant_id = any (array[h.tenant_id]) and l.contact_id = h.contact_id and l.stage = h.stage
+           ), back as (
+               update lanes l set ready_at = coalesce(h.again, $14), attempts = 0, lease_token = 0
+               from held h
+               where h.stays and l.tenant_id = any (array[h.tenant_id]) and l.contact_id = h.contact_id and l.stage = h.stage
+           ), over as (
+               delete from outbox o using held h
+               where h.state is null and o.tenant_id = any (array[h.tenant_id]) and o.contact_id = h.contact_id
+                 and o.message_id = h.message_id
+           ), put_back as (
+               update outbox o set state = h.state, attempts = o.attempts - h.uncounted
+               from held h
+               where h.state is not null and o.tenant_id = any (array[h.tenant_id]) and o.contact_id = h.contact_id
+                 and o.message_id = h.message_id
+           ), told as (
+               update messages m set
+                   status = greatest(m.status, k.status::message_status),
+                   wa_message_id = coalesce(m.wa_message_id, k.wa_message_id),
+                   attempts = greatest(m.attempts, k.attempts),
+                   error = case when k.status = 'sent' and m.status < 'failed' then null
+                                else coalesce(k.error::json, m.error) end,
+                   accepted_at = case when k.status = 'sent' then coalesce(m.accepted_at, $14) else m.accepted_at end,
+                   dead_at = case when k.status = 'failed' then $14 else m.dead_at end,
+                   updated_at = $14
+               from (select * from k where status = 'sent' or place = any (array(select place from held))
+                     order by tenant_id, message_id offset 0) as k
+               where k.status is not null and m.tenant_id = any (array[k.tenant_id]) and m.id = k.message_id
+               returning k.place, m.status >= 'sent' as accepted
+           )
+           select place as "place!", stays and (again is null or again <= $14) as "more!",
+                  state is not null and place = any (array(select place from told where accepted)) as "known!"
+           from held"#,
+        &sorted.iter().map(|(_, one)| one.lease.lane.tenant_id).collect::<Vec<_>>(),
+        &sorted.iter().map(|(_, one)| one.lease.lane.contact_id).collect::<Vec<_>>(),
+        &sorted.iter().map(|(_, one)| one.lease.token).collect::<Vec<_>>(),
+        &sorted.iter().map(|(_, one)| one.lease.touched).collect::<Vec<_>>(),
+        &sorted.iter().map(|(_, one)| one.lease.more).collect::<Vec<_>>(),
+        &sorted.iter().map(|(_, one)| one.message_id).collect::<Vec<_>>(),
+        &sorted.iter().map(|(_, one)| one.verdict.again()).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        &of(|one| one.verdict.status().map(str::to_owned)) as &[Option<String>],
+        &of(|one| one.verdict.wa_message_id()) as &[Option<String>],
+        &of(|one| one.verdict.error()) as &[Option<String>],
+        &sorted.iter().map(|(_, one)| one.attempts - one.verdict.uncounted()).collect::<Vec<_>>(),
+        &of(|one| one.verdict.state().map(str::to_owned)) as &[Option<String>],
+        &sorted.iter().map(|(_, one)| one.verdict.uncounted()).collect::<Vec<_>>(),
+        now
+    )
+    .fetch_all(db)
+    .await?;
+    let mut closed = Closed { held: vec![false; settlements.len()], known: Vec::new(), more: false };
+    for row in rows {
+        let Some((place, one)) = usize::try_from(row.place).ok().and_then(|place| sorted.get(place - 1)) else {
+            continue;
+        };
+        closed.held[*place] = true;
+        closed.more |= row.more;
+        if row.known {
+            closed.known.push(one.lease.lane);
+        }
     }
+    Ok(closed)
 }
 
 /// Messages that Meta is known to have by now, whose lanes somebody took over and, for want of that knowledge, lets wait:
@@ -99,155 +193,13 @@ async fn hasten(db: &mut PgConnection, late: &[(Uuid, Uuid)], now: DateTime<Utc>
     Ok(hastened.rows_affected() > 0)
 }
 
-/// Messages that are not done go back into the outbox.
-async fn put_back(db: &mut PgConnection, owned: &[&Arc<Settlement>]) -> Result<(), sqlx::Error> {
-    let back: Vec<(&Arc<Settlement>, &str, i32)> = owned
-        .iter()
-        .filter_map(|one| match &one.verdict {
-            Verdict::Retry { .. } => Some((*one, "queued", 0)),
-            Verdict::Postponed { .. } => Some((*one, "queued", 1)),
-            Verdict::Unknown { .. } => Some((*one, "unknown", 0)),
-            Verdict::Sent { .. } | Verdict::Dead { .. } => None,
-        })
-        .collect();
-    if back.is_empty() {
-        return Ok(());
-    }
-    sqlx::query!(
-        "update outbox o set state = k.state, attempts = o.attempts - k.uncounted
-         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[])
-              as k (tenant_id, contact_id, message_id, state, uncounted)
-         where o.tenant_id = any (array[k.tenant_id]) and o.contact_id = k.contact_id and o.message_id = k.message_id",
-        &back.iter().map(|(one, _, _)| one.lease.lane.tenant_id).collect::<Vec<_>>(),
-        &back.iter().map(|(one, _, _)| one.lease.lane.contact_id).collect::<Vec<_>>(),
-        &back.iter().map(|(one, _, _)| one.message_id).collect::<Vec<_>>(),
-        &back.iter().map(|(_, state, _)| (*state).to_owned()).collect::<Vec<_>>(),
-        &back.iter().map(|(_, _, uncounted)| *uncounted).collect::<Vec<_>>()
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-impl Verdict {
-    /// The status that the message reaches, if it moves.
-    fn status(&self) -> &'static str {
-        match self {
-            Verdict::Sent { .. } => "sent",
-            Verdict::Dead { .. } => "failed",
-            Verdict::Retry { .. } | Verdict::Unknown { .. } | Verdict::Postponed { .. } => "queued",
-        }
-    }
-
-    /// Whether the message's own row says something of it. An acceptance by Meta does in any case.
-    fn is_told(&self, is_held: bool) -> bool {
-        match self {
-            Verdict::Sent { .. } => true,
-            Verdict::Postponed { error: None, .. } => false,
-            _ => is_held,
-        }
-    }
-
-    /// It used up one of the message's attempts.
-    fn is_counted(&self) -> bool {
-        !matches!(self, Verdict::Postponed { .. })
-    }
-
-    /// Nothing is left to do for the message.
-    fn is_final(&self) -> bool {
-        matches!(self, Verdict::Sent { .. } | Verdict::Dead { .. })
-    }
-
-    /// When to go on with the message.
-    fn again(&self) -> Option<DateTime<Utc>> {
-        match self {
-            Verdict::Retry { at, .. } | Verdict::Postponed { at, .. } => Some(*at),
-            Verdict::Unknown { until, .. } => Some(*until),
-            Verdict::Sent { .. } | Verdict::Dead { .. } => None,
-        }
-    }
-
-    /// The word in the timeline. An acceptance is a column of the message.
-    fn step(&self) -> &'static str {
-        match self {
-            Verdict::Sent { .. } => "accepted",
-            Verdict::Dead { .. } => "failed",
-            Verdict::Retry { .. } => "retry",
-            Verdict::Unknown { .. } => "unknown",
-            Verdict::Postponed { .. } => "postponed",
-        }
-    }
-
-    /// The type of the notice that tells of it.
-    fn told_as(&self) -> Option<&'static str> {
-        match self {
-            Verdict::Sent { .. } => Some(types::MESSAGE_SENT),
-            Verdict::Dead { expired: true, .. } => Some(types::MESSAGE_EXPIRED),
-            Verdict::Dead { .. } => Some(types::MESSAGE_DEAD),
-            Verdict::Retry { .. } | Verdict::Unknown { .. } | Verdict::Postponed { .. } => None,
-        }
-    }
-
-    fn error(&self) -> Option<String> {
-        match self {
-            Verdict::Sent { .. } => None,
-            Verdict::Postponed { error, .. } => error.clone(),
-            Verdict::Retry { error, .. } | Verdict::Unknown { error, .. } | Verdict::Dead { error, .. } => {
-                Some(error.clone())
-            }
-        }
-    }
-
-    fn wa_message_id(&self) -> Option<String> {
-        match self {
-            Verdict::Sent { wa_message_id } => Some(wa_message_id.clone()),
-            _ => None,
-        }
-    }
-}
-
-/// Gives the lanes of messages that Meta is known to have.
-async fn write_messages(
-    db: &mut PgConnection,
-    written: &[&Arc<Settlement>],
-    now: DateTime<Utc>,
-) -> Result<HashSet<LaneKey>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"update messages m set
-             status = greatest(m.status, k.status::message_status),
-             wa_message_id = coalesce(m.wa_message_id, k.wa_message_id),
-             attempts = greatest(m.attempts, k.attempts),
-             error = case when k.status = 'sent' and m.status < 'failed' then null else coalesce(k.error::json, m.error) end,
-             accepted_at = case when k.status = 'sent' then coalesce(m.accepted_at, $7) else m.accepted_at end,
-             dead_at = case when k.status = 'failed' then $7 else m.dead_at end,
-             updated_at = $7
-         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[])
-              with ordinality as k (tenant_id, id, status, wa_message_id, attempts, error, place)
-         where m.tenant_id = any (array[k.tenant_id]) and m.id = k.id
-         returning k.place as "place!", m.status >= 'sent' as "accepted!""#,
-        &written.iter().map(|one| one.lease.lane.tenant_id).collect::<Vec<_>>(),
-        &written.iter().map(|one| one.message_id).collect::<Vec<_>>(),
-        &written.iter().map(|one| one.verdict.status().to_owned()).collect::<Vec<_>>(),
-        &written.iter().map(|one| one.verdict.wa_message_id()).collect::<Vec<_>>() as &[Option<String>],
-        &written.iter().map(|one| one.attempts - i32::from(!one.verdict.is_counted())).collect::<Vec<_>>(),
-        &written.iter().map(|one| one.verdict.error()).collect::<Vec<_>>() as &[Option<String>],
-        now
-    )
-    .fetch_all(db)
-    .await?;
-    let known = rows.into_iter().filter_map(|row| {
-        let one = written.get(usize::try_from(row.place).ok()? - 1)?;
-        row.accepted.then_some(one.lease.lane)
-    });
-    Ok(known.collect())
-}
-
+/// What the timeline shows of the verdicts. An acceptance is a column of the message.
 async fn write_steps(
     db: &mut PgConnection,
-    written: &[&Arc<Settlement>],
+    written: impl Iterator<Item = &Settlement>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let steps: Vec<_> = written.iter().filter(|one| !matches!(one.verdict, Verdict::Sent { .. })).collect();
+    let steps: Vec<_> = written.filter(|one| !matches!(one.verdict, Verdict::Sent { .. })).collect();
     if steps.is_empty() {
         return Ok(());
     }

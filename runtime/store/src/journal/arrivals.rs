@@ -119,6 +119,13 @@ pub struct Progress {
     pub for_flow: bool,
 }
 
+impl Item {
+    /// Meta's clock may be ahead of ours; what has come was said before.
+    pub(super) fn said_at(&self) -> DateTime<Utc> {
+        self.occurred_at.min(self.received_at)
+    }
+}
+
 impl Inbound {
     /// An opt-out is for nobody to answer but us: the flow does not see it.
     pub(super) fn is_for_flow(&self) -> bool {

@@ -235,7 +235,7 @@ fn heard(rows: &[Row<'_>], learned: &Learned) -> BTreeMap<(Uuid, Uuid), DateTime
     let spoken = rows.iter().filter_map(|row| row.message.zip(row.place));
     for (message, place) in spoken.filter(|(message, _)| news.contains(&message.party)) {
         if !message.is_aside() {
-            let said_at = message.item.occurred_at.min(message.item.received_at);
+            let said_at = message.item.said_at();
             let at = heard.entry((message.item.tenant_id, place.conversation_id)).or_insert(said_at);
             *at = said_at.max(*at);
         }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::rows::Row;
-use super::{Arrival, Item, Notice, What};
+use super::{Arrival, Notice, What};
 use crate::Store;
 use crate::channel_facts::{self, Told};
 use crate::consent::{Source, Wished};
@@ -38,10 +38,10 @@ impl Store {
             };
             match &*arrivals[row.arrival] {
                 Arrival::Message(message) => wishes.extend(message.wish.and_then(|wish| {
-                    wished(&message.party, wish, Source::Message, message.body.as_deref(), said_at(&message.item))
+                    wished(&message.party, wish, Source::Message, message.body.as_deref(), message.item.said_at())
                 })),
                 Arrival::Notice(Notice { item, what: What::Preference(party, wish, words) }) => {
-                    wishes.extend(wished(party, *wish, Source::Meta, words.as_deref(), said_at(item)));
+                    wishes.extend(wished(party, *wish, Source::Meta, words.as_deref(), item.said_at()));
                 }
                 Arrival::Notice(Notice { item, what: What::Fact(fact) }) => {
                     let (tenant_id, channel_id) = (item.tenant_id, item.channel_id);
@@ -62,9 +62,4 @@ impl Store {
         }
         Ok(self.grant(db, &mut wishes, now).await?.waits)
     }
-}
-
-/// Meta's clock may be ahead of ours; what has come was said before.
-fn said_at(item: &Item) -> DateTime<Utc> {
-    item.occurred_at.min(item.received_at)
 }

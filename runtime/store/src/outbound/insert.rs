@@ -51,7 +51,7 @@ pub(crate) async fn insert(
                                join contacts ct on ct.tenant_id = cv.tenant_id and ct.id = cv.contact_id
                                join tenants t on t.id = cv.tenant_id
                                where cv.tenant_id = k.tenant_id and cv.id = k.conversation_id limit 1), true)
-               on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing
+               on conflict do nothing
                returning id
            ), going as materialized (
                select tenant_id, contact_id, id, channel_id, place, is_first, own, priority,

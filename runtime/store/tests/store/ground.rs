@@ -119,7 +119,8 @@ impl Ground {
         }
     }
 
-    fn inbound(&self, inbound: Inbound) -> Arc<Arrival> {
+    /// An arrival of it.
+    pub fn inbound(&self, inbound: Inbound) -> Arc<Arrival> {
         Arc::new(Arrival::Message(inbound))
     }
 

@@ -16,6 +16,7 @@ use hoopoe_store::scheduled::Moved;
 use hoopoe_store::timers::TimerChange;
 
 use crate::ground::Ground;
+use crate::parties::echo;
 
 pub const NUMBER: &str = "16505551234";
 pub const USER: &str = "US.13491208655302741918";
@@ -26,7 +27,7 @@ pub fn person(ground: &Ground, wa_id: Option<&str>, user_id: Option<&str>) -> Pa
     Party { tenant_id, channel_id, wa_id: wa_id.map(str::to_owned), user_id: user_id.map(str::to_owned) }
 }
 
-async fn append(store: &Store, arrival: Arc<Arrival>) {
+pub async fn append(store: &Store, arrival: Arc<Arrival>) {
     store.append(&[arrival], Births::NONE).await.unwrap();
 }
 
@@ -44,7 +45,7 @@ async fn leave(ground: &Ground, store: &Store, state: &str, timer: &str) {
 }
 
 /// The conversations that go on: number, user id, state, and their timers.
-async fn conversations(ground: &Ground) -> Vec<(Option<String>, Option<String>, Option<String>, Vec<String>)> {
+pub async fn conversations(ground: &Ground) -> Vec<(Option<String>, Option<String>, Option<String>, Vec<String>)> {
     sqlx::query_as(
         "select ct.wa_id, ct.user_id, convert_from(cv.state, 'utf8'),
                 array(select t.name || '=' || t.payload from timers t
@@ -109,7 +110,7 @@ async fn leave_waiting(ground: &Ground, store: &Store, other: &Store) {
 }
 
 /// A text to this party, at this moment.
-fn request(ground: &Ground, party: Party, send_at: Option<DateTime<Utc>>) -> Arc<SendRequest> {
+pub fn request(ground: &Ground, party: Party, send_at: Option<DateTime<Utc>>) -> Arc<SendRequest> {
     let message = Outbound {
         id: ground.ambient.id(),
         kind: "text".to_owned(),
@@ -225,7 +226,9 @@ async fn a_number_that_changes_stays_the_contacts_and_the_former_becomes_anybody
     append(&store, notice.clone()).await;
     append(&store, ground.message(NEW, "m3")).await;
     // What was sent before, and comes late.
-    append(&ground.process(), ground.message_at(NUMBER, "m0", ground.ambient.now() - TimeDelta::minutes(1))).await;
+    let before = ground.ambient.now() - TimeDelta::minutes(1);
+    append(&ground.process(), ground.message_at(NUMBER, "m0", before)).await;
+    append(&ground.process(), echo(&ground, ground.party(NUMBER), "e0", before)).await;
     let known = conversations(&ground).await;
     let [(wa_id, _, state, timers)] = known.as_slice() else { panic!("{known:?}") };
     assert_eq!((wa_id.as_deref(), state.as_deref(), timers.len()), (Some(NEW), Some("state"), 1));

@@ -60,6 +60,26 @@ async fn a_former_owner_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_lane_that_a_repeat_opened_does_not_forget_what_was_done() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    store.append(&[ground.message("16505551234", "a")], Births::NONE).await.unwrap();
+    let work = store.claim_events(&Claim::of(1, LEASE)).await.unwrap().remove(0);
+    assert_eq!(store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap().owned, [true]);
+    // Runs are kept for some days.
+    ground.db.execute("delete from flow_runs").await;
+
+    let births = Births { own: &[true], lease: LEASE };
+    let repeated = store.append(&[ground.message("16505551234", "a")], births).await.unwrap();
+    let work = store.adopt(repeated.born).await.unwrap().remove(0);
+    assert!(work.events.is_empty());
+    store.append(&[ground.message("16505551234", "b")], Births::NONE).await.unwrap();
+    assert_eq!(store.commit_runs(&[ground.answered(work)], Births::NONE).await.unwrap().owned, [true]);
+    let work = store.claim_events(&Claim::of(1, LEASE)).await.unwrap().remove(0);
+    assert_eq!(work.events.len(), 1, "what was done long ago is done");
+}
+
+#[tokio::test]
 async fn what_comes_while_a_lane_is_worked_on_is_next() {
     let ground = Ground::new().await;
     let store = ground.process();

@@ -15,6 +15,7 @@ mod media;
 mod merges;
 mod meta_templates;
 mod migrations;
+mod parties;
 mod plans;
 mod queries;
 mod scheduled;

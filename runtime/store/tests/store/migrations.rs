@@ -221,3 +221,22 @@ async fn a_schema_of_a_newer_release_is_left_as_it_is() {
     ground.db.execute("update _sqlx_migrations set checksum = '\\x00' where version = 4").await;
     assert!(ground.process().migrate().await.is_err());
 }
+
+#[tokio::test]
+async fn an_index_that_was_left_unfinished_is_built_again() {
+    let db = empty().await;
+    MIGRATIONS.run_to(14, &db.pool).await.unwrap();
+    // As a process leaves it that died while the index was built: there, not recorded, and perhaps not valid.
+    db.execute("create index events_told on events (tenant_id)").await;
+    let settings = hoopoe_store::Settings {
+        url: db.url.clone(),
+        connections: 2,
+        writers: 1,
+        acquire_timeout: std::time::Duration::from_secs(10),
+    };
+    let store = Store::connect(&settings, hoopoe_store::ambient::Ambient::system()).unwrap();
+    store.migrate().await.unwrap();
+    store.migrate().await.unwrap();
+    let whole = "select count(*) from pg_indexes where indexname = 'events_told' and indexdef like '%(tenant_id, id)%'";
+    assert_eq!(db.count(whole).await, 1);
+}

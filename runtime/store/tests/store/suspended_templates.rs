@@ -108,6 +108,16 @@ async fn processes_of_the_release_before_have_theirs_and_lift_the_others() {
     assert_eq!(all(&db).await, ["1 offer", "3 offer", "before offer", "before other"]);
     db.execute("delete from suspended_templates where waba_id = '1'").await;
     assert_eq!(all(&db).await, ["3 offer", "before other"]);
+    MIGRATIONS.run_to(18, &db.pool).await.unwrap();
+    // A process of the release before hears that Meta approves: it has nothing of its own to lift.
+    db.execute("update meta_templates set status = 'APPROVED' where waba_id = '3'").await;
+    assert_eq!(all(&db).await, ["before other"]);
+    db.execute("update meta_templates set status = 'DISABLED' where waba_id = '3'").await;
+    db.execute(
+        "insert into suspended_templates (tenant_id, waba_id, name, language, reason, at, until)
+         select id, '3', 'offer', 'en', 'DISABLED', now(), now() + interval '1 day' from tenants",
+    )
+    .await;
     db.execute(SUSPEND).await;
     assert_eq!(all(&db).await, ["3 offer", "before offer", "before other"]);
     db.execute("delete from template_suspensions where name = 'offer'").await;

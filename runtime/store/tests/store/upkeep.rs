@@ -40,9 +40,13 @@ async fn what_is_gone_is_cleaned_up_unless_somebody_may_see_it() {
     }
     make_dead_rows(&ground).await;
     eventually("what is gone is counted", async || store.dead_rows().await.unwrap() >= ROWS).await;
+    let seen = store.oldest_seen().await.unwrap();
     store.clean_up().await.unwrap();
     assert!(store.dead_rows().await.unwrap() >= ROWS, "the open query may still look at it");
+    assert!(seen.is_some());
+    assert_eq!(store.oldest_seen().await.unwrap(), seen);
     query.close().await.unwrap();
+    eventually("nobody looks at it", async || store.oldest_seen().await.unwrap() != seen).await;
     // Its process takes a moment to end.
     eventually("it is cleaned up", is_clean).await;
 }

@@ -3,7 +3,7 @@
 use super::{At, inner_file, unique};
 use crate::outbound::Invalid;
 
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 13] = [
     "button",
     "list",
     "cta_url",
@@ -13,6 +13,10 @@ const KINDS: [&str; 9] = [
     "product",
     "product_list",
     "catalog_message",
+    "call_permission_request",
+    "voice_call",
+    "order_details",
+    "order_status",
 ];
 const TEXT: [&str; 1] = ["text"];
 const TEXT_OR_FILE: [&str; 4] = ["text", "image", "video", "document"];
@@ -20,6 +24,7 @@ const TEXT_OR_FILE: [&str; 4] = ["text", "image", "video", "document"];
 const CTA_URL: [&str; 2] = ["display_text", "url"];
 const ADDRESS: [&str; 4] = ["country", "values", "saved_addresses", "validation_errors"];
 const CATALOGUE: [&str; 1] = ["thumbnail_product_retailer_id"];
+const VOICE_CALL: [&str; 3] = ["display_text", "ttl_minutes", "payload"];
 const FLOW: [&str; 8] = [
     "flow_message_version",
     "flow_id",
@@ -97,6 +102,28 @@ pub(super) fn check(at: &At<'_>) -> Result<(), Invalid> {
                 parameters.object()?;
             }
             parameters.field("thumbnail_product_retailer_id").text_or_none(1, 100).map(drop)
+        }
+        "call_permission_request" => {
+            at.field("header").absent("is not possible with this kind of message; leave it out")?;
+            words(&at.field("body"), 1024, false)?;
+            at.field("footer").absent("is not possible with this kind of message; leave it out")?;
+            action.only(&["name"])?;
+            action.field("name").word(&["call_permission_request"]).map(drop)
+        }
+        "voice_call" => {
+            frame(at, &[], 1024, false)?;
+            let parameters = parameters(&action, "voice_call", &VOICE_CALL)?;
+            if parameters.is_there() {
+                parameters.object()?;
+            }
+            parameters.field("display_text").text_or_none(1, 20).map(drop)
+        }
+        // What is to be paid is Meta's own, and differs from country to country.
+        "order_details" | "order_status" => {
+            frame(at, &TEXT_OR_FILE, 1024, true)?;
+            action.only(&["name", "parameters"])?;
+            action.field("name").word(&[if word == "order_details" { "review_and_pay" } else { "review_order" }])?;
+            action.field("parameters").object()
         }
         _ => kind.none_of(&KINDS),
     }

@@ -11,10 +11,11 @@ const CARDS: std::ops::RangeInclusive<usize> = 2..=10;
 /// Buttons of a template.
 const BUTTONS: u64 = 10;
 /// A card of a carousel has the first three.
-const COMPONENTS: [&str; 4] = ["header", "body", "button", "carousel"];
-const SUB_TYPES: [&str; 7] = ["quick_reply", "url", "copy_code", "flow", "catalog", "mpm", "order_details"];
+const COMPONENTS: [&str; 5] = ["header", "body", "button", "carousel", "limited_time_offer"];
+const SUB_TYPES: [&str; 8] =
+    ["quick_reply", "url", "copy_code", "flow", "catalog", "mpm", "order_details", "voice_call"];
 /// Values of a header or body.
-const VALUES: [&str; 7] = ["text", "currency", "date_time", "image", "video", "document", "location"];
+const VALUES: [&str; 8] = ["text", "currency", "date_time", "image", "video", "document", "location", "product"];
 /// Meta shows `fallback_value`; it takes the others and does not look at them.
 const DATE_TIME: [&str; 8] =
     ["fallback_value", "day_of_week", "year", "month", "day_of_month", "hour", "minute", "calendar"];
@@ -60,6 +61,19 @@ fn components(at: &At<'_>, whole: bool) -> Result<(), Invalid> {
                     components(&card.field("components"), false)?;
                 }
             }
+            "limited_time_offer" if whole => {
+                unique(&kind, "limited_time_offer", &mut once)?;
+                component.only(&["type", "parameters"])?;
+                for parameter in component.field("parameters").list(1, 1, "parameters")? {
+                    parameter.object()?;
+                    parameter.field("type").word(&["limited_time_offer"])?;
+                    parameter.only(&["type", "limited_time_offer"])?;
+                    let offer = parameter.field("limited_time_offer");
+                    offer.object()?;
+                    offer.only(&["expiration_time_ms"])?;
+                    offer.field("expiration_time_ms").whole("give the moment in milliseconds since 1970")?;
+                }
+            }
             _ => kind.none_of(if whole { &COMPONENTS[..] } else { &COMPONENTS[..3] })?,
         }
     }
@@ -98,15 +112,18 @@ fn value(at: &At<'_>, longest: usize) -> Result<(), Invalid> {
         "text" => content.text(1, longest).map(drop),
         "image" | "video" | "document" => inner_file(word, &content),
         "location" => place(&content),
+        "product" => {
+            content.object()?;
+            content.only(&["product_retailer_id", "catalog_id"])?;
+            content.field("product_retailer_id").text(1, 100)?;
+            content.field("catalog_id").text(1, 100).map(drop)
+        }
         "currency" => {
             content.object()?;
             content.only(&["fallback_value", "code", "amount_1000"])?;
             content.field("fallback_value").text(1, longest)?;
             content.field("code").text(3, 3)?;
-            match content.field("amount_1000") {
-                amount if amount.value.is_i64() => Ok(()),
-                amount => Err(amount.invalid("is no whole number; give the amount times 1000")),
-            }
+            content.field("amount_1000").whole("give the amount times 1000")
         }
         _ => {
             content.object()?;
@@ -123,20 +140,23 @@ fn button(component: &At<'_>, places: &mut Vec<u64>) -> Result<(), Invalid> {
         Value::String(text) => text.parse().ok(),
         other => other.as_u64(),
     };
+    let kind = component.field("sub_type");
+    let word = kind.text(1, 100)?.to_lowercase();
     match place {
+        None if word == "voice_call" && !index.is_there() => {}
         Some(place) if place < BUTTONS && places.contains(&place) => {
             return Err(index.invalid("is used twice; give each button its own"));
         }
         Some(place) if place < BUTTONS => places.push(place),
         _ => return Err(index.invalid("is no place of a button; give 0 to 9")),
     }
-    let kind = component.field("sub_type");
-    let (wanted, least) = match kind.text(1, 100)?.to_lowercase().as_str() {
+    let (wanted, least) = match word.as_str() {
         "quick_reply" => ("payload", 1),
         "url" => ("text", 1),
         "copy_code" => ("coupon_code", 1),
         "mpm" | "order_details" => ("action", 1),
         "flow" | "catalog" => ("action", 0),
+        "voice_call" => return call(component),
         _ => return kind.none_of(&SUB_TYPES),
     };
     for parameter in component.field("parameters").list(least, 1, "parameters")? {
@@ -150,6 +170,23 @@ fn button(component: &At<'_>, places: &mut Vec<u64>) -> Result<(), Invalid> {
             "text" => content.text(1, 2000).map(drop)?,
             "coupon_code" => content.text(1, 15).map(drop)?,
             _ => content.object()?,
+        }
+    }
+    Ok(())
+}
+
+/// The values of a button by which the contact calls: how long it is shown, and what the call brings back.
+fn call(component: &At<'_>) -> Result<(), Invalid> {
+    let mut once = Vec::new();
+    for parameter in component.field("parameters").list(0, 2, "parameters")? {
+        parameter.object()?;
+        let kind = parameter.field("type");
+        let word = kind.word(&["payload", "ttl_minutes"])?;
+        unique(&kind, word, &mut once)?;
+        parameter.only(&["type", word])?;
+        match word {
+            "payload" => parameter.field(word).text(1, 512).map(drop)?,
+            _ => parameter.field(word).whole("give minutes")?,
         }
     }
     Ok(())

@@ -12,15 +12,15 @@ use super::File;
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = SendInteractive))]
 #[serde(deny_unknown_fields)]
 pub struct Interactive {
-    /// `button`, `list`, `cta_url`, `flow`, `location_request_message`, `address_message`, `product`, `product_list` or
-    /// `catalog_message`.
+    /// `button`, `list`, `cta_url`, `flow`, `location_request_message`, `address_message`, `product`, `product_list`,
+    /// `catalog_message`, `call_permission_request`, `voice_call`, `order_details` or `order_status`.
     #[serde(rename = "type")]
     #[cfg_attr(feature = "openapi", schema(example = "button"))]
     pub kind: String,
     /// Text, or a file where the kind allows it; needed for `product_list`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<Header>,
-    /// 1 to 1024 characters, 4096 in a `list`; needed except for `product`.
+    /// 1 to 1024 characters, 4096 in a `list`; needed except for `product` and `call_permission_request`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Words>,
     /// 1 to 60 characters.
@@ -67,7 +67,8 @@ pub struct Words {
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = SendAction))]
 #[serde(deny_unknown_fields)]
 pub struct Action {
-    /// `cta_url`, `flow`, `send_location`, `address_message` or `catalog_message`; absent for the other kinds.
+    /// `cta_url`, `flow`, `send_location`, `address_message`, `catalog_message`, `call_permission_request`, `voice_call`,
+    /// `review_and_pay` (kind `order_details`) or `review_order` (kind `order_status`); absent for the other kinds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Kind `list`: the text on the button that opens it, 1 to 20 characters.
@@ -87,7 +88,8 @@ pub struct Action {
     pub product_retailer_id: Option<String>,
     /// Kind `cta_url`: `display_text` (1 to 20 characters) and `url`. Kind `flow`: `flow_message_version` ("3"),
     /// `flow_id` or `flow_name`, `flow_cta` (1 to 30 characters) and more. Kind `address_message`: `country` and more.
-    /// Kind `catalog_message`: `thumbnail_product_retailer_id`.
+    /// Kind `catalog_message`: `thumbnail_product_retailer_id`. Kind `voice_call`: `display_text` (1 to 20 characters),
+    /// `ttl_minutes`, `payload`. Orders: as in Meta's reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub parameters: Option<Map<String, Value>>,

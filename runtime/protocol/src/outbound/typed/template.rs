@@ -40,14 +40,15 @@ pub struct Language {
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = SendComponent))]
 #[serde(deny_unknown_fields)]
 pub struct Component {
-    /// `header`, `body`, `button` or `carousel`.
+    /// `header`, `body`, `button`, `carousel` or `limited_time_offer`.
     #[serde(rename = "type")]
     #[cfg_attr(feature = "openapi", schema(example = "body"))]
     pub kind: String,
-    /// Buttons: `quick_reply`, `url`, `copy_code`, `flow`, `catalog`, `mpm` or `order_details`.
+    /// Buttons: `quick_reply`, `url`, `copy_code`, `flow`, `catalog`, `mpm`, `order_details` or
+    /// `voice_call`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub_type: Option<String>,
-    /// Buttons: the place among the template's buttons, 0 to 9.
+    /// Buttons: the place among the template's buttons, 0 to 9; may lack with `voice_call`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<Index>,
     /// In the order of the template's variables, or each with its `parameter_name`.
@@ -87,8 +88,8 @@ pub struct CarouselCard {
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = SendParameter))]
 #[serde(deny_unknown_fields)]
 pub struct Parameter {
-    /// `text`, `currency`, `date_time`, `image`, `video`, `document`, `location`; in buttons `payload`, `text`,
-    /// `coupon_code`, `action`.
+    /// `text`, `currency`, `date_time`, `image`, `video`, `document`, `location`, `product`; in buttons `payload`, `text`,
+    /// `coupon_code`, `action`, `ttl_minutes`; in a limited-time offer `limited_time_offer`.
     #[serde(rename = "type")]
     #[cfg_attr(feature = "openapi", schema(example = "text"))]
     pub kind: String,
@@ -100,9 +101,12 @@ pub struct Parameter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(example = "Sam"))]
     pub text: Option<String>,
-    /// 1 to 256 characters: what a tap on a quick reply brings back.
+    /// What a tap brings back: 1 to 256 characters on a quick reply, 1 to 512 on a `voice_call`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
+    /// Button `voice_call`: how long it is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_minutes: Option<u64>,
     /// 1 to 15 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coupon_code: Option<String>,
@@ -126,6 +130,14 @@ pub struct Parameter {
     /// Headers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Place>,
+    /// Headers of cards: `product_retailer_id` and `catalog_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub product: Option<Map<String, Value>>,
+    /// `expiration_time_ms`: milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub limited_time_offer: Option<Map<String, Value>>,
     /// Buttons that open a form or the catalogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]

@@ -1,0 +1,136 @@
+//! What became of claimed messages, and how it is written down.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::lanes::Lease;
+use crate::webhooks::types;
+
+/// What became of a claimed message.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// Meta has it.
+    Sent {
+        /// Meta's id.
+        wa_message_id: String,
+    },
+    /// Meta surely does not have it; try again.
+    Retry {
+        /// When.
+        at: DateTime<Utc>,
+        /// Why: JSON text.
+        error: String,
+    },
+    /// Nobody knows; wait for a status, then try again.
+    Unknown {
+        /// Until when.
+        until: DateTime<Utc>,
+        /// Why: JSON text.
+        error: String,
+    },
+    /// No request was made, or one that says nothing about the message: it waits for its number.
+    Postponed {
+        /// Until when.
+        at: DateTime<Utc>,
+        /// Why, when it is worth a line of the timeline: JSON text.
+        error: Option<String>,
+    },
+    /// Given up.
+    Dead {
+        /// Why: JSON text.
+        error: String,
+        /// It was not worth sending any more.
+        expired: bool,
+    },
+}
+
+/// The verdict on one claimed message.
+#[derive(Debug)]
+pub struct Settlement {
+    /// Proves the ownership of the lane.
+    pub lease: Lease,
+    /// The message.
+    pub message_id: Uuid,
+    /// Attempts so far.
+    pub attempts: i32,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+impl Verdict {
+    /// The status that the message reaches at the least. `None`: its row says nothing of this.
+    pub(super) fn status(&self) -> Option<&'static str> {
+        match self {
+            Verdict::Sent { .. } => Some("sent"),
+            Verdict::Dead { .. } => Some("failed"),
+            Verdict::Postponed { error: None, .. } => None,
+            Verdict::Retry { .. } | Verdict::Unknown { .. } | Verdict::Postponed { .. } => Some("queued"),
+        }
+    }
+
+    /// Its state in the outbox, where it stays. `None`: nothing is left to do for it.
+    pub(super) fn state(&self) -> Option<&'static str> {
+        match self {
+            Verdict::Retry { .. } | Verdict::Postponed { .. } => Some("queued"),
+            Verdict::Unknown { .. } => Some("unknown"),
+            Verdict::Sent { .. } | Verdict::Dead { .. } => None,
+        }
+    }
+
+    /// Whether this is written down of a message whose lane is still owned, or not. An acceptance by Meta is in any case.
+    pub(super) fn is_told(&self, is_held: bool) -> bool {
+        matches!(self, Verdict::Sent { .. }) || is_held && self.status().is_some()
+    }
+
+    /// Attempts that were none.
+    pub(super) fn uncounted(&self) -> i32 {
+        i32::from(matches!(self, Verdict::Postponed { .. }))
+    }
+
+    /// When to go on with the message.
+    pub(super) fn again(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Verdict::Retry { at, .. } | Verdict::Postponed { at, .. } => Some(*at),
+            Verdict::Unknown { until, .. } => Some(*until),
+            Verdict::Sent { .. } | Verdict::Dead { .. } => None,
+        }
+    }
+
+    /// The word in the timeline. An acceptance is a column of the message.
+    pub(super) fn step(&self) -> &'static str {
+        match self {
+            Verdict::Sent { .. } => "accepted",
+            Verdict::Dead { .. } => "failed",
+            Verdict::Retry { .. } => "retry",
+            Verdict::Unknown { .. } => "unknown",
+            Verdict::Postponed { .. } => "postponed",
+        }
+    }
+
+    /// The type of the notice that tells of it.
+    pub(super) fn told_as(&self) -> Option<&'static str> {
+        match self {
+            Verdict::Sent { .. } => Some(types::MESSAGE_SENT),
+            Verdict::Dead { expired: true, .. } => Some(types::MESSAGE_EXPIRED),
+            Verdict::Dead { .. } => Some(types::MESSAGE_DEAD),
+            Verdict::Retry { .. } | Verdict::Unknown { .. } | Verdict::Postponed { .. } => None,
+        }
+    }
+
+    pub(super) fn error(&self) -> Option<String> {
+        match self {
+            Verdict::Sent { .. } => None,
+            Verdict::Postponed { error, .. } => error.clone(),
+            Verdict::Retry { error, .. } | Verdict::Unknown { error, .. } | Verdict::Dead { error, .. } => {
+                Some(error.clone())
+            }
+        }
+    }
+
+    pub(super) fn wa_message_id(&self) -> Option<String> {
+        match self {
+            Verdict::Sent { wa_message_id } => Some(wa_message_id.clone()),
+            _ => None,
+        }
+    }
+}
