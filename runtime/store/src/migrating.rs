@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migration, Migrator};
 use sqlx::PgConnection;
+use sqlx::migrate::{MigrateError, Migration, Migrator};
 
 use crate::Store;
 
