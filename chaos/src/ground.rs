@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -40,7 +41,9 @@ pub struct Ground {
     pub book: Arc<Book>,
     /// The nodes' configuration.
     pub environment: HashMap<String, String>,
-    binary: String,
+    /// One, or that of this release and that of an earlier one.
+    binaries: Vec<String>,
+    started: AtomicUsize,
     build: &'static str,
     logs: Vec<String>,
 }
@@ -71,10 +74,26 @@ impl Ground {
             environment.insert(name.to_owned(), value.to_owned());
         }
         let hoopoe = std::fs::canonicalize(&options.hoopoe).context("the runtime's binary (HOOPOE_BIN)")?;
-        let binary = hoopoe.to_string_lossy().into_owned();
-        let build = if binary.contains("release") { "release" } else { "debug" };
+        let mut binaries = vec![hoopoe.to_string_lossy().into_owned()];
+        let build = if binaries[0].contains("release") { "release" } else { "debug" };
+        if let Some(earlier) = &options.earlier {
+            let earlier = std::fs::canonicalize(earlier).context("the binary of an earlier release (--earlier)")?;
+            binaries.push(earlier.to_string_lossy().into_owned());
+        }
         let (tenants, book) = (Vec::new(), Arc::default());
-        Ok(Self { db, sim, front, api, tenants, book, environment, binary, build, logs: Vec::new() })
+        Ok(Self {
+            db,
+            sim,
+            front,
+            api,
+            tenants,
+            book,
+            environment,
+            binaries,
+            started: AtomicUsize::new(0),
+            build,
+            logs: Vec::new(),
+        })
     }
 
     /// Changes the configuration of nodes that are started from now on.
@@ -84,7 +103,9 @@ impl Ground {
 
     /// Starts a node and waits until it is ready. The front does not know it yet.
     pub async fn node(&self, roles: &str) -> Process {
-        Process::start_with(&self.binary, &["serve", "--roles", roles], &self.environment).await
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let binary = &self.binaries[number % self.binaries.len()];
+        Process::start_with(binary, &["serve", "--roles", roles], &self.environment).await
     }
 
     /// Registers the tenants, through the front, and waits until the load's way is open in both directions.
@@ -121,7 +142,10 @@ impl Ground {
         accepted.retain(|one| apart.iter().all(|tenant| tenant.phone_number_id != one.phone_number_id));
         let notes = self.book.open().clone();
         let verdict = judge(&notes, &tables, &accepted);
-        let facts = vec![("build", self.build.to_owned()), ("Postgres", self.postgres().await?)];
+        let mut facts = vec![("build", self.build.to_owned()), ("Postgres", self.postgres().await?)];
+        if self.binaries.len() > 1 {
+            facts.push(("nodes", "every second one of an earlier release".to_owned()));
+        }
         let mut report = Report::new(scenario, facts, notes, verdict, took);
         match rest {
             Ok(()) => report.check(true, "everything came to rest"),

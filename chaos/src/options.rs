@@ -23,6 +23,9 @@ pub struct Options {
     /// The runtime's binary
     #[arg(long, env = "HOOPOE_BIN")]
     pub hoopoe: PathBuf,
+    /// The binary of an earlier release: every second node that is started runs it, as while an upgrade goes on
+    #[arg(long)]
+    pub earlier: Option<PathBuf>,
     /// The data folder of the Postgres of DATABASE_URL, when that may be stopped and is started again by somebody else;
     /// without it only connections are cut
     #[arg(long, env = "POSTGRES_DATA")]

@@ -142,7 +142,9 @@ impl Store {
                 // A user id that was never seen, and a number with another: nothing says who has it.
                 return Ok(());
             }
+            let (id, number) = (other.id, other.wa_id.clone());
             set_ids(&mut tx, tenant_id, &Known { wa_id: None, ..other }).await?;
+            remember(&mut tx, tenant_id, id, number.as_slice(), at).await?;
         }
         let first = match known.first() {
             Some(first) => first.clone(),

@@ -19,7 +19,8 @@ pub(super) async fn find(
     passing: &mut HashSet<Party>,
 ) -> Result<HashMap<Party, Uuid>, sqlx::Error> {
     // Indexes contacts_wa_id and contacts_user_id, primary key of former_ids.
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         r#"select k.place as "place!", c.how as "how!", c.id as "id!", c.wa_id, c.user_id
            from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
                 with ordinality as k (tenant_id, wa_id, user_id, at, place)
@@ -60,11 +61,16 @@ pub(super) async fn find(
                 && party.wa_id.is_some()
                 && row.wa_id != party.wa_id
         });
-        // The user id tells who it is: of a number that was theirs then, or that was dialed and is not how they are known.
-        let chosen = other.filter(|row| was(row.id) || (*dialed && row.wa_id.is_some())).unwrap_or(first);
+        // The user id tells who it is: of a number that was theirs then, and of one that was dialed, which takes nobody's
+        // ids away.
+        let is_anothers = first.user_id.is_some();
+        let by_user_id_alone = |row: &&Row| was(row.id) || (*dialed && (row.wa_id.is_some() || is_anothers));
+        let chosen = other.filter(by_user_id_alone).unwrap_or(first);
         let are_two = other.is_some_and(|row| row.id != chosen.id);
         if are_two || (is_renumbered && !was(first.id) && !dialed) {
             apart.extend(at.map(|at| ((*party).clone(), at)));
+        }
+        if are_two || is_renumbered {
             passing.insert((*party).clone());
         }
         let is_news = |known: &Option<String>, told: &Option<String>| known.is_none() && told.is_some();
@@ -77,6 +83,15 @@ pub(super) async fn find(
         found.insert((*party).clone(), chosen.id);
     }
     Ok(found)
+}
+
+/// A contact that has or had one of a party's ids: its number (0), its user id (1), or either of them once (2).
+struct Row {
+    place: i64,
+    how: i32,
+    id: Uuid,
+    wa_id: Option<String>,
+    user_id: Option<String>,
 }
 
 /// Adds the id that the contact lacked, unless another contact has it.

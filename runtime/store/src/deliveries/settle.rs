@@ -22,12 +22,13 @@ impl Store {
                 && one.verdict.told_as().is_none_or(|kind| !notices.want(one.lease.lane.tenant_id, kind))
         };
         // Nearly always all have been sent: that is one statement.
-        let mut db = if settlements.iter().all(|one| is_plain(one)) {
-            Unit::statements(self).await?
-        } else {
-            Unit::transaction(self).await?
-        };
+        let plain = settlements.iter().all(|one| is_plain(one));
+        let mut db = if plain { Unit::statements(self).await? } else { Unit::transaction(self).await? };
         let Closed { held, known, more } = close(&mut db, settlements, now).await?;
+        if plain && more {
+            // Whatever becomes of the rest.
+            self.wakes.delivery.notify_one();
+        }
         let written = || settlements.iter().zip(&held).filter(|(one, held)| one.verdict.is_told(**held));
         write_steps(&mut db, written().map(|(one, _)| one.as_ref()), now).await?;
         // A status was faster than the answer: the next claim only takes the message out.
@@ -77,7 +78,7 @@ async fn close(
     let mut sorted: Vec<(usize, &Settlement)> = settlements.iter().map(Arc::as_ref).enumerate().collect();
     sorted.sort_unstable_by_key(|(_, one)| (one.lease.lane, one.message_id));
     let of = |column: fn(&Settlement) -> Option<String>| sorted.iter().map(|(_, one)| column(one)).collect::<Vec<_>>();
-    // Lanes, then messages, each by key. Of a status that comes meanwhile either this knows, or it waits for this.
+    // Lanes, then messages, each by key; of two verdicts on one message an acceptance counts. Of a status that comes meanwhile either this knows, or it waits for this.
     let rows = sqlx::query!(
         r#"with k as materialized (
                select *, 1::smallint as stage
@@ -121,7 +122,7 @@ async fn close(
                    dead_at = case when k.status = 'failed' then $14 else m.dead_at end,
                    updated_at = $14
                from (select * from k where status = 'sent' or place = any (array(select place from held))
-                     order by tenant_id, message_id offset 0) as k
+                     order by tenant_id, message_id, status is distinct from 'sent' offset 0) as k
                where k.status is not null and m.tenant_id = any (array[k.tenant_id]) and m.id = k.message_id
                returning k.place, m.status >= 'sent' as accepted
            )

@@ -65,6 +65,46 @@ async fn an_echo_names_the_number_that_was_dialed_and_changes_no_contact() {
 }
 
 #[tokio::test]
+async fn a_new_number_that_an_echo_names_first_is_the_persons_once_they_write() {
+    const NEW: &str = "4915112345678";
+    let ground = Ground::new().await;
+    let store = ground.process();
+    append(&store, ground.message_of(person(&ground, Some(NUMBER), Some(USER)), "m1")).await;
+    ground.ambient.advance(TimeDelta::minutes(2));
+    let party = || person(&ground, Some(NEW), Some(USER));
+    append(&store, echo(&ground, party(), "e1", ground.ambient.now())).await;
+    append(&store, ground.message_of(party(), "m2")).await;
+    let known = conversations(&ground).await;
+    let [(wa_id, user_id, ..)] = known.as_slice() else { panic!("{known:?}") };
+    assert_eq!((wa_id.as_deref(), user_id.as_deref()), (Some(NEW), Some(USER)));
+}
+
+#[tokio::test]
+async fn what_comes_late_takes_no_number_back_from_who_has_it_now() {
+    const OTHER: &str = "DE.13491208655302741918";
+    let ground = Ground::new().await;
+    let store = ground.process();
+    append(&store, ground.message_of(person(&ground, Some(NUMBER), Some(USER)), "m1")).await;
+    append(&store, ground.message_of(person(&ground, None, Some(OTHER)), "m2")).await;
+    let before = ground.ambient.now();
+    ground.ambient.advance(TimeDelta::days(200));
+    append(&store, ground.message_of(person(&ground, Some(NUMBER), Some(OTHER)), "m3")).await;
+    let both = || person(&ground, Some(NUMBER), Some(USER));
+    for (id, at) in [("e0", before), ("e1", ground.ambient.now() + TimeDelta::seconds(1))] {
+        append(&ground.process(), echo(&ground, both(), id, at)).await;
+    }
+    let item = Item { occurred_at: before, ..ground.item("message", "m0") };
+    append(&ground.process(), ground.inbound(Inbound { item, ..ground.text(both()) })).await;
+    let known = conversations(&ground).await;
+    let mut ids: Vec<_> = known.iter().map(|one| (one.0.as_deref(), one.1.as_deref())).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [(None, Some(USER)), (Some(NUMBER), Some(OTHER))]);
+    let of_user = "select count(*) from messages m join conversations cv on cv.id = m.conversation_id
+                   join contacts ct on ct.id = cv.contact_id where ct.wa_id is null";
+    assert_eq!(ground.db.count(of_user).await, 4);
+}
+
+#[tokio::test]
 async fn what_was_said_to_a_former_number_makes_its_next_owner_nobody_else() {
     const NEW: &str = "4915112345678";
     let ground = Ground::new().await;
