@@ -103,7 +103,8 @@ async fn failures_in_a_row() {
             .await;
         })
         .await;
-    assert_eq!(stage.runs(&attacker).await.len(), 3);
+    // The pause is decided by the run, whose record is committed a moment later.
+    eventually("three runs are on record", async || stage.runs(&attacker).await.len() == 3).await;
     let waiting =
         "select count(*) from lanes where tenant_id = any (select tenant_id from flow_runs where result <> 'done')";
     assert_eq!(stage.world.db.count(waiting).await, 1, "what came since waits");
