@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use hoopoe_store::Settings;
 use hoopoe_store::ambient::Ambient;
 use hoopoe_testing::{Database, eventually};
