@@ -1,3 +1,5 @@
+//! Cleaning up on a real Postgres, beside a query that keeps it from being done.
+
 #![allow(clippy::unwrap_used)]
 
 use hoopoe_store::Settings;

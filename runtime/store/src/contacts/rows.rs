@@ -51,16 +51,10 @@ pub(super) async fn find(
         else {
             continue;
         };
-        let by_user_id = rows.iter().find(|row| row.how == 1);
         let was = |id: Uuid| rows.iter().any(|row| row.how == 2 && row.id == id);
-        let other = by_user_id.filter(|row| row.id != first.id);
-        let is_renumbered = by_user_id.is_some_and(|row| {
-            row.id == first.id
-                && first.how == 1
-                && row.wa_id.is_some()
-                && party.wa_id.is_some()
-                && row.wa_id != party.wa_id
-        });
+        let other = rows.iter().find(|row| row.how == 1 && row.id != first.id);
+        let is_renumbered =
+            first.how == 1 && first.wa_id.is_some() && party.wa_id.is_some() && first.wa_id != party.wa_id;
         // The user id tells who it is: of a number that was theirs then, and of one that was dialed, which takes nobody's
         // ids away.
         let is_anothers = first.user_id.is_some();

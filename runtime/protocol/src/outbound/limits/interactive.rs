@@ -98,9 +98,6 @@ pub(super) fn check(at: &At<'_>) -> Result<(), Invalid> {
         "catalog_message" => {
             frame(at, &[], 1024, true)?;
             let parameters = parameters(&action, "catalog_message", &CATALOGUE)?;
-            if parameters.is_there() {
-                parameters.object()?;
-            }
             parameters.field("thumbnail_product_retailer_id").text_or_none(1, 100).map(drop)
         }
         "call_permission_request" => {
@@ -113,9 +110,6 @@ pub(super) fn check(at: &At<'_>) -> Result<(), Invalid> {
         "voice_call" => {
             frame(at, &[], 1024, false)?;
             let parameters = parameters(&action, "voice_call", &VOICE_CALL)?;
-            if parameters.is_there() {
-                parameters.object()?;
-            }
             parameters.field("display_text").text_or_none(1, 20).map(drop)
         }
         // What is to be paid is Meta's own, and differs from country to country.
@@ -134,6 +128,9 @@ fn parameters<'a>(action: &At<'a>, name: &str, fields: &[&str]) -> Result<At<'a>
     action.only(&["name", "parameters"])?;
     action.field("name").word(&[name])?;
     let parameters = action.field("parameters");
+    if parameters.is_there() {
+        parameters.object()?;
+    }
     parameters.only(fields)?;
     Ok(parameters)
 }
