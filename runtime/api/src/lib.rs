@@ -40,6 +40,7 @@ mod trace;
 mod webhook;
 mod webhooks;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -64,9 +65,12 @@ use utoipa_axum::routes;
 pub use docs::openapi;
 pub use metrics::{Scrape, metrics_router};
 
-/// What the handlers need. Cheap to clone.
+/// What the handlers need. Cheap to clone, which happens several times for each request.
 #[derive(Clone)]
-pub struct Api {
+pub struct Api(Arc<Parts>);
+
+/// What it consists of.
+pub struct Parts {
     store: Store,
     ingest: Ingest,
     library: Library,
@@ -74,7 +78,7 @@ pub struct Api {
     sends: GroupCommit<SendRequest, Queued>,
     validity: TimeDelta,
     master_key: MasterKey,
-    verify_token: Arc<SecretString>,
+    verify_token: SecretString,
     webhook_rules: Arc<hoopoe_webhooks::Rules>,
     graph: hoopoe_meta::Graph,
     media: hoopoe_media::Media,
@@ -138,7 +142,7 @@ impl Api {
         });
         let apps = apps::Known::default();
         apps.forget_with(&shared);
-        Self {
+        Self(Arc::new(Parts {
             store,
             ingest,
             library,
@@ -146,18 +150,26 @@ impl Api {
             sends,
             validity,
             master_key,
-            verify_token: verify_token.into(),
+            verify_token,
             webhook_rules,
             graph,
             media,
             onboarding,
             apps,
-        }
+        }))
     }
 
     /// A number was registered, or what a tenant's flow wants has changed: every process looks anew.
     fn forget_routes(&self) {
         self.shared.forget(Forget::All(Cache::Routes));
+    }
+}
+
+impl Deref for Api {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }
 
@@ -186,7 +198,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .merge(routes.clone())
         .nest("/api", routes)
-        .merge(health_only(api.store, api.shared))
+        .merge(health_only(api.store.clone(), api.shared.clone()))
         .merge(docs::router(document))
         .layer(DefaultBodyLimit::max(webhook::LARGEST))
         .fallback(error::no_such_route)

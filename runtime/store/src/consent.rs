@@ -132,6 +132,7 @@ impl Store {
                 message,
                 priority: ANSWER,
                 own: false,
+                lane: None,
             })
             .collect();
         outbound::insert(db, &addressed, now, TimeDelta::zero()).await

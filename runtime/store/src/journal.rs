@@ -25,7 +25,6 @@ use crate::flow_work::Born;
 use crate::identity;
 use crate::lanes::Births;
 use crate::media;
-use crate::pool::Unit;
 use crate::statuses::{self, Advanced};
 use crate::unrouted::{self, Unrouted};
 
@@ -96,12 +95,17 @@ impl Store {
             || arrivals.iter().all(|arrival| arrival.message().is_none());
         let alone =
             are_alike && arrivals.iter().all(|arrival| arrival.stands_alone(&notices)) && self.contacts.knows(parties);
-        let mut db = if alone { Unit::statements(self).await? } else { Unit::transaction(self).await? };
+        let mut db = if alone { self.hot.statements().await? } else { self.hot.transaction().await? };
         let given = arrivals.len();
         let expanded = messaging::expand(&mut db, arrivals).await?;
         let arrivals = &*expanded;
         let progress: Vec<(usize, &Progress)> = arrivals.iter().enumerate().filter_map(|(n, a)| a.status(n)).collect();
-        let targets = statuses::find(&mut db, &progress).await?;
+        // Each for itself: what becomes of statuses is known at once. Together messages are moved up behind the lanes.
+        let advanced = if alone { Some(statuses::advance(&mut db, &progress, now).await?) } else { None };
+        let targets = match &advanced {
+            Some(Advanced { targets, .. }) => targets.clone(),
+            None => statuses::find(&mut db, &progress).await?,
+        };
         let inbound: Vec<&Inbound> = arrivals.iter().filter_map(|arrival| arrival.message()).collect();
         let spoke = inbound.iter().map(|message| Sighting {
             party: &message.party,
@@ -151,7 +155,10 @@ impl Store {
         let files = media::await_files(&mut db, files.collect()).await?;
         messaging::insert_echoes(&mut db, &self.ambient, &echoes).await?;
         let answered = self.told(&mut db, &rows, &stored, &places, arrivals, &mut notices, now).await?;
-        let Advanced { fresh: steps, hastened } = statuses::advance(&mut db, &progress, &targets, now).await?;
+        let Advanced { fresh: steps, hastened, .. } = match advanced {
+            Some(advanced) => advanced,
+            None => statuses::advance(&mut db, &progress, now).await?,
+        };
         for arrival in steps {
             kept[arrival] = Kept::New;
             if let (Some((_, status)), Some(target)) = (arrivals[arrival].status(arrival), targets.get(&arrival)) {

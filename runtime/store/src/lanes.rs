@@ -2,20 +2,20 @@
 //!
 //! The protocol: who adds work locks or creates the lane first ([`open`]), and may own a lane that it creates; who
 //! claims ([`claim`]) one without an owner moves `ready_at` to the end of its lease and draws a token; who works for long puts that end off
-//! ([`extend`]); who finishes locks its lanes by token and closes them ([`finish`]): a lane to which nothing was added
-//! meanwhile is deleted. An owner whose lease ran out and was taken over holds nothing any more: its results
-//! are refused.
+//! ([`Store::extend_leases`]); who finishes locks its lanes by token and closes them in the statement that writes down what came of
+//! its work ([`crate::decisions`], `deliveries/settle.rs`): a lane to which nothing was added meanwhile is deleted. An owner
+//! whose lease ran out and was taken over holds nothing any more: its results are refused.
 
 mod claim;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use claim::Claim;
-pub(crate) use claim::{Claimed, Rotation, Round, claim, free_lost, next_ready};
+pub(crate) use claim::{Claimed, Rotation, Round, claim, free_lost, next_ready, whose_turn};
 
 use crate::{Error, Store};
 
@@ -162,81 +162,6 @@ impl Opened {
             self.waits |= is_ready;
         }
     }
-}
-
-/// What an owner leaves behind.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Closing {
-    pub lease: Lease,
-    /// Flow stage: events up to this id are done.
-    pub done_event: Option<i64>,
-    /// When the first work that is left is to be tried again, and how often it was tried.
-    pub again: Option<(DateTime<Utc>, i32)>,
-}
-
-/// What became of lanes that their owner is done with.
-#[derive(Debug, Default)]
-pub(crate) struct Finished {
-    /// Those that were still owned; of the others nothing is to be written.
-    pub held: HashSet<LaneKey>,
-    /// One of them has work at once.
-    pub more: bool,
-}
-
-/// Locks the lanes that are still owned by these leases until the transaction ends, deletes those of them that have
-/// nothing left, and gives the others back.
-pub(crate) async fn finish(
-    db: &mut PgConnection,
-    stage: Stage,
-    closings: impl IntoIterator<Item = Closing>,
-    now: DateTime<Utc>,
-) -> Result<Finished, sqlx::Error> {
-    let mut closings: Vec<Closing> = closings.into_iter().collect();
-    if closings.is_empty() {
-        return Ok(Finished::default());
-    }
-    closings.sort_unstable_by_key(|closing| closing.lease.lane);
-    // Nothing can be added between the look and the deletion: both see the lane as it is under its lock. Who is given
-    // back has no owner, so that a late heartbeat does not hold it.
-    let rows = sqlx::query!(
-        r#"with held as materialized (
-               select k.*, $9::smallint as stage, k.again is not null or k.more or l.touched <> k.touched as stays
-               from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::int[], $5::bool[], $6::timestamptz[], $7::int[],
-                           $8::bigint[])
-                    with ordinality as k (tenant_id, contact_id, token, touched, more, again, attempts, done_event, place)
-               cross join lateral (
-                   select touched from lanes
-                   where tenant_id = k.tenant_id and contact_id = k.contact_id and stage = $9 and lease_token = k.token
-                   for update
-               ) as l
-           ), gone as (
-               delete from lanes l using held h
-               where not h.stays and l.tenant_id = any (array[h.tenant_id]) and l.contact_id = h.contact_id and l.stage = h.stage
-           ), back as (
-               update lanes l set ready_at = coalesce(h.again, $10), attempts = h.attempts, lease_token = 0,
-                                  done_event = greatest(h.done_event, l.done_event)
-               from held h
-               where h.stays and l.tenant_id = any (array[h.tenant_id]) and l.contact_id = h.contact_id and l.stage = h.stage
-           )
-           select tenant_id as "tenant_id!", contact_id as "contact_id!",
-                  stays and (again is null or again <= $10) as "more!"
-           from held"#,
-        &closings.iter().map(|closing| closing.lease.lane.tenant_id).collect::<Vec<_>>(),
-        &closings.iter().map(|closing| closing.lease.lane.contact_id).collect::<Vec<_>>(),
-        &closings.iter().map(|closing| closing.lease.token).collect::<Vec<_>>(),
-        &closings.iter().map(|closing| closing.lease.touched).collect::<Vec<_>>(),
-        &closings.iter().map(|closing| closing.lease.more).collect::<Vec<_>>(),
-        &closings.iter().map(|closing| closing.again.map(|(at, _)| at)).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
-        &closings.iter().map(|closing| closing.again.map_or(0, |(_, attempts)| attempts)).collect::<Vec<_>>(),
-        &closings.iter().map(|closing| closing.done_event).collect::<Vec<_>>() as &[Option<i64>],
-        stage as i16,
-        now
-    )
-    .fetch_all(db)
-    .await?;
-    let more = rows.iter().any(|row| row.more);
-    let held = rows.into_iter().map(|row| LaneKey { tenant_id: row.tenant_id, contact_id: row.contact_id });
-    Ok(Finished { held: held.collect(), more })
 }
 
 /// Makes lanes that were given back ready at once.

@@ -4,20 +4,23 @@
 //! structs. What can fail: see [`Error`]; a caller learns whether to come back later or that the data was refused.
 //!
 //! Order of locks, the same in every transaction, so that they do not wait for each other in a ring: lanes of the
-//! flow stage, scheduled messages, lanes of the delivery stage, then messages that exist; within a table by key. (Messages
-//! that are new come before the delivery stage's lanes: only their idempotency keys can make others wait.) Notices come
-//! last of all, and after them their webhooks. What still meets in a ring is tried again by [`group::GroupCommit`].
+//! flow stage, conversations, scheduled messages, lanes of the delivery stage, then messages that exist; within a table by
+//! key. (Messages that are new come before the delivery stage's lanes: only their idempotency keys can make others wait.)
+//! Notices come last of all, and after them their webhooks. What still meets in a ring is tried again by
+//! [`group::GroupCommit`].
 
 pub mod alerts;
 pub mod ambient;
 pub mod channel_facts;
 pub mod channel_tokens;
 pub mod channels;
+mod composite;
 pub mod consent;
 pub mod contacts;
 pub mod conversation_settings;
 pub mod conversations;
 pub mod dead_letters;
+mod decisions;
 pub mod deliveries;
 mod error;
 pub mod events;
@@ -25,6 +28,7 @@ pub mod fault;
 pub mod flow_runs;
 pub mod flow_work;
 pub mod group;
+mod hot;
 pub mod http_calls;
 pub mod identity;
 mod internal_events;

@@ -106,6 +106,7 @@ impl Store {
 
     /// Keeps that a message is about to be sent whose reading Meta tells by a moment.
     pub async fn begin_unread(&self, lane: LaneKey, channel_id: Uuid, message_id: Uuid) -> Result<(), Error> {
+        let mut db = self.hot.statements().await?;
         sqlx::query!(
             "insert into unread (tenant_id, channel_id, contact_id, message_id, begun_at) values ($1, $2, $3, $4, $5)
              on conflict (tenant_id, channel_id, contact_id, message_id) do update set begun_at = excluded.begun_at",
@@ -115,9 +116,9 @@ impl Store {
             message_id,
             self.ambient.now()
         )
-        .execute(&self.hot)
+        .execute(&mut *db)
         .await?;
-        Ok(())
+        Ok(db.commit().await?)
     }
 
     /// Gives up on a tenant's messages that were sent before this moment and not read, at most `limit`; tells how many.

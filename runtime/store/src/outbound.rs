@@ -4,7 +4,7 @@
 //! message is new. A message that opens its lane may belong to this process at once: it is committed as `sending`. One
 //! whose time is to come is only kept ([`crate::scheduled`]).
 
-mod insert;
+mod addressed;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,14 +14,13 @@ use hoopoe_telemetry::trace::TraceContext;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-pub(crate) use self::insert::insert;
+pub(crate) use self::addressed::{Addressed, first_of_lanes, insert};
 use crate::Store;
-use crate::contacts::{self, Party, Place, Resolved, Sighting};
+use crate::contacts::{self, Party, Resolved, Sighting};
 use crate::deliveries::Delivery;
 use crate::identity;
 use crate::lanes::Births;
 use crate::permission::{self, Refusal};
-use crate::pool::Unit;
 
 /// A message to send.
 #[derive(Debug, Clone)]
@@ -50,21 +49,6 @@ pub struct Outbound {
     pub free_form: bool,
     /// The trace of what queues it.
     pub trace: Option<TraceContext>,
-}
-
-/// A message with its way.
-#[derive(Debug, Clone)]
-pub(crate) struct Addressed<'a> {
-    pub tenant_id: Uuid,
-    pub channel_id: Uuid,
-    pub place: Place,
-    pub wa_id: Option<&'a str>,
-    pub user_id: Option<&'a str>,
-    pub message: &'a Outbound,
-    /// The smaller, the sooner.
-    pub priority: i16,
-    /// This process is to send it, when nothing waits before it.
-    pub own: bool,
 }
 
 /// What became of messages that were to be queued.
@@ -157,7 +141,7 @@ impl Store {
         let now = self.ambient.now();
         let is_later = |request: &Arc<SendRequest>| request.message.send_at.is_some_and(|at| at > now);
         let alone = !requests.iter().any(is_later) && self.contacts.knows(requests.iter().map(|it| &it.party));
-        let mut db = if alone { Unit::statements(self).await? } else { Unit::transaction(self).await? };
+        let mut db = if alone { self.hot.statements().await? } else { self.hot.transaction().await? };
         let sightings: Vec<_> = requests
             .iter()
             .map(|request| Sighting { party: &request.party, seen: None, at: None, aside: false, dialed: true })
@@ -179,6 +163,7 @@ impl Store {
                     message: &request.message,
                     priority: request.priority,
                     own: births.own(number),
+                    lane: None,
                 })
             })
             .collect();

@@ -141,7 +141,7 @@ pub(crate) async fn bury(
         .filter(|(_, one)| opened.insert((one.tenant_id, one.place.conversation_id)))
         .collect();
     let replaced: Vec<Addressed<'_>> =
-        replaced.iter().map(|(message, one)| Addressed { message, ..(*one).clone() }).collect();
+        replaced.iter().map(|(message, one)| Addressed { message, lane: None, ..(*one).clone() }).collect();
     inserted.add(outbound::insert(db, &replaced, now, lease).await?);
     let dead: Vec<(&Addressed<'_>, &Refusal)> = left_out
         .iter()

@@ -1,17 +1,16 @@
 //! The connection pool.
 
-use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{ConnectOptions, Connection, PgPool};
 
 use crate::ambient::Ambient;
 use crate::contacts;
 use crate::group::Turns;
+use crate::hot::{Hot, UNTRIED};
 use crate::lanes::{Rotation, Round};
 use crate::webhooks::listeners::Listeners;
 
@@ -19,8 +18,6 @@ use crate::webhooks::listeners::Listeners;
 const BESIDE_WRITERS: u32 = 2;
 /// Connections for everything else, at the least.
 const FEWEST: u32 = 2;
-/// A connection that has been idle for so long is tried before it is used.
-const UNTRIED: Duration = Duration::from_millis(100);
 
 /// How statements are planned. Every query of the message's way finds its rows by an index: plans that were made while the
 /// tables were empty would otherwise read whole tables until they are made anew.
@@ -60,9 +57,8 @@ pub struct Settings {
 pub struct Store {
     /// Connections for whatever comes.
     pub(crate) pool: PgPool,
-    /// Connections of the message's way. A pool goes round all of its connections, and each of Postgres' processes has to
-    /// plan and remember by itself: few that are always busy cost less than many that take turns.
-    pub(crate) hot: PgPool,
+    /// Connections of the message's way.
+    pub(crate) hot: Hot,
     /// Time, ids and chance.
     pub ambient: Ambient,
     /// Signals to the stages.
@@ -84,20 +80,18 @@ impl Store {
             .application_name("hoopoe")
             .options(PLANNED)
             .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1));
-        let pool = |connections| {
-            PgPoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(settings.acquire_timeout)
-                // A ping before each use would cost a round trip per transaction. Those that are always busy notice by
-                // themselves when the database goes; those that were idle meanwhile are asked.
-                .test_before_acquire(false)
-                .before_acquire(|connection, was| {
-                    Box::pin(async move { Ok(was.idle_for < UNTRIED || connection.ping().await.is_ok()) })
-                })
-                .connect_lazy_with(options.clone())
-        };
         let hot = u32::try_from(settings.writers).unwrap_or(u32::MAX).saturating_add(BESIDE_WRITERS);
-        let (pool, hot) = (pool(settings.connections.saturating_sub(hot).max(FEWEST)), pool(hot));
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.connections.saturating_sub(hot).max(FEWEST))
+            .acquire_timeout(settings.acquire_timeout)
+            // A ping before each use would cost a round trip per transaction. Those that are always busy notice by
+            // themselves when the database goes; those that were idle meanwhile are asked.
+            .test_before_acquire(false)
+            .before_acquire(|connection, was| {
+                Box::pin(async move { Ok(was.idle_for < UNTRIED || connection.ping().await.is_ok()) })
+            })
+            .connect_lazy_with(options.clone());
+        let hot = Hot::new(options, hot, settings.acquire_timeout);
         let turns = Turns::new(settings.writers);
         Ok(Self {
             pool,
@@ -115,10 +109,9 @@ impl Store {
 
     /// Connections that are open, those of them that are idle, and how many there may be. Not of one moment.
     pub fn connections(&self) -> (u32, u32, u32) {
-        let idle = |pool: &PgPool| u32::try_from(pool.num_idle()).unwrap_or(u32::MAX).min(pool.size());
-        let most = |pool: &PgPool| pool.options().get_max_connections();
-        let both = |of: &dyn Fn(&PgPool) -> u32| of(&self.pool) + of(&self.hot);
-        (both(&PgPool::size), both(&idle), both(&most))
+        let (open, idle, most) = self.hot.connections();
+        let others = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX).min(self.pool.size());
+        (open + self.pool.size(), idle + others, most + self.pool.options().get_max_connections())
     }
 
     /// Closes all connections.
@@ -130,51 +123,5 @@ impl Store {
     pub async fn ping(&self) -> Result<(), crate::Error> {
         sqlx::query_scalar!("select 1 as one").fetch_one(&self.pool).await?;
         Ok(())
-    }
-}
-
-/// Statements of the message's way that stand or fall together, or each for itself: a transaction costs two more round
-/// trips.
-pub(crate) enum Unit {
-    /// Each for itself.
-    Statements(PoolConnection<Postgres>),
-    /// Together.
-    Transaction(Transaction<'static, Postgres>),
-}
-
-impl Unit {
-    pub async fn statements(store: &Store) -> Result<Self, sqlx::Error> {
-        store.hot.acquire().await.map(Unit::Statements)
-    }
-
-    pub async fn transaction(store: &Store) -> Result<Self, sqlx::Error> {
-        store.hot.begin().await.map(Unit::Transaction)
-    }
-
-    pub async fn commit(self) -> Result<(), sqlx::Error> {
-        match self {
-            Unit::Statements(_) => Ok(()),
-            Unit::Transaction(transaction) => transaction.commit().await,
-        }
-    }
-}
-
-impl Deref for Unit {
-    type Target = PgConnection;
-
-    fn deref(&self) -> &PgConnection {
-        match self {
-            Unit::Statements(connection) => connection,
-            Unit::Transaction(transaction) => transaction,
-        }
-    }
-}
-
-impl DerefMut for Unit {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        match self {
-            Unit::Statements(connection) => connection,
-            Unit::Transaction(transaction) => transaction,
-        }
     }
 }

@@ -9,6 +9,7 @@ use hoopoe_telemetry::trace::TraceContext;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::composite::composite;
 use crate::contacts::Place;
 use crate::journal::Progress;
 use crate::traces;
@@ -91,9 +92,11 @@ struct Row {
     traceparent: Option<String>,
 }
 
-/// What became of statuses whose messages were found.
+/// What became of statuses.
 #[derive(Debug, Default)]
 pub(crate) struct Advanced {
+    /// The messages of those that have one, by arrival.
+    pub targets: HashMap<usize, Target>,
     /// Arrivals that were news.
     pub fresh: Vec<usize>,
     /// The delivery stage has something to settle.
@@ -104,85 +107,131 @@ pub(crate) struct Advanced {
 pub(crate) async fn advance(
     db: &mut PgConnection,
     statuses: &[(usize, &Progress)],
-    targets: &HashMap<usize, Target>,
     now: DateTime<Utc>,
 ) -> Result<Advanced, sqlx::Error> {
-    let mut found: Vec<(usize, &Progress, Target)> =
-        statuses.iter().filter_map(|(n, status)| Some((*n, *status, *targets.get(n)?))).collect();
-    if found.is_empty() {
+    if statuses.is_empty() {
         return Ok(Advanced::default());
     }
-    // The order of the steps' keys, for all who write some of the same.
-    found.sort_by_key(|(_, status, target)| {
-        (target.tenant_id, target.message_id, status.status.as_str(), status.item.occurred_at)
-    });
-    let fresh = write(db, &found, now).await?;
+    let Advanced { targets, fresh, .. } = write(db, statuses, now).await?;
     // A statement of its own, behind the one that waited for whoever was settling: it sees what that one wrote. Read
     // before the messages moved up: who waits now was among those who waited then, or waits for no status yet.
-    found.retain(|(_, _, target)| target.waits);
-    let hastened = hasten(db, &found, now).await?;
-    Ok(Advanced { fresh, hastened })
+    let waiting: Vec<Target> = targets.values().filter(|target| target.waits).copied().collect();
+    let hastened = hasten(db, &waiting, now).await?;
+    Ok(Advanced { targets, fresh, hastened })
 }
 
-/// The steps, and the messages in their order. Several statuses of one message count as the highest; words that are no
-/// step (deleted, later ones) move nothing.
+/// A status.
+#[derive(sqlx::Encode)]
+struct NewStatus<'a> {
+    tenant_id: Uuid,
+    id: Option<Uuid>,
+    wa_message_id: &'a str,
+    status: &'a str,
+    occurred_at: DateTime<Utc>,
+    detail: &'a str,
+    step: Option<&'a str>,
+    error: Option<&'a str>,
+}
+composite!(NewStatus<'_>, "new_status");
+
+impl<'a> NewStatus<'a> {
+    fn of(status: &'a Progress) -> Self {
+        const STEPS: [&str; 5] = ["sent", "delivered", "read", "played", "failed"];
+        let word = status.status.as_str();
+        Self {
+            tenant_id: status.item.tenant_id,
+            id: status.message_id,
+            wa_message_id: &status.wa_message_id,
+            status: word,
+            occurred_at: status.item.occurred_at,
+            detail: &status.item.raw,
+            step: Some(word).filter(|word| STEPS.contains(word)),
+            error: status.error.as_deref(),
+        }
+    }
+}
+
+/// The steps, and the messages, in the order of their keys for all who write some of the same. Several statuses of one
+/// message count as the highest; words that are no step (deleted, later ones) move nothing.
 async fn write(
     db: &mut PgConnection,
-    found: &[(usize, &Progress, Target)],
+    statuses: &[(usize, &Progress)],
     now: DateTime<Utc>,
-) -> Result<Vec<usize>, sqlx::Error> {
-    const STEPS: [&str; 5] = ["sent", "delivered", "read", "played", "failed"];
-    let step = |status: &str| STEPS.iter().find(|step| **step == status).map(|step| (*step).to_owned());
+) -> Result<Advanced, sqlx::Error> {
+    let given: Vec<NewStatus<'_>> = statuses.iter().map(|(_, status)| NewStatus::of(status)).collect();
+    // Messages as `find` finds them.
     let rows = sqlx::query!(
-        "with k as materialized (
-             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
-                                  $7::text[], $8::text[])
-                 as k (tenant_id, message_id, status, occurred_at, detail, step, wa_message_id, error)
-         ), raised as (
-             update messages m set
-                 status = greatest(m.status, k.step),
-                 wa_message_id = coalesce(m.wa_message_id, k.wa_message_id),
-                 error = coalesce(k.error::json, m.error),
-                 updated_at = $9
-             from (select distinct on (tenant_id, message_id)
-                          tenant_id, message_id, step::message_status as step, wa_message_id, error
-                   from k where step is not null
-                   order by tenant_id, message_id, step::message_status desc) as k
-             where m.tenant_id = any (array[k.tenant_id]) and m.id = k.message_id
-               and (m.status < k.step or m.wa_message_id is null)
-         )
-         insert into message_statuses (tenant_id, message_id, status, occurred_at, recorded_at, detail)
-         select tenant_id, message_id, status, occurred_at, $9, detail::json from k
-         on conflict (tenant_id, message_id, status, occurred_at) do nothing
-         returning message_id, status, occurred_at",
-        &found.iter().map(|(_, _, target)| target.tenant_id).collect::<Vec<_>>(),
-        &found.iter().map(|(_, _, target)| target.message_id).collect::<Vec<_>>(),
-        &found.iter().map(|(_, status, _)| status.status.clone()).collect::<Vec<_>>(),
-        &found.iter().map(|(_, status, _)| status.item.occurred_at).collect::<Vec<_>>(),
-        &found.iter().map(|(_, status, _)| status.item.raw.clone()).collect::<Vec<_>>(),
-        &found.iter().map(|(_, status, _)| step(&status.status)).collect::<Vec<_>>() as &[Option<String>],
-        &found.iter().map(|(_, status, _)| status.wa_message_id.clone()).collect::<Vec<_>>(),
-        &found.iter().map(|(_, status, _)| status.error.clone()).collect::<Vec<_>>() as &[Option<String>],
+        r#"with found as materialized (
+               select k.*, k.ordinality as place, m.id as message_id, m.waits, m.traceparent, coalesce(c.merged_into, c.id) as conversation_id,
+                      coalesce(c.merged_contact_id, c.contact_id) as contact_id
+               from unnest($1::new_status[]) with ordinality as k
+               cross join lateral (
+                   (select id, conversation_id, status < 'sent' as waits, traceparent from messages
+                    where tenant_id = k.tenant_id and id = k.id and direction = 'OUT' limit 1)
+                   union all
+                   (select id, conversation_id, status < 'sent', traceparent from messages
+                    where tenant_id = k.tenant_id and wa_message_id = k.wa_message_id and direction = 'OUT' limit 1)
+                   limit 1
+               ) as m
+               join conversations c on c.tenant_id = any (array[k.tenant_id]) and c.id = m.conversation_id
+           ), raised as (
+               update messages m set
+                   status = greatest(m.status, k.step),
+                   wa_message_id = coalesce(m.wa_message_id, k.wa_message_id),
+                   error = coalesce(k.error::json, m.error),
+                   updated_at = $2
+               from (select distinct on (tenant_id, message_id)
+                            tenant_id, message_id, step::message_status as step, wa_message_id, error
+                     from found where step is not null
+                     order by tenant_id, message_id, step::message_status desc) as k
+               where m.tenant_id = any (array[k.tenant_id]) and m.id = k.message_id
+                 and (m.status < k.step or m.wa_message_id is null)
+           ), steps as (
+               insert into message_statuses (tenant_id, message_id, status, occurred_at, recorded_at, detail)
+               select tenant_id, message_id, status, occurred_at, $2, detail::json
+               from (select * from found order by tenant_id, message_id, status, occurred_at, place) as k
+               on conflict (tenant_id, message_id, status, occurred_at) do nothing
+               returning message_id, status, occurred_at
+           )
+           select place, tenant_id, message_id as "message_id!", conversation_id, contact_id, waits, traceparent,
+                  null as status, null::timestamptz as occurred_at
+           from found
+           union all
+           select null, null, message_id, null, null, null, null, status, occurred_at from steps"#,
+        &given as &[NewStatus<'_>],
         now
     )
     .fetch_all(db)
     .await?;
-    let arrivals: HashMap<_, _> = found
-        .iter()
-        .rev()
-        .map(|(n, status, target)| ((target.message_id, status.status.as_str(), status.item.occurred_at), *n))
-        .collect();
-    let fresh = rows.iter().filter_map(|row| arrivals.get(&(row.message_id, row.status.as_str(), row.occurred_at)));
-    Ok(fresh.copied().collect())
+    let mut advanced = Advanced::default();
+    // Of two that are the same the first is the news.
+    let mut arrivals: HashMap<(Uuid, &str, DateTime<Utc>), usize> = HashMap::with_capacity(statuses.len());
+    for row in &rows {
+        let Some((arrival, status)) = row.place.and_then(|place| statuses.get(usize::try_from(place).ok()? - 1)) else {
+            continue;
+        };
+        if let (Some(tenant_id), Some(conversation_id), Some(contact_id), Some(waits)) =
+            (row.tenant_id, row.conversation_id, row.contact_id, row.waits)
+        {
+            let place = Place { contact_id, conversation_id };
+            let trace = traces::read(row.traceparent.clone());
+            advanced.targets.insert(*arrival, Target { tenant_id, message_id: row.message_id, place, waits, trace });
+        }
+        let first =
+            arrivals.entry((row.message_id, status.status.as_str(), status.item.occurred_at)).or_insert(*arrival);
+        *first = (*arrival).min(*first);
+    }
+    for row in &rows {
+        if let (Some(status), Some(occurred_at)) = (&row.status, row.occurred_at) {
+            advanced.fresh.extend(arrivals.get(&(row.message_id, status.as_str(), occurred_at)));
+        }
+    }
+    Ok(advanced)
 }
 
 /// A message that waits in its lane because nobody knew whether Meta had it can be settled now.
-async fn hasten(
-    db: &mut PgConnection,
-    found: &[(usize, &Progress, Target)],
-    now: DateTime<Utc>,
-) -> Result<bool, sqlx::Error> {
-    if found.is_empty() {
+async fn hasten(db: &mut PgConnection, waiting: &[Target], now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    if waiting.is_empty() {
         return Ok(false);
     }
     // Primary keys, row by row.
@@ -198,9 +247,9 @@ async fn hasten(
                order by k.tenant_id, k.contact_id) as k
          where l.tenant_id = any (array[k.tenant_id]) and l.contact_id = k.contact_id and l.stage = k.stage and l.lease_token < 1
            and l.ready_at > $4",
-        &found.iter().map(|(_, _, target)| target.tenant_id).collect::<Vec<_>>(),
-        &found.iter().map(|(_, _, target)| target.place.contact_id).collect::<Vec<_>>(),
-        &found.iter().map(|(_, _, target)| target.message_id).collect::<Vec<_>>(),
+        &waiting.iter().map(|target| target.tenant_id).collect::<Vec<_>>(),
+        &waiting.iter().map(|target| target.place.contact_id).collect::<Vec<_>>(),
+        &waiting.iter().map(|target| target.message_id).collect::<Vec<_>>(),
         now
     )
     .execute(db)

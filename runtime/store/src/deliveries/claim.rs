@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Delivery, take_out};
 use crate::Store;
-use crate::lanes::{self, Claim, Claimed, Closing, LaneKey, Lease, Stage};
+use crate::lanes::{self, Claim, Claimed, LaneKey, Lease, Stage};
 use crate::messenger::person;
 use crate::traces;
 
@@ -27,8 +27,11 @@ impl Store {
         let now = self.ambient.now();
         let mut db = self.pool.acquire().await?;
         lanes::free_lost(&mut db, Stage::Delivery, &self.rotation, now).await?;
+        let Some(turn) = lanes::whose_turn(&mut db, Stage::Delivery, &self.rotation, ask, now).await? else {
+            return Ok(Vec::new());
+        };
         let mut tx = db.begin().await?;
-        let claimed = lanes::claim(&mut tx, Stage::Delivery, &self.rotation, ask, now).await?;
+        let claimed = lanes::claim(&mut tx, Stage::Delivery, &turn, ask, now).await?;
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
@@ -36,20 +39,19 @@ impl Store {
         let mut send = Vec::new();
         let mut doubtful = Vec::new();
         let mut settled = Vec::new();
-        let mut closings = Vec::new();
+        let mut over = Vec::new();
         for Claimed { lease, .. } in claimed {
-            let closing = |lease: Lease| Closing { lease, done_event: None, again: None };
             let Some(head) = heads.remove(&lease.lane) else {
-                closings.push(closing(lease));
+                over.push((lease, None));
                 continue;
             };
             if head.accepted {
                 settled.push((lease.lane, head.delivery.message_id));
-                closings.push(closing(head.delivery.lease));
+                over.push((head.delivery.lease, None));
             } else if head.state == "sending" {
                 // Statuses may have had no reader while the owner was gone: the wait begins now, not with the request.
                 doubtful.push((lease.lane, head.delivery.message_id));
-                closings.push(Closing { again: Some((now + doubt, 0)), ..closing(lease) });
+                over.push((lease, Some(now + doubt)));
             } else {
                 send.push(head.delivery);
             }
@@ -57,10 +59,10 @@ impl Store {
         mark_sending(&mut tx, &send, now).await?;
         mark_unknown(&mut tx, &doubtful).await?;
         take_out(&mut tx, &settled).await?;
-        let finished = lanes::finish(&mut tx, Stage::Delivery, closings, now).await?;
+        close(&mut tx, &over, now).await?;
         tx.commit().await?;
         metrics().unknown_outcomes.of(Doubt::OwnerGone).inc_by(doubtful.len() as u64);
-        if finished.more {
+        if over.iter().any(|(lease, again)| lease.more && again.is_none()) {
             self.wakes.delivery.notify_one();
         }
         Ok(send)
@@ -156,6 +158,38 @@ async fn mark_unknown(db: &mut PgConnection, doubtful: &[(LaneKey, Uuid)]) -> Re
         &doubtful.iter().map(|(lane, _)| lane.tenant_id).collect::<Vec<_>>(),
         &doubtful.iter().map(|(lane, _)| lane.contact_id).collect::<Vec<_>>(),
         &doubtful.iter().map(|(_, message)| *message).collect::<Vec<_>>()
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Closes lanes that this transaction has claimed: those that have nothing left are deleted, the others given back, until
+/// a moment or at once. Nobody can have added anything since.
+async fn close(
+    db: &mut PgConnection,
+    over: &[(Lease, Option<DateTime<Utc>>)],
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    if over.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "with k as materialized (
+             select *, 1::smallint as stage from unnest($1::uuid[], $2::uuid[], $3::bool[], $4::timestamptz[])
+                 as k (tenant_id, contact_id, stays, again)
+         ), gone as (
+             delete from lanes l using k
+             where not k.stays and l.tenant_id = any (array[k.tenant_id]) and l.contact_id = k.contact_id and l.stage = k.stage
+         )
+         update lanes l set ready_at = coalesce(k.again, $5), attempts = 0, lease_token = 0
+         from k
+         where k.stays and l.tenant_id = any (array[k.tenant_id]) and l.contact_id = k.contact_id and l.stage = k.stage",
+        &over.iter().map(|(lease, _)| lease.lane.tenant_id).collect::<Vec<_>>(),
+        &over.iter().map(|(lease, _)| lease.lane.contact_id).collect::<Vec<_>>(),
+        &over.iter().map(|(lease, again)| lease.more || again.is_some()).collect::<Vec<_>>(),
+        &over.iter().map(|(_, again)| *again).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        now
     )
     .execute(db)
     .await?;

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{Settlement, Verdict};
 use crate::Store;
+use crate::composite::composite;
 use crate::lanes::{self, LaneKey, Stage};
-use crate::pool::Unit;
 
 impl Store {
     /// Writes the verdicts down, all or none. For each: whether its lane was still owned; if not, nothing of it was
@@ -23,7 +23,7 @@ impl Store {
         };
         // Nearly always all have been sent: that is one statement.
         let plain = settlements.iter().all(|one| is_plain(one));
-        let mut db = if plain { Unit::statements(self).await? } else { Unit::transaction(self).await? };
+        let mut db = if plain { self.hot.statements().await? } else { self.hot.transaction().await? };
         let Closed { held, known, more } = close(&mut db, settlements, now).await?;
         if plain && more {
             // Whatever becomes of the rest.
@@ -58,6 +58,46 @@ impl Store {
     }
 }
 
+/// A settlement.
+#[derive(sqlx::Encode)]
+struct Given<'a> {
+    tenant_id: Uuid,
+    contact_id: Uuid,
+    token: i64,
+    touched: i32,
+    more: bool,
+    message_id: Uuid,
+    again: Option<DateTime<Utc>>,
+    status: Option<&'static str>,
+    wa_message_id: Option<&'a str>,
+    error: Option<&'a str>,
+    attempts: i32,
+    state: Option<&'static str>,
+    uncounted: i32,
+}
+composite!(Given<'_>, "settlement");
+
+impl<'a> Given<'a> {
+    fn of(one: &'a Settlement) -> Self {
+        let Settlement { lease, message_id, attempts, verdict } = one;
+        Self {
+            tenant_id: lease.lane.tenant_id,
+            contact_id: lease.lane.contact_id,
+            token: lease.token,
+            touched: lease.touched,
+            more: lease.more,
+            message_id: *message_id,
+            again: verdict.again(),
+            status: verdict.status(),
+            wa_message_id: verdict.wa_message_id(),
+            error: verdict.error(),
+            attempts: attempts - verdict.uncounted(),
+            state: verdict.state(),
+            uncounted: verdict.uncounted(),
+        }
+    }
+}
+
 /// What became of settlements.
 struct Closed {
     /// For each, whether its lane was still owned.
@@ -68,7 +108,7 @@ struct Closed {
     more: bool,
 }
 
-/// Closes the lanes that are still owned, as `lanes::finish` does, with what is known of their messages: those go out of
+/// Closes the lanes that are still owned, as `decisions::write` does, with what is known of their messages: those go out of
 /// the outbox, or back into it.
 async fn close(
     db: &mut PgConnection,
@@ -77,15 +117,12 @@ async fn close(
 ) -> Result<Closed, sqlx::Error> {
     let mut sorted: Vec<(usize, &Settlement)> = settlements.iter().map(Arc::as_ref).enumerate().collect();
     sorted.sort_unstable_by_key(|(_, one)| (one.lease.lane, one.message_id));
-    let of = |column: fn(&Settlement) -> Option<String>| sorted.iter().map(|(_, one)| column(one)).collect::<Vec<_>>();
+    let given: Vec<Given<'_>> = sorted.iter().map(|(_, one)| Given::of(one)).collect();
     // Lanes, then messages, each by key; of two verdicts on one message an acceptance counts. Of a status that comes meanwhile either this knows, or it waits for this.
     let rows = sqlx::query!(
         r#"with k as materialized (
-               select *, 1::smallint as stage
-               from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::int[], $5::bool[], $6::uuid[], $7::timestamptz[],
-                           $8::text[], $9::text[], $10::text[], $11::int[], $12::text[], $13::int[])
-                    with ordinality as k (tenant_id, contact_id, token, touched, more, message_id, again, status,
-                                          wa_message_id, error, attempts, state, uncounted, place)
+               select k.*, k.ordinality as place, 1::smallint as stage
+               from unnest($1::settlement[]) with ordinality as k
            ), held as materialized (
                select k.*, k.again is not null or k.more or l.touched <> k.touched as stays
                from k
@@ -99,7 +136,7 @@ async fn close(
                delete from lanes l using held h
                where not h.stays and l.tenant_id = any (array[h.tenant_id]) and l.contact_id = h.contact_id and l.stage = h.stage
            ), back as (
-               update lanes l set ready_at = coalesce(h.again, $14), attempts = 0, lease_token = 0
+               update lanes l set ready_at = coalesce(h.again, $2), attempts = 0, lease_token = 0
                from held h
                where h.stays and l.tenant_id = any (array[h.tenant_id]) and l.contact_id = h.contact_id and l.stage = h.stage
            ), over as (
@@ -118,30 +155,18 @@ async fn close(
                    attempts = greatest(m.attempts, k.attempts),
                    error = case when k.status = 'sent' and m.status < 'failed' then null
                                 else coalesce(k.error::json, m.error) end,
-                   accepted_at = case when k.status = 'sent' then coalesce(m.accepted_at, $14) else m.accepted_at end,
-                   dead_at = case when k.status = 'failed' then $14 else m.dead_at end,
-                   updated_at = $14
+                   accepted_at = case when k.status = 'sent' then coalesce(m.accepted_at, $2) else m.accepted_at end,
+                   dead_at = case when k.status = 'failed' then $2 else m.dead_at end,
+                   updated_at = $2
                from (select * from k where status = 'sent' or place = any (array(select place from held))
                      order by tenant_id, message_id, status is distinct from 'sent' offset 0) as k
                where k.status is not null and m.tenant_id = any (array[k.tenant_id]) and m.id = k.message_id
                returning k.place, m.status >= 'sent' as accepted
            )
-           select place as "place!", stays and (again is null or again <= $14) as "more!",
+           select place as "place!", stays and (again is null or again <= $2) as "more!",
                   state is not null and place = any (array(select place from told where accepted)) as "known!"
            from held"#,
-        &sorted.iter().map(|(_, one)| one.lease.lane.tenant_id).collect::<Vec<_>>(),
-        &sorted.iter().map(|(_, one)| one.lease.lane.contact_id).collect::<Vec<_>>(),
-        &sorted.iter().map(|(_, one)| one.lease.token).collect::<Vec<_>>(),
-        &sorted.iter().map(|(_, one)| one.lease.touched).collect::<Vec<_>>(),
-        &sorted.iter().map(|(_, one)| one.lease.more).collect::<Vec<_>>(),
-        &sorted.iter().map(|(_, one)| one.message_id).collect::<Vec<_>>(),
-        &sorted.iter().map(|(_, one)| one.verdict.again()).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
-        &of(|one| one.verdict.status().map(str::to_owned)) as &[Option<String>],
-        &of(|one| one.verdict.wa_message_id()) as &[Option<String>],
-        &of(|one| one.verdict.error()) as &[Option<String>],
-        &sorted.iter().map(|(_, one)| one.attempts - one.verdict.uncounted()).collect::<Vec<_>>(),
-        &of(|one| one.verdict.state().map(str::to_owned)) as &[Option<String>],
-        &sorted.iter().map(|(_, one)| one.verdict.uncounted()).collect::<Vec<_>>(),
+        &given as &[Given<'_>],
         now
     )
     .fetch_all(db)
@@ -212,7 +237,7 @@ async fn write_steps(
         &steps.iter().map(|one| one.lease.lane.tenant_id).collect::<Vec<_>>(),
         &steps.iter().map(|one| one.message_id).collect::<Vec<_>>(),
         &steps.iter().map(|one| one.verdict.step().to_owned()).collect::<Vec<_>>(),
-        &steps.iter().map(|one| one.verdict.error()).collect::<Vec<_>>() as &[Option<String>],
+        &steps.iter().map(|one| one.verdict.error().map(str::to_owned)).collect::<Vec<_>>() as &[Option<String>],
         now
     )
     .execute(db)

@@ -117,19 +117,17 @@ impl Verdict {
         }
     }
 
-    pub(super) fn error(&self) -> Option<String> {
+    pub(super) fn error(&self) -> Option<&str> {
         match self {
             Verdict::Sent { .. } => None,
-            Verdict::Postponed { error, .. } => error.clone(),
-            Verdict::Retry { error, .. } | Verdict::Unknown { error, .. } | Verdict::Dead { error, .. } => {
-                Some(error.clone())
-            }
+            Verdict::Postponed { error, .. } => error.as_deref(),
+            Verdict::Retry { error, .. } | Verdict::Unknown { error, .. } | Verdict::Dead { error, .. } => Some(error),
         }
     }
 
-    pub(super) fn wa_message_id(&self) -> Option<String> {
+    pub(super) fn wa_message_id(&self) -> Option<&str> {
         match self {
-            Verdict::Sent { wa_message_id } => Some(wa_message_id.clone()),
+            Verdict::Sent { wa_message_id } => Some(wa_message_id),
             _ => None,
         }
     }

@@ -29,8 +29,11 @@ impl Store {
         let now = self.ambient.now();
         let mut db = self.pool.acquire().await?;
         lanes::free_lost(&mut db, Stage::Flow, &self.rotation, now).await?;
+        let Some(turn) = lanes::whose_turn(&mut db, Stage::Flow, &self.rotation, ask, now).await? else {
+            return Ok(Vec::new());
+        };
         let mut tx = db.begin().await?;
-        let claimed = lanes::claim(&mut tx, Stage::Flow, &self.rotation, ask, now).await?;
+        let claimed = lanes::claim(&mut tx, Stage::Flow, &turn, ask, now).await?;
         let mut work: Vec<(Work, Vec<Entry>)> = claimed
             .into_iter()
             .map(|lane| {
@@ -67,7 +70,10 @@ impl Store {
             let done_event = entries.first().map_or(0, |entry| entry.id - 1);
             (Work { lease, done_event, attempts: 0, events: Vec::new() }, entries)
         });
-        Ok(surround(&mut *self.hot.acquire().await?, work.collect()).await?)
+        let mut db = self.hot.statements().await?;
+        let work = surround(&mut db, work.collect()).await?;
+        db.commit().await?;
+        Ok(work)
     }
 }
 

@@ -1,18 +1,18 @@
-//! The commit of runs: records, states, messages and the lanes' advance, in one transaction.
+//! The commit of runs: records, states, messages and the lanes' advance, all or nothing.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::{Advance, Committed, Event, Handled, NextState, RunRecord, State};
+use super::{Advance, Committed, Handled};
 use crate::Store;
 use crate::contacts::Place;
+use crate::decisions::{self, Decisions, Written};
 use crate::http_calls::{self, NewCall};
-use crate::lanes::{self, Births, Closing, LaneKey, Stage};
-use crate::outbound::{self, Addressed};
+use crate::lanes::{Births, LaneKey};
+use crate::outbound::Addressed;
 use crate::permission;
 use crate::timers::{self, Placed};
 use crate::webhooks::notices::Notices;
@@ -20,32 +20,61 @@ use crate::webhooks::types;
 
 /// Priority of what flows answer: a contact waits for it.
 const ANSWER: i16 = 0;
+
 impl Store {
-    /// Commits lanes' runs in one transaction. `births` is by lane, for the messages that it sends.
+    /// Commits lanes' runs. `births` is by lane, for the messages that it sends. Runs that keep states and send messages,
+    /// as nearly all do, need one statement and no transaction around it.
     pub async fn commit_runs(&self, lanes: &[Arc<Advance>], births: Births<'_>) -> Result<Committed, sqlx::Error> {
+        let notices = self.notices();
+        if lanes.iter().all(|lane| lane.is_one_statement(&notices))
+            && let Some(committed) = self.commit_at_once(lanes, births).await?
+        {
+            return Ok(committed);
+        }
+        self.commit_together(lanes, births, notices).await
+    }
+
+    /// `None` when a message may not go out, for which more is to be done: nothing is written then.
+    async fn commit_at_once(
+        &self,
+        lanes: &[Arc<Advance>],
+        births: Births<'_>,
+    ) -> Result<Option<Committed>, sqlx::Error> {
+        let mut db = self.hot.statements().await?;
+        let messages = messages(lanes, births);
+        let decisions = Decisions { lanes, messages: &messages, all_or_nothing: true };
+        let written = decisions::write(&mut db, decisions, self.ambient.now(), births.lease).await?;
+        db.commit().await?;
+        if written.refused {
+            return Ok(None);
+        }
+        self.wake(&written);
+        Ok(Some(Committed { owned: written.held, born: written.inserted.born }))
+    }
+
+    /// In one transaction.
+    async fn commit_together(
+        &self,
+        lanes: &[Arc<Advance>],
+        births: Births<'_>,
+        mut notices: Notices,
+    ) -> Result<Committed, sqlx::Error> {
         let now = self.ambient.now();
-        let mut tx = self.hot.begin().await?;
-        let finished = lanes::finish(&mut tx, Stage::Flow, lanes.iter().map(|lane| lane.closing()), now).await?;
-        let is_held = |advance: &Advance| finished.held.contains(&advance.lease.lane);
-        let owned: Vec<&Arc<Advance>> = lanes.iter().filter(|advance| is_held(advance)).collect();
-        let resumed = go_on(&mut tx, &owned, now).await?;
-        record(&mut tx, &owned, now).await?;
-        keep_states(&mut tx, &owned, now).await?;
-        let outbound: Vec<Addressed<'_>> = lanes
-            .iter()
-            .enumerate()
-            .filter(|(_, advance)| is_held(advance))
-            .flat_map(|(place, advance)| advance.outbound(births.own(place)))
-            .collect();
-        let mut queued = outbound::insert(&mut tx, &outbound, now, births.lease).await?;
-        let dead = permission::bury(&mut tx, &outbound, &mut queued, now, births.lease).await?;
+        let mut tx = self.hot.transaction().await?;
+        let mut messages = messages(lanes, births);
+        let decisions = Decisions { lanes, messages: &messages, all_or_nothing: false };
+        let mut written = decisions::write(&mut tx, decisions, now, births.lease).await?;
+        messages.retain(|one| one.lane.is_some_and(|place| written.held[place]));
+        let owned: Vec<&Arc<Advance>> =
+            lanes.iter().zip(&written.held).filter(|(_, held)| **held).map(|(lane, _)| lane).collect();
+        written.more |= go_on(&mut tx, &owned, now).await?;
+        let dead = permission::bury(&mut tx, &messages, &mut written.inserted, now, births.lease).await?;
         let timers = timers(&owned);
         timers::apply(&mut tx, &timers).await?;
         let calls: Vec<NewCall> =
             owned.iter().flat_map(|lane| &lane.handled).flat_map(|handled| &handled.calls).cloned().collect();
         http_calls::insert(&mut tx, &calls, now).await?;
         tag(&mut tx, &owned).await?;
-        let mut notices = self.notices();
         owned.iter().for_each(|lane| lane.tell(&mut notices, now));
         dead.iter().for_each(|(tenant_id, id)| notices.message(*tenant_id, *id, types::MESSAGE_DEAD, now));
         let told = notices.write(&mut tx, now).await?;
@@ -53,37 +82,61 @@ impl Store {
         if told {
             self.wakes.webhooks.notify_one();
         }
-        if finished.more || resumed {
-            self.wakes.flow.notify_one();
-        }
-        if queued.waits {
-            self.wakes.delivery.notify_one();
-        }
         if !timers.is_empty() {
             self.wakes.timers.notify_one();
         }
         if !calls.is_empty() {
             self.wakes.calls.notify_one();
         }
-        Ok(Committed { owned: lanes.iter().map(|advance| is_held(advance)).collect(), born: queued.born })
+        self.wake(&written);
+        Ok(Committed { owned: written.held, born: written.inserted.born })
+    }
+
+    fn wake(&self, written: &Written) {
+        if written.more {
+            self.wakes.flow.notify_one();
+        }
+        if written.inserted.waits {
+            self.wakes.delivery.notify_one();
+        }
     }
 }
 
+/// The messages of all lanes.
+fn messages<'a>(lanes: &'a [Arc<Advance>], births: Births<'_>) -> Vec<Addressed<'a>> {
+    lanes.iter().enumerate().flat_map(|(place, lane)| lane.outbound(place, births.own(place))).collect()
+}
+
 impl Advance {
-    fn outbound(&self, own: bool) -> impl Iterator<Item = Addressed<'_>> {
+    /// Its runs decided nothing but states and messages, and nobody is to be told of them.
+    fn is_one_statement(&self, notices: &Notices) -> bool {
+        let tenant_id = self.lease.lane.tenant_id;
+        let is_told = |handled: &Handled| {
+            handled.run.is_given_up() && notices.want(tenant_id, types::FLOW_FAILED)
+                || handled.hand_off.is_some() && notices.want(tenant_id, types::FLOW_HANDED_OFF)
+        };
+        let is_more = |handled: &Handled| {
+            !handled.timers.is_empty() || !handled.calls.is_empty() || handled.tags.is_some() || is_told(handled)
+        };
+        !self.is_paused && !self.handled.iter().any(is_more)
+    }
+
+    /// Its messages; `place` is its own.
+    fn outbound(&self, place: usize, own: bool) -> impl Iterator<Item = Addressed<'_>> {
         let LaneKey { tenant_id, contact_id } = self.lease.lane;
         self.handled.iter().flat_map(move |handled| {
             let event = &handled.event;
-            let place = Place { contact_id, conversation_id: event.conversation_id };
+            let to = Place { contact_id, conversation_id: event.conversation_id };
             handled.messages.iter().map(move |message| Addressed {
                 tenant_id,
                 channel_id: event.around.channel_id,
-                place,
+                place: to,
                 wa_id: event.around.wa_id.as_deref(),
                 user_id: event.around.user_id.as_deref(),
                 message,
                 priority: ANSWER,
                 own,
+                lane: Some(place),
             })
         })
     }
@@ -110,10 +163,6 @@ impl Advance {
                 });
             }
         }
-    }
-
-    fn closing(&self) -> Closing {
-        Closing { lease: self.lease, done_event: Some(self.done_event), again: self.again }
     }
 }
 
@@ -157,112 +206,6 @@ async fn go_on(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Utc
     .execute(db)
     .await?;
     Ok(resumed.rows_affected() > 0)
-}
-
-async fn record(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    let runs: Vec<(Uuid, &Event, &RunRecord)> = lanes
-        .iter()
-        .flat_map(|lane| lane.handled.iter().map(|h| (lane.lease.lane.tenant_id, &h.event, &h.run)))
-        .collect();
-    if runs.is_empty() {
-        return Ok(());
-    }
-    sqlx::query!(
-        "insert into flow_runs (tenant_id, event_id, attempt, plugin, digest, result, reason, actions, fuel, micros,
-                                memory_bytes, logs, conversation_id, context, config_id, state, outcome, at)
-         select tenant_id, event_id, attempt, plugin, digest, result, reason, actions, fuel, micros, memory_bytes,
-                logs::json, conversation_id, context::json, config_id, state, outcome::json, $18
-         from unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[],
-                     $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::uuid[], $14::text[],
-                     $15::bigint[], $16::bytea[], $17::text[])
-              as k (tenant_id, event_id, attempt, plugin, digest, result, reason, actions, fuel, micros, memory_bytes,
-                    logs, conversation_id, context, config_id, state, outcome)
-         on conflict (tenant_id, event_id, attempt) do update set
-             plugin = excluded.plugin, digest = excluded.digest, result = excluded.result, reason = excluded.reason,
-             actions = excluded.actions, fuel = excluded.fuel, micros = excluded.micros,
-             memory_bytes = excluded.memory_bytes, logs = excluded.logs, context = excluded.context,
-             config_id = excluded.config_id, state = excluded.state, outcome = excluded.outcome, at = excluded.at
-         where flow_runs.result in ('retry', 'canary-failed', 'paused')",
-        &runs.iter().map(|(tenant, _, _)| *tenant).collect::<Vec<_>>(),
-        &runs.iter().map(|(_, event, _)| event.id).collect::<Vec<_>>(),
-        &runs.iter().map(|(_, _, run)| run.attempt).collect::<Vec<_>>(),
-        &runs.iter().map(|(_, _, run)| run.plugin.clone()).collect::<Vec<_>>(),
-        &runs.iter().map(|(_, _, run)| run.digest.clone()).collect::<Vec<_>>(),
-        &runs.iter().map(|(_, _, run)| run.result.clone()).collect::<Vec<_>>(),
-        &runs.iter().map(|(_, _, run)| run.reason.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &runs.iter().map(|(_, _, run)| run.actions).collect::<Vec<_>>(),
-        &runs.iter().map(|(_, _, run)| run.fuel).collect::<Vec<_>>(),
-        &runs.iter().map(|(_, _, run)| run.micros).collect::<Vec<_>>(),
-        &runs.iter().map(|(_, _, run)| run.memory_bytes).collect::<Vec<_>>(),
-        &runs.iter().map(|(_, _, run)| run.logs.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &runs.iter().map(|(_, event, _)| event.conversation_id).collect::<Vec<_>>(),
-        &runs.iter().map(|(_, _, run)| run.context.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &runs.iter().map(|(_, _, run)| run.config_id).collect::<Vec<_>>() as &[Option<i64>],
-        &runs.iter().map(|(_, _, run)| run.state.clone()).collect::<Vec<_>>() as &[Option<Vec<u8>>],
-        &runs.iter().map(|(_, _, run)| run.outcome.clone()).collect::<Vec<_>>() as &[Option<String>],
-        now
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// The last state of each conversation counts, and its first hand-off.
-async fn keep_states(db: &mut PgConnection, lanes: &[&Arc<Advance>], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    struct Last<'a> {
-        tenant_id: Uuid,
-        conversation_id: Uuid,
-        state: Option<&'a Option<State>>,
-        hand_off: Option<&'a str>,
-    }
-    let mut conversations: Vec<Last<'_>> = Vec::new();
-    for lane in lanes {
-        let start = conversations.len();
-        for handled in &lane.handled {
-            let (tenant_id, conversation_id) = (lane.lease.lane.tenant_id, handled.event.conversation_id);
-            // A lane has one conversation per channel: few.
-            let known = conversations[start..].iter().position(|last| last.conversation_id == conversation_id);
-            let place = known.map_or(conversations.len(), |known| start + known);
-            if known.is_none() {
-                conversations.push(Last { tenant_id, conversation_id, state: None, hand_off: None });
-            }
-            let last = &mut conversations[place];
-            if let NextState::Set(state) = &handled.state {
-                last.state = Some(state);
-            }
-            last.hand_off = last.hand_off.or(handled.hand_off.as_deref());
-        }
-    }
-    conversations.retain(|last| last.state.is_some() || last.hand_off.is_some());
-    if conversations.is_empty() {
-        return Ok(());
-    }
-    let left = |last: &Last<'_>| last.state.and_then(Option::as_ref).cloned();
-    sqlx::query!(
-        "update conversations c set
-             state = case when k.changed then k.state else c.state end,
-             state_plugin = case when k.changed then k.plugin else c.state_plugin end,
-             state_digest = case when k.changed then k.digest else c.state_digest end,
-             handed_off_at = case when k.hand_off is null then c.handed_off_at else coalesce(c.handed_off_at, $8) end,
-             handed_off_reason = coalesce(k.hand_off, c.handed_off_reason)
-         from unnest($1::uuid[], $2::uuid[], $3::bool[], $4::bytea[], $5::text[], $6::text[], $7::text[])
-              as k (tenant_id, id, changed, state, plugin, digest, hand_off)
-         where c.tenant_id = any (array[k.tenant_id]) and c.id = k.id",
-        &conversations.iter().map(|last| last.tenant_id).collect::<Vec<_>>(),
-        &conversations.iter().map(|last| last.conversation_id).collect::<Vec<_>>(),
-        &conversations.iter().map(|last| last.state.is_some()).collect::<Vec<_>>(),
-        &conversations.iter().map(|last| left(last).map(|state| state.bytes)).collect::<Vec<_>>()
-            as &[Option<Vec<u8>>],
-        &conversations.iter().map(|last| left(last).map(|state| state.plugin)).collect::<Vec<_>>()
-            as &[Option<String>],
-        &conversations.iter().map(|last| left(last).map(|state| state.digest)).collect::<Vec<_>>()
-            as &[Option<String>],
-        &conversations.iter().map(|last| last.hand_off.map(str::to_owned)).collect::<Vec<_>>() as &[Option<String>],
-        now
-    )
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 /// The last set of tags of each contact counts.

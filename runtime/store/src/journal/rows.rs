@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{Arrival, Inbound, Item};
 use crate::ambient::Ambient;
+use crate::composite::composite;
 use crate::contacts::{Learned, Party, Place};
 use crate::flow_work::{Born, BornEvent, EVENTS_AT_ONCE};
 use crate::lanes::{self, Births, LaneKey, Lease, Opened, Opening};
@@ -104,6 +105,57 @@ pub(super) fn rows<'a>(
     rows
 }
 
+/// A lane to open.
+#[derive(sqlx::Encode)]
+struct NewLane {
+    tenant_id: Uuid,
+    contact_id: Uuid,
+    own: bool,
+}
+composite!(NewLane, "new_lane");
+
+/// An event, with its message.
+#[derive(sqlx::Encode)]
+struct NewEvent<'a> {
+    tenant_id: Uuid,
+    channel_id: Uuid,
+    conversation_id: Option<Uuid>,
+    contact_id: Option<Uuid>,
+    kind: &'a str,
+    external_id: &'a str,
+    raw: &'a str,
+    note: Option<&'a str>,
+    occurred_at: DateTime<Utc>,
+    received_at: DateTime<Utc>,
+    traceparent: Option<String>,
+    message_id: Option<Uuid>,
+    message_kind: Option<&'a str>,
+    body: Option<&'a str>,
+}
+composite!(NewEvent<'_>, "new_event");
+
+impl<'a> NewEvent<'a> {
+    fn of(row: &Row<'a>, message_id: Option<Uuid>) -> Self {
+        let (item, message) = (row.item, row.message);
+        Self {
+            tenant_id: item.tenant_id,
+            channel_id: item.channel_id,
+            conversation_id: row.place.map(|place| place.conversation_id),
+            contact_id: row.lane().map(|lane| lane.contact_id),
+            kind: &item.kind,
+            external_id: &item.external_id,
+            raw: &item.raw,
+            note: item.note.as_deref(),
+            occurred_at: item.occurred_at,
+            received_at: item.received_at,
+            traceparent: traces::write(item.trace),
+            message_id,
+            message_kind: message.map(|message| message.kind.as_str()),
+            body: message.and_then(|message| message.body.as_deref()),
+        }
+    }
+}
+
 /// What became of rows.
 pub(super) struct Stored {
     pub opened: Opened,
@@ -128,27 +180,29 @@ pub(super) async fn insert(
     }
     let openings = lanes::distinct(openings(rows, births));
     let ids: Vec<Option<Uuid>> = rows.iter().map(|row| row.message.map(|_| ambient.id())).collect();
+    let lane = |opening: &Opening| {
+        let LaneKey { tenant_id, contact_id } = opening.key;
+        NewLane { tenant_id, contact_id, own: opening.own }
+    };
+    let lanes: Vec<NewLane> = openings.iter().map(lane).collect();
+    let events: Vec<NewEvent<'_>> = rows.iter().zip(&ids).map(|(row, id)| NewEvent::of(row, *id)).collect();
     // As in `lanes::open`. Each step asks for what the one before it gives: the lanes are locked before anything is looked
     // at or numbered, and the numbers are in the order of the rows.
     let found = sqlx::query!(
         r#"with opened as (
                insert into lanes (tenant_id, contact_id, stage, ready_at, lease_token, done_event)
-               select tenant_id, contact_id, 0, case when own then $5::timestamptz else $4 end,
+               select tenant_id, contact_id, 0, case when own then $4::timestamptz else $3 end,
                       case when own then nextval('lease_tokens') else 0 end, nextval('events_id_seq')
-               from unnest($1::uuid[], $2::uuid[], $3::bool[]) as k (tenant_id, contact_id, own)
+               from unnest($1::new_lane[])
                on conflict (tenant_id, contact_id, stage)
                do update set touched = lanes.touched + 1, priority = least(lanes.priority, excluded.priority)
                returning tenant_id, contact_id, ready_at, lease_token, touched
            ), locked as materialized (
-               select refuse_merged($1, $2) and count(*) >= 0 as all_are_there from opened
+               select refuse_merged(array_agg(tenant_id), array_agg(contact_id)) as all_are_there from opened
            ), news as materialized (
-               select k.*, nextval('events_id_seq') as id
+               select k.*, k.ordinality as place, nextval('events_id_seq') as id
                from locked
-               cross join unnest($6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[],
-                                 $13::text[], $14::timestamptz[], $15::timestamptz[], $16::text[], $17::uuid[],
-                                 $18::text[], $19::text[])
-                   with ordinality as k (tenant_id, channel_id, conversation_id, contact_id, kind, external_id, raw, note,
-                                         occurred_at, received_at, traceparent, message_id, message_kind, body, place)
+               cross join unnest($2::new_event[]) with ordinality as k
                where all_are_there
            ), stored as (
                insert into events (tenant_id, id, channel_id, conversation_id, contact_id, kind, external_id, raw, note,
@@ -169,25 +223,10 @@ pub(super) async fn insert(
            select null as place, null as id, tenant_id, contact_id, ready_at, lease_token, touched from opened
            union all
            select place, id, null, null, null, null, null from news where id = any (array(select id from stored))"#,
-        &openings.iter().map(|opening| opening.key.tenant_id).collect::<Vec<_>>(),
-        &openings.iter().map(|opening| opening.key.contact_id).collect::<Vec<_>>(),
-        &openings.iter().map(|opening| opening.own).collect::<Vec<_>>(),
+        &lanes as &[NewLane],
+        &events as &[NewEvent<'_>],
         now,
-        now + births.lease,
-        &rows.iter().map(|row| row.item.tenant_id).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.item.channel_id).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.place.map(|place| place.conversation_id)).collect::<Vec<_>>() as &[Option<Uuid>],
-        &rows.iter().map(|row| row.lane().map(|lane| lane.contact_id)).collect::<Vec<_>>() as &[Option<Uuid>],
-        &rows.iter().map(|row| row.item.kind.clone()).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.item.external_id.clone()).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.item.raw.clone()).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.item.note.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &rows.iter().map(|row| row.item.occurred_at).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.item.received_at).collect::<Vec<_>>(),
-        &traces::column(rows.iter().map(|row| row.item.trace)) as &[Option<String>],
-        &ids as &[Option<Uuid>],
-        &rows.iter().map(|row| Some(row.message?.kind.clone())).collect::<Vec<_>>() as &[Option<String>],
-        &rows.iter().map(|row| row.message?.body.clone()).collect::<Vec<_>>() as &[Option<String>]
+        now + births.lease
     )
     .fetch_all(db)
     .await?;

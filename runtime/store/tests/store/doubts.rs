@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use hoopoe_store::Store;
 use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
-use hoopoe_store::journal::{Arrival, Progress};
+use hoopoe_store::journal::{Arrival, Kept, Progress};
 use hoopoe_store::lanes::{Births, Claim};
 
 use crate::ground::Ground;
@@ -74,4 +74,40 @@ async fn a_status_does_not_take_a_lane_from_its_owner() {
     ground.ambient.advance(TimeDelta::seconds(2));
     assert!(claim(&store).await.is_none(), "the lane is still owned");
     assert_eq!(store.settle(&[sent(&first)]).await.unwrap(), [true]);
+}
+
+/// Statuses that nobody is told of are found, and move their messages up, in one statement.
+#[tokio::test]
+async fn statuses_of_one_batch_are_each_news_once() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    let delivery = under_way(&ground, &store, 1).await;
+    store.settle(&[sent(&delivery)]).await.unwrap();
+    let ours = format!("wamid.{}", delivery.message_id);
+    let status = |id: &str, wa_message_id: &str, by_our_id: bool, status: &str| {
+        Arc::new(Arrival::Status(Progress {
+            item: ground.item("status", id),
+            wa_message_id: wa_message_id.to_owned(),
+            message_id: by_our_id.then_some(delivery.message_id),
+            status: status.to_owned(),
+            error: None,
+            for_flow: false,
+        }))
+    };
+    let batch = [
+        status("s1", &ours, false, "read"),
+        status("s2", &ours, true, "delivered"),
+        status("s3", &ours, true, "read"),
+        status("s4", "wamid.of.nobody", false, "sent"),
+    ];
+    let (new, repeated) = (Kept::New, Kept::Repeated);
+    assert_eq!(store.append(&batch, Births::NONE).await.unwrap().kept, [new, new, repeated, new]);
+    assert_eq!(store.append(&batch, Births::NONE).await.unwrap().kept, [repeated; 4]);
+    for (rows, expected) in [
+        ("select count(*) from messages where direction = 'OUT' and status = 'read'", 1),
+        ("select count(*) from message_statuses where status in ('delivered', 'read')", 2),
+        ("select count(*) from events where kind = 'status' and conversation_id is null", 1),
+    ] {
+        assert_eq!(ground.db.count(rows).await, expected, "{rows}");
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::ground::Ground;
+use hoopoe_store::flow_work::{NextState, State};
 use hoopoe_store::lanes::{Births, Claim};
 
 const LEASE: TimeDelta = TimeDelta::seconds(30);
@@ -211,4 +212,104 @@ async fn a_lane_waits_for_a_paused_flow_and_not_for_one_that_is_in_charge() {
     ground.db.execute("update tenants set flow_paused_at = now()").await;
     wait().await;
     assert!(store.claim_events(&Claim::of(1, LEASE)).await.unwrap().is_empty(), "it waits");
+}
+
+/// Three lanes in one batch, one of them taken over meanwhile.
+#[tokio::test]
+async fn of_a_batch_that_is_written_what_is_still_owned_and_nothing_else() {
+    let ground = Ground::new().await;
+    let (former, present) = (ground.process(), ground.process());
+    let contacts = ["16505551231", "16505551232", "16505551233"];
+    former.append(&contacts.map(|contact| ground.message(contact, contact)), Births::NONE).await.unwrap();
+    let work = former.claim_events(&Claim::of(3, LEASE)).await.unwrap();
+    let taken = work[1].lease.lane.contact_id;
+    sqlx::query("update lanes set lease_token = lease_token + 1000 where contact_id = $1")
+        .bind(taken)
+        .execute(&ground.db.pool)
+        .await
+        .unwrap();
+    let batch: Vec<_> = work
+        .into_iter()
+        .enumerate()
+        .map(|(number, work)| {
+            let mut advance = Arc::into_inner(ground.answered(work)).unwrap();
+            let (plugin, digest) = ("a@1".to_owned(), "0".repeat(64));
+            let state = State { bytes: vec![number as u8], plugin, digest };
+            advance.handled[0].state = NextState::Set(Some(state));
+            advance.handled[0].hand_off = (number == 2).then(|| "asked for a person".to_owned());
+            Arc::new(advance)
+        })
+        .collect();
+    let births = Births { own: &[true, true, false], lease: LEASE };
+    let committed = former.commit_runs(&batch, births).await.unwrap();
+    assert_eq!(committed.owned, [true, false, true]);
+    assert_eq!(committed.born.len(), 1, "the message of the first lane goes out from here");
+    assert_eq!(committed.born[0].lease.lane, batch[0].lease.lane);
+    let left: Vec<(Option<Vec<u8>>, Option<String>)> = sqlx::query_as(
+        "select cv.state, cv.handed_off_reason from conversations cv join contacts ct on ct.id = cv.contact_id
+         order by ct.wa_id",
+    )
+    .fetch_all(&ground.db.pool)
+    .await
+    .unwrap();
+    let mut left_of: Vec<_> = left.into_iter().zip(contacts).collect();
+    let lanes = batch.iter().map(|advance| advance.handled[0].event.around.wa_id.clone().unwrap());
+    for (number, contact) in lanes.enumerate() {
+        let place = left_of.iter().position(|(_, of)| *of == contact).unwrap();
+        let (left, _) = left_of.swap_remove(place);
+        let expected = match number {
+            0 => (Some(vec![0]), None),
+            1 => (None, None),
+            _ => (Some(vec![2]), Some("asked for a person".to_owned())),
+        };
+        assert_eq!(left, expected, "lane {number}");
+    }
+    for (table, expected) in [
+        ("select count(*) from flow_runs", 2),
+        ("select count(*) from messages where direction = 'OUT'", 2),
+        ("select count(*) from outbox where state = 'sending'", 1),
+        ("select count(*) from outbox where state = 'queued'", 1),
+        ("select count(*) from lanes where stage = 0", 1),
+        ("select count(*) from lanes where stage = 1", 2),
+    ] {
+        assert_eq!(ground.db.count(table).await, expected, "{table}");
+    }
+    // The present owner comes later.
+    ground.ambient.advance(LEASE + TimeDelta::seconds(1));
+    let work = present.claim_events(&Claim::of(3, LEASE)).await.unwrap();
+    assert_eq!(work.len(), 1);
+    assert_eq!(work[0].lease.lane.contact_id, taken);
+}
+
+/// What may not go out is kept as a dead letter, with all else that was decided.
+#[tokio::test]
+async fn a_message_that_may_not_go_out_takes_no_other_with_it() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    store
+        .append(&[ground.message("16505551231", "a"), ground.message("16505551232", "b")], Births::NONE)
+        .await
+        .unwrap();
+    let mut work = store.claim_events(&Claim::of(2, LEASE)).await.unwrap();
+    work.sort_by_key(|work| work.events[0].id);
+    sqlx::query("update conversations set last_inbound_at = $1 where id = $2")
+        .bind(ground.ambient.now() - TimeDelta::days(2))
+        .bind(work[0].events[0].conversation_id)
+        .execute(&ground.db.pool)
+        .await
+        .unwrap();
+    let batch: Vec<_> = work.into_iter().map(|work| ground.answered(work)).collect();
+    let committed = store.commit_runs(&batch, Births { own: &[true, true], lease: LEASE }).await.unwrap();
+    assert_eq!(committed.owned, [true, true]);
+    assert_eq!(committed.born.len(), 1);
+    assert_eq!(committed.born[0].lease.lane, batch[1].lease.lane);
+    for (table, expected) in [
+        ("select count(*) from flow_runs", 2),
+        ("select count(*) from messages where direction = 'OUT' and status = 'failed' and dead_at is not null", 1),
+        ("select count(*) from message_statuses where status = 'failed'", 1),
+        ("select count(*) from outbox", 1),
+        ("select count(*) from lanes where stage = 0", 0),
+    ] {
+        assert_eq!(ground.db.count(table).await, expected, "{table}");
+    }
 }

@@ -3,6 +3,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod composites;
 mod diagram;
 mod doubts;
 mod ground;

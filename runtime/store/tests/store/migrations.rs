@@ -33,6 +33,8 @@ struct Schema {
     rules: BTreeMap<(String, String), Vec<String>>,
     /// Unique indexes, which `on conflict` names: table and definition.
     unique: BTreeSet<(String, String)>,
+    /// Types of rows that statements are given, with their fields: what is sent names none of them.
+    rows: BTreeMap<String, Vec<String>>,
 }
 
 impl Schema {
@@ -73,6 +75,16 @@ impl Schema {
         .fetch_all(pool)
         .await
         .unwrap();
+        let rows: Vec<(String, Vec<String>)> = sqlx::query_as(
+            "select c.relname::text,
+                    array_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) order by a.attnum)
+             from pg_class c join pg_attribute a on a.attrelid = c.oid
+             where c.relkind = 'c' and c.relnamespace = 'public'::regnamespace
+             group by c.relname",
+        )
+        .fetch_all(pool)
+        .await
+        .unwrap();
         let columns = columns
             .into_iter()
             .map(|(table, column, kind, not_null, optional)| ((table, column), (kind, not_null, optional)));
@@ -82,6 +94,7 @@ impl Schema {
             labels: labels.into_iter().collect(),
             rules: rules.collect(),
             unique: unique.into_iter().map(|(table, rule, _)| (table, rule)).collect(),
+            rows: rows.into_iter().collect(),
         }
     }
 
@@ -117,6 +130,8 @@ impl Schema {
                 found.push(format!("{table} has a new rule: {rule}"));
             }
         }
+        let changed = self.rows.iter().filter(|(name, fields)| next.rows.get(*name) != Some(fields));
+        found.extend(changed.map(|(name, _)| format!("{name} has other fields")));
         // `on conflict` finds nothing then. With the table or the columns that is said already.
         let unique = self.unique.difference(&next.unique).filter(|(table, _)| next.has_table(table));
         found.extend(unique.map(|(table, rule)| format!("{table} is not unique any more by {rule}")));
@@ -170,6 +185,8 @@ async fn what_breaks_the_release_before_is_found() {
         ("alter type message_status rename value 'read' to 'seen'", "message_status has no read any more"),
         ("alter table messages add check (attempts < 10)", "messages has a new rule: CHECK ((attempts < 10))"),
         ("create unique index one on messages (tenant_id, body)", "messages has a new rule: "),
+        ("alter type new_message add attribute size integer", "new_message has other fields"),
+        ("alter type new_message rename attribute body to words", "new_message has other fields"),
         ("drop index messages_idempotency_key", "messages is not unique any more by "),
     ];
     let db = Database::create().await;
@@ -184,7 +201,8 @@ async fn what_breaks_the_release_before_is_found() {
         "alter table messages add column size integer check (size > 0), add column rank integer not null default 0;
                     create table notes (tenant_id uuid primary key, note text not null);
                     create index messages_size on messages (tenant_id, size);
-                    alter type message_status add value 'seen'";
+                    alter type message_status add value 'seen';
+                    create type new_message_2 as (id uuid)";
     db.execute(harmless).await;
     assert_eq!(before.broken_by(&Schema::of(&db.pool).await), [""; 0]);
 }

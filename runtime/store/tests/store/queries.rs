@@ -26,7 +26,7 @@ pub fn descriptions() -> Vec<(String, Value)> {
 }
 
 /// The text of every source file of the store.
-fn sources() -> Vec<String> {
+pub fn sources() -> Vec<String> {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {

@@ -1,0 +1,206 @@
+//! Connections of the message's way.
+//!
+//! The one that came back last goes out first: while little is going on, all statements are of one or two of Postgres'
+//! processes, whose plans and caches stay warm. And who has done what it wanted says so ([`Unit::commit`]): no question
+//! goes to the database when a connection comes back. A pool goes round all of its connections, and asks each time.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A connection that has been idle for so long is tried before it is used.
+pub(crate) const UNTRIED: Duration = Duration::from_millis(100);
+/// A connection is used for so long: Postgres' process keeps what it has ever needed.
+const LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// How long it may take to end what a connection was left with.
+const CLEANING: Duration = Duration::from_secs(10);
+
+/// The connections. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Hot(Arc<Inner>);
+
+struct Inner {
+    options: PgConnectOptions,
+    most: u32,
+    /// Longest wait for a connection.
+    patience: Duration,
+    places: Arc<Semaphore>,
+    idle: Mutex<Vec<Idle>>,
+    open: Arc<AtomicU32>,
+}
+
+struct Open {
+    connection: PgConnection,
+    since: Instant,
+    _counted: Counted,
+}
+
+struct Idle {
+    open: Open,
+    since: Instant,
+}
+
+/// Counts a connection while it is open.
+struct Counted(Arc<AtomicU32>);
+
+impl Counted {
+    fn one_more(of: &Arc<AtomicU32>) -> Self {
+        of.fetch_add(1, Ordering::Relaxed);
+        Self(of.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Hot {
+    /// Opens nothing yet.
+    pub fn new(options: PgConnectOptions, most: u32, patience: Duration) -> Self {
+        let places = Arc::new(Semaphore::new(most as usize));
+        Self(Arc::new(Inner { options, most, patience, places, idle: Mutex::default(), open: Arc::default() }))
+    }
+
+    /// A connection for statements that each stand for themselves.
+    pub async fn statements(&self) -> Result<Unit, sqlx::Error> {
+        let lent = async {
+            let place = self.0.places.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+            while let Some(Idle { mut open, since }) = self.last() {
+                let is_tried = since.elapsed() < UNTRIED;
+                if open.since.elapsed() < LIFETIME && (is_tried || open.connection.ping().await.is_ok()) {
+                    return Ok((open, place));
+                }
+            }
+            let (connection, since) = (self.0.options.connect().await?, Instant::now());
+            Ok((Open { connection, since, _counted: Counted::one_more(&self.0.open) }, place))
+        };
+        let (open, place) =
+            tokio::time::timeout(self.0.patience, lent).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+        Ok(Unit { lent: Some(Lent { open, place, hot: self.clone() }), in_transaction: false })
+    }
+
+    /// A transaction.
+    pub async fn transaction(&self) -> Result<Unit, sqlx::Error> {
+        let mut unit = self.statements().await?;
+        // Also when it is unknown whether it has begun.
+        unit.in_transaction = true;
+        sqlx::raw_sql("BEGIN").execute(&mut *unit).await?;
+        Ok(unit)
+    }
+
+    /// Connections that are open, those of them that are idle, and how many there may be.
+    pub fn connections(&self) -> (u32, u32, u32) {
+        let idle = u32::try_from(self.idle().len()).unwrap_or(u32::MAX);
+        (self.0.open.load(Ordering::Relaxed), idle, self.0.most)
+    }
+
+    /// Closes those that are idle; the others when they come back.
+    pub async fn close(&self) {
+        self.0.places.close();
+        let idle = std::mem::take(&mut *self.idle());
+        for Idle { open, .. } in idle {
+            // The server notices in any case.
+            let _ = open.connection.close().await;
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn last(&self) -> Option<Idle> {
+        self.idle().pop()
+    }
+}
+
+/// A connection that is to come back.
+struct Lent {
+    open: Open,
+    place: OwnedSemaphorePermit,
+    hot: Hot,
+}
+
+impl Lent {
+    fn give_back(self) {
+        let Lent { open, place, hot } = self;
+        if !hot.0.places.is_closed() {
+            hot.idle().push(Idle { open, since: Instant::now() });
+        }
+        drop(place);
+    }
+
+    /// Ends what was left undone.
+    async fn clean(mut self, in_transaction: bool) {
+        let connection = &mut self.open.connection;
+        let cleaned = async {
+            if in_transaction {
+                sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await?;
+            }
+            connection.ping().await
+        };
+        if let Ok(Ok(())) = tokio::time::timeout(CLEANING, cleaned).await {
+            self.give_back();
+        }
+    }
+}
+
+/// Statements of the message's way that stand or fall together, or each for itself: a transaction costs two more round
+/// trips. Dropped without [`Unit::commit`], as when one of them fails, a transaction is rolled back.
+pub(crate) struct Unit {
+    /// Until it goes back.
+    lent: Option<Lent>,
+    in_transaction: bool,
+}
+
+impl Unit {
+    /// The last statement is done.
+    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
+        if self.in_transaction {
+            sqlx::raw_sql("COMMIT").execute(&mut *self).await?;
+        }
+        if let Some(lent) = self.lent.take() {
+            lent.give_back();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        // Where nothing runs any more, the connection is closed.
+        if let (Some(lent), Ok(runtime)) = (self.lent.take(), Handle::try_current()) {
+            runtime.spawn(lent.clean(self.in_transaction));
+        }
+    }
+}
+
+impl Deref for Unit {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match &self.lent {
+            Some(lent) => &lent.open.connection,
+            None => unreachable!("it goes back when the unit ends"),
+        }
+    }
+}
+
+impl DerefMut for Unit {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match &mut self.lent {
+            Some(lent) => &mut lent.open.connection,
+            None => unreachable!("it goes back when the unit ends"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
