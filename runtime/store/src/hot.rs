@@ -4,6 +4,7 @@
 //! processes, whose plans and caches stay warm. And who has done what it wanted says so ([`Unit::commit`]): no question
 //! goes to the database when a connection comes back. A pool goes round all of its connections, and asks each time.
 
+use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,8 +17,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A connection that has been idle for so long is tried before it is used.
 pub(crate) const UNTRIED: Duration = Duration::from_millis(100);
-/// A connection is used for so long: Postgres' process keeps what it has ever needed.
+/// A connection is kept for so long: Postgres' process keeps what it has ever needed.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// One that nobody has needed for so long is closed.
+const UNNEEDED: Duration = Duration::from_secs(10 * 60);
+/// How long a server that is there may take to say so.
+const PING: Duration = Duration::from_secs(2);
+/// Between two tries to connect, at first; each time twice as long.
+const AGAIN: Duration = Duration::from_millis(10);
 /// How long it may take to end what a connection was left with.
 const CLEANING: Duration = Duration::from_secs(10);
 
@@ -74,12 +81,11 @@ impl Hot {
         let lent = async {
             let place = self.0.places.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
             while let Some(Idle { mut open, since }) = self.last() {
-                let is_tried = since.elapsed() < UNTRIED;
-                if open.since.elapsed() < LIFETIME && (is_tried || open.connection.ping().await.is_ok()) {
+                if since.elapsed() < UNTRIED || answers(&mut open.connection).await {
                     return Ok((open, place));
                 }
             }
-            let (connection, since) = (self.0.options.connect().await?, Instant::now());
+            let (connection, since) = (self.connect().await?, Instant::now());
             Ok((Open { connection, since, _counted: Counted::one_more(&self.0.open) }, place))
         };
         let (open, place) =
@@ -102,13 +108,28 @@ impl Hot {
         (self.0.open.load(Ordering::Relaxed), idle, self.0.most)
     }
 
-    /// Closes those that are idle; the others when they come back.
+    /// Closes them, as they come back. Nobody gets one any more.
     pub async fn close(&self) {
+        let all = tokio::time::timeout(CLEANING, self.0.places.acquire_many(self.0.most)).await;
         self.0.places.close();
+        drop(all);
         let idle = std::mem::take(&mut *self.idle());
-        for Idle { open, .. } in idle {
-            // The server notices in any case.
-            let _ = open.connection.close().await;
+        for idle in idle {
+            idle.close().await;
+        }
+    }
+
+    /// Waits for a server that is coming up; the caller bounds that.
+    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut pause = AGAIN;
+        loop {
+            match self.0.options.connect().await {
+                Err(error) if is_coming_up(&error) => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                result => return result,
+            }
         }
     }
 
@@ -118,6 +139,45 @@ impl Hot {
 
     fn last(&self) -> Option<Idle> {
         self.idle().pop()
+    }
+
+    /// Takes one back. Those that nobody has needed for long, or that are old, are closed.
+    fn take_back(&self, open: Open) {
+        let mut over = Vec::new();
+        {
+            let mut idle = self.idle();
+            idle.push(Idle { open, since: Instant::now() });
+            if self.0.places.is_closed() {
+                over.append(&mut idle);
+            } else {
+                let is_over = |one: &Idle| one.since.elapsed() > UNNEEDED || one.open.since.elapsed() > LIFETIME;
+                over.extend(idle.extract_if(.., |one| is_over(one)));
+            }
+        }
+        if let Ok(runtime) = Handle::try_current() {
+            over.into_iter().for_each(|idle| drop(runtime.spawn(idle.close())));
+        }
+    }
+}
+
+impl Idle {
+    async fn close(self) {
+        // The server notices in any case.
+        let _ = tokio::time::timeout(PING, self.open.connection.close()).await;
+    }
+}
+
+async fn answers(connection: &mut PgConnection) -> bool {
+    tokio::time::timeout(PING, connection.ping()).await.is_ok_and(|answer| answer.is_ok())
+}
+
+/// The server is not there yet, or has no room yet.
+fn is_coming_up(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        // cannot_connect_now, too_many_connections
+        sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("57P03" | "53300")),
+        _ => false,
     }
 }
 
@@ -131,9 +191,7 @@ struct Lent {
 impl Lent {
     fn give_back(self) {
         let Lent { open, place, hot } = self;
-        if !hot.0.places.is_closed() {
-            hot.idle().push(Idle { open, since: Instant::now() });
-        }
+        hot.take_back(open);
         drop(place);
     }
 

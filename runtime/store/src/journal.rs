@@ -102,7 +102,7 @@ impl Store {
         let progress: Vec<(usize, &Progress)> = arrivals.iter().enumerate().filter_map(|(n, a)| a.status(n)).collect();
         // Each for itself: what becomes of statuses is known at once. Together messages are moved up behind the lanes.
         let advanced = if alone { Some(statuses::advance(&mut db, &progress, now).await?) } else { None };
-        let targets = match &advanced {
+        let mut targets = match &advanced {
             Some(Advanced { targets, .. }) => targets.clone(),
             None => statuses::find(&mut db, &progress).await?,
         };
@@ -155,10 +155,14 @@ impl Store {
         let files = media::await_files(&mut db, files.collect()).await?;
         messaging::insert_echoes(&mut db, &self.ambient, &echoes).await?;
         let answered = self.told(&mut db, &rows, &stored, &places, arrivals, &mut notices, now).await?;
-        let Advanced { fresh: steps, hastened, .. } = match advanced {
+        let Advanced { targets: found, fresh: steps, hastened } = match advanced {
             Some(advanced) => advanced,
             None => statuses::advance(&mut db, &progress, now).await?,
         };
+        // Who waited for the lanes may have found more.
+        for (arrival, target) in found {
+            targets.entry(arrival).or_insert(target);
+        }
         for arrival in steps {
             kept[arrival] = Kept::New;
             if let (Some((_, status)), Some(target)) = (arrivals[arrival].status(arrival), targets.get(&arrival)) {

@@ -1,10 +1,10 @@
 //! Lanes: one per contact and stage while work waits there. Fenced by a token that only grows.
 //!
 //! The protocol: who adds work locks or creates the lane first ([`open`]), and may own a lane that it creates; who
-//! claims ([`claim`]) one without an owner moves `ready_at` to the end of its lease and draws a token; who works for long puts that end off
-//! ([`Store::extend_leases`]); who finishes locks its lanes by token and closes them in the statement that writes down what came of
-//! its work ([`crate::decisions`], `deliveries/settle.rs`): a lane to which nothing was added meanwhile is deleted. An owner
-//! whose lease ran out and was taken over holds nothing any more: its results are refused.
+//! claims ([`claim`]) one without an owner moves `ready_at` to the end of its lease and draws a token; who works for long
+//! puts that end off ([`Store::extend_leases`]); who finishes locks its lanes by token and closes them in the statement
+//! that writes down what came of its work ([`crate::decisions`], `deliveries/settle.rs`): a lane to which nothing was added
+//! meanwhile is deleted. An owner whose lease ran out and was taken over holds nothing any more: its results are refused.
 
 mod claim;
 

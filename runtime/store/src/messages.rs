@@ -107,7 +107,8 @@ impl Store {
              where tenant_id = $1 and id < $2
                and ($3::text is null or direction = $3) and ($4::text is null or status::text = $4)
                and ($4 is distinct from 'queued'
-                    or not exists (select from scheduled s where s.tenant_id = m.tenant_id and s.message_id = m.id))
+                    or (select message_id from scheduled s
+                        where s.tenant_id = m.tenant_id and s.message_id = m.id limit 1) is null)
              order by id desc limit $5",
             tenant_id,
             filter.before.unwrap_or(Uuid::max()),

@@ -96,10 +96,16 @@ impl Cache {
         gone.iter().for_each(|party| drop(cache.pop(party)));
     }
 
+    /// Who is written to for the first time is the first to be forgotten: a mailing to a hundred thousand puts nobody out
+    /// who writes.
     pub(crate) fn learn(&self, learned: Learned) {
         let mut cache = self.remembered();
         for (party, remembered) in learned.0.into_iter().filter(|(_, remembered)| !remembered.is_passing) {
-            cache.put(party, remembered);
+            let has_written = remembered.seen_at.is_some();
+            cache.put(party.clone(), remembered);
+            if !has_written {
+                cache.demote(&party);
+            }
         }
     }
 }
@@ -113,5 +119,37 @@ impl Store {
     /// Another process has changed ids of this tenant's contacts, or, without one, of some tenant's: looks them up anew.
     pub fn forget_contacts(&self, tenant_id: Option<Uuid>) {
         self.contacts.forget(|party, _| tenant_id.is_none_or(|tenant_id| party.tenant_id == tenant_id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn learned(people: impl Iterator<Item = usize>, seen_at: Option<DateTime<Utc>>) -> Learned {
+        let person = |number: usize| {
+            let (place, profile) =
+                (Place { contact_id: Uuid::nil(), conversation_id: Uuid::nil() }, Profile::default());
+            let remembered = Remembered { place, profile, seen_at, since: Instant::now(), is_passing: false };
+            (party(number), remembered)
+        };
+        Learned(people.map(person).collect())
+    }
+
+    fn party(number: usize) -> Party {
+        Party { wa_id: Some(number.to_string()), ..Party::default() }
+    }
+
+    #[test]
+    fn a_mailing_puts_nobody_out_who_writes() {
+        let cache = Cache::default();
+        cache.learn(learned(0..1_000, Some(DateTime::UNIX_EPOCH)));
+        cache.learn(learned(1_000..1_100, None));
+        assert!(cache.knows(&[party(1_050)]), "there is room");
+        cache.learn(learned(10_000..10_000 + REMEMBERED, None));
+        assert!((0..1_000).all(|number| cache.knows(&[party(number)])));
+        assert!(cache.knows(&[party(1_050)]), "it was asked for");
+        assert!(!cache.knows(&[party(1_060)]));
+        assert_eq!(cache.remembered().len(), REMEMBERED);
     }
 }

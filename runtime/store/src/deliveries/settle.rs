@@ -118,7 +118,8 @@ async fn close(
     let mut sorted: Vec<(usize, &Settlement)> = settlements.iter().map(Arc::as_ref).enumerate().collect();
     sorted.sort_unstable_by_key(|(_, one)| (one.lease.lane, one.message_id));
     let given: Vec<Given<'_>> = sorted.iter().map(|(_, one)| Given::of(one)).collect();
-    // Lanes, then messages, each by key; of two verdicts on one message an acceptance counts. Of a status that comes meanwhile either this knows, or it waits for this.
+    // Lanes, then messages, each by key; of two verdicts on one message an acceptance counts. Of a status that comes
+    // meanwhile either this knows, or it waits for this.
     let rows = sqlx::query!(
         r#"with k as materialized (
                select k.*, k.ordinality as place, 1::smallint as stage

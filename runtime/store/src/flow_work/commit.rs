@@ -99,6 +99,9 @@ impl Store {
         if written.inserted.waits {
             self.wakes.delivery.notify_one();
         }
+        if written.inserted.scheduled {
+            self.wakes.scheduled.notify_one();
+        }
     }
 }
 
@@ -108,15 +111,20 @@ fn messages<'a>(lanes: &'a [Arc<Advance>], births: Births<'_>) -> Vec<Addressed<
 }
 
 impl Advance {
-    /// Its runs decided nothing but states and messages, and nobody is to be told of them.
+    /// Its runs decided nothing but states and messages for now, and nobody is to be told of them.
     fn is_one_statement(&self, notices: &Notices) -> bool {
         let tenant_id = self.lease.lane.tenant_id;
         let is_told = |handled: &Handled| {
             handled.run.is_given_up() && notices.want(tenant_id, types::FLOW_FAILED)
                 || handled.hand_off.is_some() && notices.want(tenant_id, types::FLOW_HANDED_OFF)
         };
+        let is_later = |handled: &Handled| handled.messages.iter().any(|message| message.send_at.is_some());
         let is_more = |handled: &Handled| {
-            !handled.timers.is_empty() || !handled.calls.is_empty() || handled.tags.is_some() || is_told(handled)
+            is_later(handled)
+                || !handled.timers.is_empty()
+                || !handled.calls.is_empty()
+                || handled.tags.is_some()
+                || is_told(handled)
         };
         !self.is_paused && !self.handled.iter().any(is_more)
     }

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use hoopoe_testing::Database;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
@@ -95,8 +96,33 @@ async fn nobody_waits_for_ever() {
     let ground = Ground::new(1).await;
     let unit = ground.hot.statements().await.unwrap();
     assert!(matches!(ground.hot.statements().await.map(drop), Err(sqlx::Error::PoolTimedOut)));
-    ground.hot.close().await;
-    assert!(matches!(ground.hot.statements().await.map(drop), Err(sqlx::Error::PoolClosed)));
+    let closing = tokio::spawn({
+        let hot = ground.hot.clone();
+        async move { hot.close().await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!closing.is_finished(), "somebody has one");
     unit.commit().await.unwrap();
-    assert_eq!(ground.hot.connections(), (0, 0, 1), "what comes back is closed");
+    closing.await.unwrap();
+    assert!(matches!(ground.hot.statements().await.map(drop), Err(sqlx::Error::PoolClosed)));
+    assert_eq!(ground.hot.connections(), (0, 0, 1));
+}
+
+#[tokio::test]
+async fn a_server_that_is_coming_up_is_waited_for() {
+    let (db, port) = (Database::create().await, TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let address = port.local_addr().unwrap();
+    drop(port);
+    let options = PgConnectOptions::from_str(&db.url).unwrap().host("127.0.0.1").port(address.port());
+    let hot = Hot::new(options, 1, Duration::from_millis(200));
+    assert!(matches!(hot.statements().await.map(drop), Err(sqlx::Error::PoolTimedOut)));
+    let hot = Hot::new(hot.0.options.clone(), 1, Duration::from_secs(30));
+    let waiting = tokio::spawn(async move { hot.statements().await.map(drop) });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let server = TcpListener::bind(address).await.unwrap();
+    let (mut client, _) = server.accept().await.unwrap();
+    let target = PgConnectOptions::from_str(&db.url).unwrap();
+    let mut database = TcpStream::connect((target.get_host(), target.get_port())).await.unwrap();
+    tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut database).await });
+    waiting.await.unwrap().unwrap();
 }

@@ -161,7 +161,8 @@ async fn waiting(
     full: &[Uuid],
     now: DateTime<Utc>,
 ) -> Result<Vec<Uuid>, sqlx::Error> {
-    // Index lanes_waiting: one step per tenant that has such lanes, and one look at each of its priorities.
+    // Index lanes_waiting: one step per tenant that has such lanes, and one look at each of its priorities. The limit keeps
+    // Postgres from reading all that waits into a table of hashes first.
     sqlx::query_scalar!(
         r#"with recursive tenants (id) as (
                (select tenant_id from lanes where stage::integer = $1 and lease_token = 0 and tenant_id > $2
@@ -175,9 +176,12 @@ async fn waiting(
            select t.id as "id!" from tenants t
            where t.id is not null and t.id <> all ($3)
              and exists (select from generate_series(0, 2) as p (priority)
-                         where exists (select from lanes l
-                                       where l.stage::integer = $1 and l.lease_token = 0 and l.tenant_id = t.id
-                                       and l.priority = p.priority and l.ready_at <= $4))
+                         cross join lateral (
+                             select from lanes l
+                             where l.stage::integer = $1 and l.lease_token = 0 and l.tenant_id = t.id
+                               and l.priority = p.priority and l.ready_at <= $4
+                             limit 1
+                         ) as ready)
            limit $5"#,
         stage as i32,
         start,
