@@ -12,8 +12,9 @@ use uuid::Uuid;
 use super::{Party, Place, Profile};
 use crate::Store;
 
-/// Conversations remembered per process; about 300 bytes each.
-const REMEMBERED: usize = 100_000;
+/// Conversations remembered per process in which the contact has written, and others; about 300 bytes each.
+const WROTE: NonZeroUsize = NonZeroUsize::new(100_000).expect("not zero");
+const WRITTEN_TO: NonZeroUsize = NonZeroUsize::new(50_000).expect("not zero");
 /// How long a place is remembered. Meta gives a number to somebody else after months.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
@@ -31,15 +32,45 @@ pub(super) struct Remembered {
 /// told so forgets it and tells the others, who would know after [`LIFETIME`] otherwise; of contacts that are merged see
 /// [`crate::identity`].
 pub(crate) struct Cache {
-    remembered: Mutex<LruCache<Party, Remembered>>,
+    remembered: Mutex<Parties>,
     /// Tells other processes of a tenant whose contacts' ids have changed.
     elsewhere: OnceLock<Box<dyn Fn(Uuid) + Send + Sync>>,
 }
 
+/// Who writes and who is only written to, by themselves: a mailing to a hundred thousand puts nobody out who writes.
+struct Parties {
+    wrote: LruCache<Party, Remembered>,
+    written_to: LruCache<Party, Remembered>,
+}
+
+impl Parties {
+    fn get(&mut self, party: &Party) -> Option<&Remembered> {
+        self.wrote.get(party).or_else(|| self.written_to.get(party))
+    }
+
+    fn put(&mut self, party: Party, remembered: Remembered) {
+        if remembered.seen_at.is_some() || self.wrote.contains(&party) {
+            self.written_to.pop(&party);
+            self.wrote.put(party, remembered);
+        } else {
+            self.written_to.put(party, remembered);
+        }
+    }
+
+    fn pop(&mut self, party: &Party) {
+        self.wrote.pop(party);
+        self.written_to.pop(party);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Party, &Remembered)> {
+        self.wrote.iter().chain(self.written_to.iter())
+    }
+}
+
 impl Default for Cache {
     fn default() -> Self {
-        const CAPACITY: NonZeroUsize = NonZeroUsize::new(REMEMBERED).expect("not zero");
-        Self { remembered: Mutex::new(LruCache::new(CAPACITY)), elsewhere: OnceLock::new() }
+        let parties = Parties { wrote: LruCache::new(WROTE), written_to: LruCache::new(WRITTEN_TO) };
+        Self { remembered: Mutex::new(parties), elsewhere: OnceLock::new() }
     }
 }
 
@@ -55,7 +86,7 @@ impl Learned {
 }
 
 impl Cache {
-    fn remembered(&self) -> MutexGuard<'_, LruCache<Party, Remembered>> {
+    fn remembered(&self) -> MutexGuard<'_, Parties> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -96,16 +127,10 @@ impl Cache {
         gone.iter().for_each(|party| drop(cache.pop(party)));
     }
 
-    /// Who is written to for the first time is the first to be forgotten: a mailing to a hundred thousand puts nobody out
-    /// who writes.
     pub(crate) fn learn(&self, learned: Learned) {
         let mut cache = self.remembered();
         for (party, remembered) in learned.0.into_iter().filter(|(_, remembered)| !remembered.is_passing) {
-            let has_written = remembered.seen_at.is_some();
-            cache.put(party.clone(), remembered);
-            if !has_written {
-                cache.demote(&party);
-            }
+            cache.put(party, remembered);
         }
     }
 }
@@ -144,12 +169,25 @@ mod tests {
     fn a_mailing_puts_nobody_out_who_writes() {
         let cache = Cache::default();
         cache.learn(learned(0..1_000, Some(DateTime::UNIX_EPOCH)));
-        cache.learn(learned(1_000..1_100, None));
-        assert!(cache.knows(&[party(1_050)]), "there is room");
-        cache.learn(learned(10_000..10_000 + REMEMBERED, None));
+        cache.learn(learned(1_000..1_001, None));
+        assert!(cache.knows(&[party(1_000)]), "there is room");
+        cache.learn(learned(10_000..10_000 + WROTE.get(), None));
         assert!((0..1_000).all(|number| cache.knows(&[party(number)])));
-        assert!(cache.knows(&[party(1_050)]), "it was asked for");
-        assert!(!cache.knows(&[party(1_060)]));
-        assert_eq!(cache.remembered().len(), REMEMBERED);
+        assert!(!cache.knows(&[party(1_000)]));
+        let last = 10_000 + WROTE.get() - 1;
+        assert!(cache.knows(&[party(last)]), "the last are remembered");
+        assert_eq!(cache.remembered().iter().count(), 1_000 + WRITTEN_TO.get());
+    }
+
+    #[test]
+    fn who_writes_is_remembered_once() {
+        let cache = Cache::default();
+        cache.learn(learned(0..1, None));
+        cache.learn(learned(0..1, Some(DateTime::UNIX_EPOCH)));
+        cache.learn(learned(0..1, None));
+        assert_eq!(cache.remembered().iter().count(), 1);
+        assert_eq!(cache.remembered().wrote.len(), 1);
+        cache.forget_parties([party(0)].iter());
+        assert_eq!(cache.remembered().iter().count(), 0);
     }
 }
