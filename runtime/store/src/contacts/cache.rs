@@ -117,14 +117,14 @@ impl Cache {
     /// Forgets where these parties are.
     pub(crate) fn forget_parties<'a>(&self, parties: impl Iterator<Item = &'a Party>) {
         let mut cache = self.remembered();
-        parties.for_each(|party| drop(cache.pop(party)));
+        parties.for_each(|party| cache.pop(party));
     }
 
     fn forget(&self, is_it: impl Fn(&Party, &Place) -> bool) {
         let mut cache = self.remembered();
         let gone: Vec<Party> =
             cache.iter().filter(|(party, known)| is_it(party, &known.place)).map(|(party, _)| party.clone()).collect();
-        gone.iter().for_each(|party| drop(cache.pop(party)));
+        gone.iter().for_each(|party| cache.pop(party));
     }
 
     pub(crate) fn learn(&self, learned: Learned) {
