@@ -1,6 +1,6 @@
 //! What the outside world remembers: what it was promised, what it was answered, when a fault came.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -54,6 +54,8 @@ pub struct Notes {
     pub written: HashMap<String, Written>,
     /// By our id.
     pub sent: HashMap<Uuid, Sent>,
+    /// Sends beside the load, by our id: whoever made them judges them. Repeats of them are seen all the same.
+    pub apart: HashSet<Uuid>,
     /// Answers by kind: `webhook 200`, `send 503`, `webhook none`.
     pub answers: BTreeMap<String, u64>,
     /// Answers that must not be.

@@ -166,6 +166,12 @@ impl Ground {
         Ok((report, self))
     }
 
+    /// Lines of this level in the logs of nodes that have ended that speak of something, whatever its case.
+    pub fn lines(&self, level: &str, of: &str) -> usize {
+        let lines = self.logs.iter().flat_map(|log| log.lines());
+        lines.filter(|line| line.contains(level) && line.to_lowercase().contains(of)).count()
+    }
+
     /// Waits until no lane and no message waits for work, and no status is on its way.
     async fn rest(&self, apart: &[&Tenant]) -> Result<()> {
         let start = Instant::now();

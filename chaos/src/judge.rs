@@ -31,8 +31,8 @@ pub struct Event {
 /// What the tables say, at rest.
 #[derive(Debug, Clone, Default)]
 pub struct Tables {
-    /// By Meta's id of the message.
-    pub events: HashMap<String, Event>,
+    /// By Meta's id of the message: one each, unless a message was stored more than once.
+    pub events: HashMap<String, Vec<Event>>,
     /// Outbound messages with their status.
     pub messages: HashMap<Uuid, String>,
 }
@@ -59,10 +59,11 @@ impl Tables {
                 .fetch_all(pool)
                 .await
                 .context("reading messages")?;
-        let events = events
-            .into_iter()
-            .map(|(id, external_id, final_runs, replies)| (external_id, Event { id, final_runs, replies }));
-        Ok(Self { events: events.collect(), messages: messages.into_iter().collect() })
+        let mut tables = Self { events: HashMap::new(), messages: messages.into_iter().collect() };
+        for (id, external_id, final_runs, replies) in events {
+            tables.events.entry(external_id).or_default().push(Event { id, final_runs, replies });
+        }
+        Ok(tables)
     }
 }
 
@@ -81,6 +82,8 @@ pub struct Verdict {
     pub lost: Vec<String>,
     /// There more than once.
     pub repeated: Vec<String>,
+    /// Accepted by Meta, and neither the reply to a message that was acknowledged nor a send that was accepted.
+    pub strange: Vec<String>,
     /// Out of a contact's order.
     pub disorder: Vec<String>,
     /// When Meta accepted the reply to each message, by Meta's id of the message.
@@ -92,9 +95,9 @@ pub fn judge(notes: &Notes, tables: &Tables, accepted: &[Accepted]) -> Verdict {
     let mut verdict = Verdict { acknowledged: notes.written.len(), sends: notes.sent.len(), ..Verdict::default() };
     let mut times: HashMap<Uuid, Vec<&Accepted>> = HashMap::new();
     for message in accepted {
-        match message.callback_data.as_deref().and_then(|id| id.parse().ok()) {
+        match id_of(message) {
             Some(id) => times.entry(id).or_default().push(message),
-            None => verdict.repeated.push(format!("{} was sent without our id", message.wamid)),
+            None => verdict.strange.push(format!("{} was sent without our id", message.wamid)),
         }
     }
     for (id, times) in &times {
@@ -102,18 +105,24 @@ pub fn judge(notes: &Notes, tables: &Tables, accepted: &[Accepted]) -> Verdict {
             verdict.repeated.push(format!("message {id} was accepted by Meta {} times", times.len()));
         }
     }
-    let mut replies = HashMap::new();
+    // The one reply to each message with its turn; and all replies, also those that are one too many.
+    let (mut replies, mut all_replies) = (HashMap::new(), HashSet::<Uuid>::new());
     for (external_id, written) in &notes.written {
-        let Some(event) = tables.events.get(external_id) else {
+        let Some(events) = tables.events.get(external_id) else {
             verdict.lost.push(format!("{external_id} was acknowledged and is not stored"));
             continue;
         };
-        match event.final_runs {
+        if events.len() > 1 {
+            verdict.repeated.push(format!("{external_id} was stored {} times", events.len()));
+        }
+        match events.iter().map(|event| event.final_runs).sum::<i64>() {
             1 => verdict.handled += 1,
             0 => verdict.lost.push(format!("{external_id} was acknowledged and its flow never ran")),
             runs => verdict.repeated.push(format!("{external_id} was handled {runs} times")),
         }
-        match event.replies.as_slice() {
+        let decided: Vec<Uuid> = events.iter().flat_map(|event| &event.replies).copied().collect();
+        all_replies.extend(&decided);
+        match decided.as_slice() {
             [] => verdict.lost.push(format!("{external_id} has no reply")),
             [reply] => {
                 replies.insert(*reply, written.turn);
@@ -135,18 +144,45 @@ pub fn judge(notes: &Notes, tables: &Tables, accepted: &[Accepted]) -> Verdict {
             None => verdict.lost.push(format!("the send {id} was accepted and never reached Meta")),
         }
     }
+    for (id, times) in &times {
+        let is_known = all_replies.contains(id) || notes.sent.contains_key(id) || notes.apart.contains(id);
+        if let Some(first) = times.first().filter(|_| !is_known) {
+            let (text, to) = (first.text.as_deref().unwrap_or_default(), &first.to);
+            verdict.strange.push(format!("message {id} ({text:?} to {to}) is no known reply and no known send"));
+        }
+    }
+    verdict.repeated.extend(said_again(&all_replies, accepted));
     let promised = replies.keys().chain(notes.sent.keys());
     verdict.delivered = promised.filter(|id| tables.messages.get(id).is_some_and(|status| status == "read")).count();
     verdict.disorder = [stored(notes, tables), delivered(notes, &replies, accepted)].concat();
     verdict
 }
 
+/// Our id of a message.
+fn id_of(message: &Accepted) -> Option<Uuid> {
+    message.callback_data.as_deref()?.parse().ok()
+}
+
+/// Contacts who were told the same under several of our ids. Replies are left out: they all have the same words.
+fn said_again(replies: &HashSet<Uuid>, accepted: &[Accepted]) -> Vec<String> {
+    let mut said: HashMap<(&str, &str, &str), HashSet<Uuid>> = HashMap::new();
+    for message in accepted {
+        let (Some(id), Some(text)) = (id_of(message), message.text.as_deref()) else { continue };
+        if !replies.contains(&id) {
+            said.entry((&message.phone_number_id, &message.to, text)).or_default().insert(id);
+        }
+    }
+    let again = said.iter().filter(|(_, ids)| ids.len() > 1);
+    again.map(|((number, to, text), ids)| format!("{number} sent {text:?} to {to} as {} messages", ids.len())).collect()
+}
+
 /// Contacts whose messages were not stored in the order of their acknowledgements.
 fn stored(notes: &Notes, tables: &Tables) -> Vec<String> {
     let mut contacts: BTreeMap<&Contact, Vec<(i64, u64)>> = BTreeMap::new();
     for (external_id, written) in &notes.written {
-        if let Some(event) = tables.events.get(external_id) {
-            contacts.entry(&written.contact).or_default().push((event.id, written.turn));
+        // Where it was stored more than once the first counts: the repeat is counted elsewhere.
+        if let Some(first) = tables.events.get(external_id).and_then(|events| events.iter().map(|one| one.id).min()) {
+            contacts.entry(&written.contact).or_default().push((first, written.turn));
         }
     }
     let mut disorder = Vec::new();
@@ -159,13 +195,13 @@ fn stored(notes: &Notes, tables: &Tables) -> Vec<String> {
     disorder
 }
 
-/// Contacts whom replies, or sends, reached out of order. A repeat is counted elsewhere.
+/// Contacts whom replies, or sends, reached out of order. A repeat, and what nobody knows, is counted elsewhere.
 fn delivered(notes: &Notes, replies: &HashMap<Uuid, u64>, accepted: &[Accepted]) -> Vec<String> {
     let mut seen = HashSet::new();
     let mut last: HashMap<(&str, &str, &str), u64> = HashMap::new();
     let mut disorder = Vec::new();
     for message in accepted {
-        let Some(id) = message.callback_data.as_deref().and_then(|id| id.parse::<Uuid>().ok()) else { continue };
+        let Some(id) = id_of(message) else { continue };
         let (what, turn) = match (replies.get(&id), notes.sent.get(&id)) {
             (Some(turn), _) => ("reply", *turn),
             (_, Some(sent)) => ("send", sent.turn),

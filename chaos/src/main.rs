@@ -3,8 +3,9 @@
 //!
 //! In: a scenario. Out: a report on the screen, and the same as Markdown and JSON in a folder. Everything is judged from
 //! outside: by what HTTP acknowledged, what the simulator accepted, and what the tables say once all is at rest. Fails
-//! when anything acknowledged was lost, anything was repeated although statuses came, the order of a contact was broken,
-//! or nothing succeeded at all.
+//! when anything acknowledged was lost, anything was repeated although statuses came, Meta accepted what nobody had
+//! asked for, the order of a contact was broken, or nothing succeeded at all; and when the one scenario that was named
+//! cannot be run here. Where one of all cannot be run and the others held, the exit code is 3.
 
 mod book;
 mod front;
@@ -22,14 +23,27 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use tokio::task::LocalSet;
 
-use crate::options::Options;
+use crate::options::{Options, Scenario};
+
+/// The exit code when whatever ran held, and something did not run for want of a program.
+const SKIPPED: u8 = 3;
+
+/// How a scenario ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Held,
+    Failed,
+    /// This machine lacks what it needs.
+    Skipped,
+}
 
 fn main() -> ExitCode {
     let options = Options::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads for the load");
     match runtime.and_then(|runtime| runtime.block_on(run(&options))) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(End::Held) => ExitCode::SUCCESS,
+        Ok(End::Failed) => ExitCode::FAILURE,
+        Ok(End::Skipped) => ExitCode::from(SKIPPED),
         Err(error) => {
             eprintln!("hoopoe-chaos: {error:#}");
             ExitCode::FAILURE
@@ -37,9 +51,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Gives whether everything held in every scenario.
-async fn run(options: &Options) -> Result<bool> {
-    let mut all_held = true;
+/// Gives whether everything held in every scenario, or in all but those that were skipped.
+async fn run(options: &Options) -> Result<End> {
+    let mut ends = Vec::new();
     for scenario in options.scenario.each() {
         eprintln!("==> chaos: {}", scenario.name());
         // A task of its own: what a scenario stands on panics when it cannot go on, and those after it still run.
@@ -49,18 +63,62 @@ async fn run(options: &Options) -> Result<bool> {
             Ok(outcome) => outcome.with_context(|| scenario.name()),
             Err(broken) => Err(anyhow::anyhow!("{}: it broke off: {broken}", scenario.name())),
         };
-        match outcome {
+        let end = match outcome {
             Ok(Some(report)) => {
                 report.write(&options.out)?;
                 println!("{}", report.markdown());
-                all_held &= report.held();
+                if report.held() { End::Held } else { End::Failed }
             }
-            Ok(None) => {}
+            Ok(None) if options.scenario == Scenario::All => End::Skipped,
+            Ok(None) => {
+                eprintln!("error: {}: nothing ran, for want of what is named above", scenario.name());
+                End::Failed
+            }
             Err(error) => {
                 eprintln!("error: {error:#}");
-                all_held = false;
+                End::Failed
             }
-        }
+        };
+        ends.push((scenario.name(), end));
     }
-    Ok(all_held)
+    if options.scenario == Scenario::All {
+        println!("{}", summary(&ends));
+    }
+    Ok(whole(&ends))
+}
+
+/// One line for each scenario.
+fn summary(ends: &[(&str, End)]) -> String {
+    let line = |(name, end): &(&str, End)| match end {
+        End::Held => format!("{name}: held"),
+        End::Failed => format!("{name}: FAILED"),
+        End::Skipped => format!("{name}: SKIPPED, nothing of it ran"),
+    };
+    ends.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What all of them together have shown.
+fn whole(ends: &[(&str, End)]) -> End {
+    let any = |end: End| ends.iter().any(|(_, one)| *one == end);
+    if any(End::Failed) {
+        End::Failed
+    } else if any(End::Skipped) {
+        End::Skipped
+    } else {
+        End::Held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_skipped_is_not_told_as_held() {
+        let ends = [("kill", End::Held), ("redis", End::Skipped), ("graph", End::Failed)];
+        assert_eq!(summary(&ends), "kill: held\nredis: SKIPPED, nothing of it ran\ngraph: FAILED");
+        assert!(whole(&ends) == End::Failed);
+        assert!(whole(&ends[..2]) == End::Skipped);
+        assert!(whole(&ends[..1]) == End::Held);
+    }
 }

@@ -50,6 +50,7 @@ impl Report {
             ("a fault came", !notes.faults.is_empty()),
             ("nothing that was acknowledged was lost", verdict.lost.is_empty()),
             ("nothing was repeated", verdict.repeated.is_empty()),
+            ("Meta accepted nothing but replies and sends that are known", verdict.strange.is_empty()),
             ("every contact's order was kept", verdict.disorder.is_empty()),
             ("everything that was promised was delivered, with its statuses", verdict.delivered == promised),
             ("no answer was other than it may be", notes.odd.is_empty()),
@@ -80,6 +81,7 @@ impl Report {
             ("delivered (replies and sends)", verdict.delivered),
             ("lost", verdict.lost.len()),
             ("repeated", verdict.repeated.len()),
+            ("strange", verdict.strange.len()),
             ("out of order", verdict.disorder.len()),
         ]
         .map(|(name, count)| (name, count.to_string()))
@@ -132,8 +134,8 @@ impl Report {
     }
 
     fn harm(&self) -> impl Iterator<Item = &String> {
-        let Verdict { lost, repeated, disorder, .. } = &self.verdict;
-        lost.iter().chain(repeated).chain(disorder).chain(&self.notes.odd).chain(&self.notes.unanswered)
+        let Verdict { lost, repeated, strange, disorder, .. } = &self.verdict;
+        lost.iter().chain(repeated).chain(strange).chain(disorder).chain(&self.notes.odd).chain(&self.notes.unanswered)
     }
 
     fn json(&self) -> Value {
@@ -152,6 +154,7 @@ impl Report {
             "delivered": self.verdict.delivered,
             "lost": self.verdict.lost.len(),
             "repeated": self.verdict.repeated.len(),
+            "strange": self.verdict.strange.len(),
             "out_of_order": self.verdict.disorder.len(),
             "harm": self.harm().collect::<Vec<_>>(),
             "recovery_ms": {

@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(4 * 60 * 60);
 /// What to measure.
 #[derive(Args)]
 pub struct Options {
-    /// flow, cold, ingest, roundtrip, send, idle, number-1000, noisy, history or all (the default), and options of the benchmark, for example `--seconds 10`
+    /// flow, cold, ingest, roundtrip, send, idle, number-1000, noisy, history, hour (75 minutes; not part of all) or all (the default), and options of the benchmark, for example `--seconds 10`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "NAME AND OPTIONS")]
     arguments: Vec<String>,
 }

@@ -11,7 +11,7 @@ use anyhow::Result;
 use crate::{process, workspace};
 
 /// The targets of `runtime/protocol/fuzz`.
-const TARGETS: [&str; 2] = ["envelope", "signature"];
+const TARGETS: [&str; 4] = ["envelope", "rules", "signature", "templates"];
 
 /// Whatever comes first ends the run of a target: so many inputs, or seconds.
 const BOUNDS: [&str; 2] = ["-runs=20000", "-max_total_time=20"];

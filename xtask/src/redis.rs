@@ -71,7 +71,6 @@ pub fn given() -> Option<String> {
 
 /// Redis's program, installed when there is none. `None` when that would need a question, or fails: it says so.
 pub fn find_or_install() -> Result<Option<PathBuf>> {
-    let find = || PROGRAMS.into_iter().find_map(packages::in_path);
     if let Some(program) = find() {
         return Ok(Some(program));
     }
@@ -85,6 +84,11 @@ pub fn find_or_install() -> Result<Option<PathBuf>> {
         );
     }
     Ok(found)
+}
+
+/// Redis's program, where there is one.
+pub fn find() -> Option<PathBuf> {
+    PROGRAMS.into_iter().find_map(packages::in_path)
 }
 
 /// A server of this xtask. The fields are dropped, and so the server stopped, in this order.
@@ -198,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_server_answers_to_who_knows_the_password_and_leaves_nothing() {
-        let Some(program) = PROGRAMS.into_iter().find_map(packages::in_path) else {
+        let Some(program) = find() else {
             eprintln!("no redis-server in PATH: nothing is tested");
             return;
         };

@@ -34,7 +34,28 @@ pub struct Options {
 struct Check {
     name: &'static str,
     took: Duration,
-    error: Option<anyhow::Error>,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    Passed,
+    /// What ran has passed; what did not run on this machine, in words.
+    Partly(String),
+    /// Nothing of it ran.
+    Skipped,
+    Failed(anyhow::Error),
+}
+
+impl Check {
+    fn line(&self) -> String {
+        let (verdict, missing) = match &self.outcome {
+            Outcome::Passed => ("passed", String::new()),
+            Outcome::Partly(missing) => ("PARTLY", format!(", not run: {missing}")),
+            Outcome::Skipped => ("SKIPPED", String::new()),
+            Outcome::Failed(_) => ("FAILED", String::new()),
+        };
+        format!("  {verdict:<7}  {:<24} {}{missing}", self.name, seconds(self.took))
+    }
 }
 
 struct Checks(Vec<Check>);
@@ -42,24 +63,37 @@ struct Checks(Vec<Check>);
 impl Checks {
     /// Only an interruption ends the run early.
     fn add(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.add_partly(name, || work().map(|()| None))
+    }
+
+    /// Work that says what of it could not run on this machine.
+    fn add_partly(&mut self, name: &'static str, work: impl FnOnce() -> Result<Option<String>>) -> Result<()> {
         let start = Instant::now();
-        match step(name, work) {
-            Err(error) if error.is::<Interrupted>() => Err(error),
-            outcome => {
-                self.0.push(Check { name, took: start.elapsed(), error: outcome.err() });
-                Ok(())
-            }
-        }
+        let outcome = match step(name, work) {
+            Err(error) if error.is::<Interrupted>() => return Err(error),
+            Err(error) => Outcome::Failed(error),
+            Ok(None) => Outcome::Passed,
+            Ok(Some(missing)) => Outcome::Partly(missing),
+        };
+        self.0.push(Check { name, took: start.elapsed(), outcome });
+        Ok(())
+    }
+
+    /// Work that cannot run on this machine.
+    fn skip(&mut self, name: &'static str) {
+        self.0.push(Check { name, took: Duration::ZERO, outcome: Outcome::Skipped });
     }
 
     fn summary(&self) -> Result<()> {
         println!("\nSummary");
         for check in &self.0 {
-            let verdict = if check.error.is_none() { "passed" } else { "FAILED" };
-            println!("  {verdict}  {:<24} {}", check.name, seconds(check.took));
+            println!("{}", check.line());
         }
-        let failed: Vec<String> =
-            self.0.iter().filter_map(|check| Some(format!("{:#}", check.error.as_ref()?))).collect();
+        let error = |check: &Check| match &check.outcome {
+            Outcome::Failed(error) => Some(format!("{error:#}")),
+            _ => None,
+        };
+        let failed: Vec<String> = self.0.iter().filter_map(error).collect();
         if failed.is_empty() { Ok(()) } else { bail!("{}", failed.join("\nerror: ")) }
     }
 }
@@ -83,11 +117,14 @@ pub fn run(options: &Options) -> Result<()> {
             cargo("the plugins' tests", &["test", "--manifest-path", "plugins/Cargo.toml", "--workspace"])
         })?;
         // Where they cannot be built it is said here, and their tests pass without them.
-        checks.add("flows in other languages", || languages::build().map(drop))?;
+        checks.add_partly("flows in other languages", || {
+            let missing = languages::build()?;
+            Ok((!missing.is_empty()).then(|| missing.join(", ")))
+        })?;
     }
     // Built first: a server that waits for compilers would only take memory from them.
     checks.add("building tests", || call("building the tests", runner().arg("--no-run")))?;
-    checks.add("tests", || {
+    checks.add_partly("tests", || {
         let database = Database::start(Kind::Test)?;
         let redis = Redis::start(redis::given())?;
         let mut tests = runner();
@@ -95,18 +132,23 @@ pub fn run(options: &Options) -> Result<()> {
         if let Some(url) = redis.url() {
             tests.env("REDIS_URL", url);
         }
-        call("the tests", &mut tests)
+        call("the tests", &mut tests)?;
+        Ok(redis::find().is_none().then(|| "what needs a redis-server".to_owned()))
     })?;
     if all {
         checks.add("examples in documentation", || {
             // All of the workspace: its dependencies are compiled by now, those of one package alone would not be.
             cargo("the examples", &["test", "--workspace", "--doc"])
         })?;
-        // What is skipped is not told as passed.
         if fuzz::can_run() {
             checks.add("fuzz targets", fuzz::short)?;
+        } else {
+            checks.skip("fuzz targets");
         }
-        checks.add("faults under load", chaos::short)?;
+        checks.add_partly("faults under load", || {
+            let all_ran = chaos::short()?;
+            Ok((!all_ran).then(|| "the scenario redis, which needs a redis-server".to_owned()))
+        })?;
     }
     checks.summary()
 }
@@ -147,6 +189,20 @@ mod tests {
         assert_eq!(checks.0.len(), 2);
         assert_eq!(checks.summary().expect_err("one failed").to_string(), "one is wrong");
         assert!(Checks(Vec::new()).summary().is_ok());
+    }
+
+    #[test]
+    fn what_did_not_run_is_not_told_as_passed() {
+        let mut checks = Checks(Vec::new());
+        checks.add("one", || Ok(())).expect("not interrupted");
+        checks.add_partly("two", || Ok(Some("a scenario".to_owned()))).expect("not interrupted");
+        checks.skip("three");
+        let lines: Vec<String> = checks.0.iter().map(Check::line).collect();
+        let passed: Vec<bool> = lines.iter().map(|line| line.contains("passed")).collect();
+        assert_eq!(passed, [true, false, false], "{lines:?}");
+        assert!(lines[1].starts_with("  PARTLY") && lines[1].ends_with(", not run: a scenario"), "{lines:?}");
+        assert!(lines[2].starts_with("  SKIPPED"), "{lines:?}");
+        assert!(checks.summary().is_ok(), "what is missing on a machine is no failure");
     }
 
     #[test]

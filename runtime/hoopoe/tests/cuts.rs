@@ -3,12 +3,17 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::Router;
+use axum::http::StatusCode;
 use hoopoe_testing::At::{self, AfterCommit, BeforeCommit};
 use hoopoe_testing::{Client, PATIENCE, Proxy, Tenant, World, eventually, eventually_some};
 use meta_sim::Inbound;
 use serde_json::json;
+use tokio::net::TcpListener;
 
 const CONTACT: &str = "16505551234";
 const ANSWER: &str = "thanks for reaching us\n- team Acme";
@@ -20,10 +25,13 @@ const FLOW: &str = "insert into flow_runs";
 const CLAIM_OF_MESSAGES: &str = "state = 'sending'";
 const SETTLEMENT: &str = "delete from outbox";
 const SEND: &str = "insert into outbox";
+/// A settlement writes such a step too, but not of a message that went out at once.
+const STATUS: &str = "insert into message_statuses";
 
 /// A runtime behind a proxy, with times that a test can wait for.
 async fn start() -> (World, Proxy, Tenant) {
     let builder = World::builder().system_clock().set("LEASE", "2s").set("GRAPH_TIMEOUT", "1s");
+    let builder = builder.set("HTTP_ALLOW_PRIVATE", "true");
     // The simulator posts a status again after a second at the latest.
     let mut world = builder.set("UNKNOWN_OUTCOME_WAIT", "3s").start().await;
     let proxy = Proxy::start(&world.db.url).await;
@@ -177,6 +185,77 @@ async fn before_the_commit_of_a_send() {
 #[tokio::test]
 async fn after_the_commit_of_a_send() {
     send_survives(AfterCommit).await;
+}
+
+/// A tenant's endpoint that takes everything: its URL, and how often it was posted to.
+async fn endpoint() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hooks", listener.local_addr().unwrap());
+    let posts = Arc::new(AtomicUsize::new(0));
+    let counted = posts.clone();
+    let router = Router::new().fallback(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { StatusCode::NO_CONTENT }
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, posts)
+}
+
+/// A status of a message that went out; Meta posts it until it is acknowledged. Where the tenant has an endpoint that
+/// wants to hear of it, it is written in a transaction, else in a statement of its own.
+async fn status_survives(at: At, has_endpoint: bool) {
+    let (world, proxy, tenant) = start().await;
+    world.sim.configure(|options| options.statuses.clear());
+    let (url, posts) = endpoint().await;
+    if has_endpoint {
+        let hook = json!({ "url": url, "types": ["message.delivered"] });
+        let path = format!("/tenants/{}/webhooks", tenant.id);
+        let (status, answer) = world.api.post(&path, &tenant.key, &hook).await;
+        assert_eq!(status, 201, "{answer}");
+    }
+    let id = world.api.send(&tenant, CONTACT, "hello").await;
+    world.idle().await;
+    let wamid = world.sim.accepted()[0].wamid.clone();
+    let item = json!({ "id": wamid, "status": "delivered", "timestamp": "1767225600", "recipient_id": CONTACT });
+    let metadata = json!({ "display_phone_number": "1", "phone_number_id": tenant.phone_number_id });
+    let value = json!({ "messaging_product": "whatsapp", "metadata": metadata, "statuses": [item] });
+    let body = json!({ "object": "whatsapp_business_account",
+        "entry": [{ "id": "1", "changes": [{ "field": "messages", "value": value }] }] });
+    let post = async || world.sim.post_signed(body.to_string().into_bytes()).await;
+    proxy.once(at, STATUS);
+    let first = post().await;
+    assert_eq!(first.status, 503, "it was acknowledged before the commit was known: {first:?}");
+    proxy.happened().await;
+    let answer = eventually_some("the status is acknowledged", async || {
+        let again = post().await;
+        assert!([200, 503].contains(&again.status), "{again:?}");
+        again.is_acknowledged().then_some(again.body)
+    })
+    .await;
+    assert_eq!(answer.contains(r#""repeated":1"#), at == AfterCommit, "{answer}");
+
+    let told = usize::from(has_endpoint);
+    eventually("the tenant is told", async || posts.load(Ordering::SeqCst) >= told).await;
+    eventually("nothing is left to tell", async || world.db.count("select count(*) from webhook_queue").await == 0)
+        .await;
+    assert_eq!(posts.load(Ordering::SeqCst), told, "it was told again");
+    let message = world.api.message(&tenant, id).await;
+    let steps: Vec<_> = message["timeline"].as_array().unwrap().iter().map(|step| &step["status"]).collect();
+    assert_eq!(steps, ["accepted", "delivered"], "{message}");
+    assert_eq!((&message["status"], world.sim.requests()), (&"delivered".into(), 1));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn before_the_commit_of_a_status() {
+    status_survives(BeforeCommit, false).await;
+    status_survives(BeforeCommit, true).await;
+}
+
+#[tokio::test]
+async fn after_the_commit_of_a_status() {
+    status_survives(AfterCommit, false).await;
+    status_survives(AfterCommit, true).await;
 }
 
 #[tokio::test]

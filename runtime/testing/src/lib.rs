@@ -25,6 +25,7 @@ mod redis;
 mod settings;
 mod snapshot;
 mod wait;
+mod watcher;
 mod world;
 
 pub use client::{Client, Tenant};
@@ -35,4 +36,5 @@ pub use redis::RedisServer;
 pub use settings::{APP_SECRET, MASTER_KEY, VERIFY_TOKEN, settings, sim_options};
 pub use snapshot::snapshot;
 pub use wait::{PATIENCE, eventually, eventually_some};
+pub use watcher::Watcher;
 pub use world::{Builder, World};

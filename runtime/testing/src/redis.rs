@@ -31,7 +31,10 @@ impl RedisServer {
             .stdout(Stdio::null())
             .status()
         {
-            Ok(status) => status.success(),
+            Ok(status) => {
+                assert!(status.success(), "{program}: {status}");
+                true
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => false,
             Err(error) => panic!("{program}: {error}"),
         };

@@ -66,6 +66,14 @@ impl Binaries {
         command
     }
 
+    /// Whether the server can load the library `name`. Without `pg_config`, which knows where libraries lie, it is said
+    /// that it cannot.
+    pub fn has_library(&self, name: &str) -> bool {
+        let Some(dir) = process::output(self.command("pg_config").arg("--pkglibdir")) else { return false };
+        // On macOS the ending depends on the version.
+        ["so", "dylib"].iter().any(|ending| Path::new(&dir).join(format!("{name}.{ending}")).is_file())
+    }
+
     /// Where the programs lie.
     pub fn dir(&self) -> &Path {
         &self.dir

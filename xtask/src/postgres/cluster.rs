@@ -113,7 +113,7 @@ impl Cluster {
         let mut wanted = remembered.filter(|port| is_free(*port));
         for _ in 0..PORT_ATTEMPTS {
             self.port = wanted.take().map_or_else(free_port, Ok)?;
-            match server::start(&self.binaries, account, &self.dir, self.port, self.kind.settings()) {
+            match server::start(&self.binaries, account, &self.dir, self.port, &self.settings()) {
                 Ok(server) => {
                     self.server = Some(server);
                     return fs::write(&port_file, self.port.to_string()).context("cannot remember the port");
@@ -123,6 +123,13 @@ impl Cluster {
             }
         }
         bail!("{PORT_ATTEMPTS} ports were taken by other programs before Postgres could use them")
+    }
+
+    /// Those of its kind. Benchmarks count statements where the installation can.
+    fn settings(&self) -> Vec<&'static str> {
+        let counts = self.kind == Kind::Bench && self.binaries.has_library("pg_stat_statements");
+        let library = counts.then_some("shared_preload_libraries=pg_stat_statements");
+        self.kind.settings().iter().copied().chain(library).collect()
     }
 
     /// The URL of its database `name`.
