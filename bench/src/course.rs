@@ -109,7 +109,9 @@ impl<W: Writer> Course<'_, '_, W> {
         let stream = Stream::of(W::KIND, self.writer.audience(), posted, &phase.accepted);
         if figures {
             stream.report(report, case);
-            report.add_usage(case, &phase.usage, stream.matched.times.count() as u64);
+            let count = stream.matched.times.count() as u64;
+            report.add_usage(case, &phase.usage, count);
+            report.add_counters(case, &phase.counters, count);
             if matches!(pace, Pace::Closed) {
                 report.add_memory(case, phase.memory);
             }

@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
-use crate::meter;
 use crate::report::Report;
+use crate::{counters, meter};
 
 /// A database on the Postgres that is measured.
 pub struct Database {
@@ -22,6 +22,9 @@ impl Database {
         let database = Database { server, name: format!("hoopoe_bench_{}", scenario.replace('-', "_")) };
         database.administer(format!("drop database if exists {}", database.name)).await?;
         database.administer(format!("create database {}", database.name)).await?;
+        let mut db = database.connect().await?;
+        counters::prepare(&mut db).await;
+        db.close().await.context("Postgres does not close a connection")?;
         Ok(database)
     }
 

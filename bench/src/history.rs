@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use sqlx::Connection;
 
 use crate::course::Course;
-use crate::database;
+use crate::database::Database;
 use crate::load::Pace;
 use crate::options::Options;
 use crate::report::{Aim, Plot, Report};
@@ -62,7 +62,7 @@ async fn rounds(options: &Options, course: &mut Course<'_, '_, Webhooks>, report
 
 /// A transaction that sees the history as it is now until its connection is closed. It takes no processor time: what is
 /// measured is what it keeps from being cleaned up.
-async fn open_query(database: &database::Database) -> Result<sqlx::PgConnection> {
+pub async fn open_query(database: &Database) -> Result<sqlx::PgConnection> {
     let mut db = database.connect().await?;
     sqlx::query("begin isolation level repeatable read").execute(&mut db).await.context("the open query")?;
     sqlx::query("select count(*) from messages").execute(&mut db).await.context("the open query")?;

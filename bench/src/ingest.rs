@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use self::rows::Rows;
+use crate::counters::Counters;
 use crate::course::Writer;
 use crate::database::{self, Database};
 use crate::load::{self, Load, Pace, Posted};
@@ -95,15 +96,18 @@ async fn rounds(options: &Options, threads: &Threads, database: &Database, hoopo
 
         let requests = webhooks.write(((rate * options.phase().as_secs_f64() * 1.5) as usize).min(MOST));
         database::checkpoint(&mut db).await;
+        let counted = Counters::read(&mut db).await;
         let before = meter.read();
         let posted = post(requests.clone(), options.phase()).await?;
         let usage = meter.read().since(&before);
+        let counters = Counters::read(&mut db).await.since(&counted);
         acked += posted.count();
         rate = rate.max(posted.rate());
         add(&mut report, OWN, &posted);
         // There is no simulator; its threads serve the floor.
         let usage = Usage { server: None, ..usage };
         report.add_usage(OWN, &usage, posted.count() as u64);
+        report.add_counters(OWN, &counters, posted.count() as u64);
         report.add_memory(OWN, meter.memory());
 
         let load =

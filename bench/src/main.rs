@@ -4,12 +4,14 @@
 //! cannot be measured, and after the report when a check does not hold: a fast run that lost a message is no result.
 
 mod cold;
+mod counters;
 mod course;
 mod database;
 mod floor;
 mod flow;
 mod guests;
 mod history;
+mod hour;
 mod http;
 mod idle;
 mod ingest;
@@ -63,6 +65,7 @@ fn run(options: &Options) -> Result<bool> {
         Scenario::Number => &[number::run],
         Scenario::Noisy => &[noisy::run],
         Scenario::History => &[history::run],
+        Scenario::Hour => &[hour::run],
         Scenario::All => &[
             flow::run,
             cold::run,

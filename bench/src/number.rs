@@ -117,6 +117,7 @@ impl Number<'_, '_> {
             report.add((ALL, BACKLOG), "messages", phase.backlog as f64);
             let messages = replies.matched.times.count() + sends.matched.times.count();
             report.add_usage(ALL, &phase.usage, messages as u64);
+            report.add_counters(ALL, &phase.counters, messages as u64);
             report.add_memory(ALL, phase.memory);
             report.curve(WEBHOOKS, &replies.posted.answers());
             report.curve(REQUESTS, &sends.posted.answers());

@@ -12,7 +12,7 @@ use clap::{Parser, ValueEnum};
 pub struct Options {
     /// What to measure.
     pub scenario: Scenario,
-    /// Length of each measured phase, in seconds [default: 10; number-1000: 60; history: 30].
+    /// Length of each measured phase, in seconds [default: 10; number-1000: 60; history: 30; hour: 300].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: Option<u64>,
     /// How often everything is measured; the report gives the median [default: 3].
@@ -56,11 +56,13 @@ pub enum Scenario {
     Noisy,
     /// The round trip beside a query on the history that stays open.
     History,
+    /// A steady rate beside a query that stays open for an hour. Takes 75 minutes.
+    Hour,
     /// The sandbox alone.
     Flow,
     /// First events of plugins that are not in memory.
     Cold,
-    /// All of these.
+    /// All of these but `hour`.
     All,
 }
 

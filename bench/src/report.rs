@@ -1,5 +1,6 @@
 //! What was measured: figures of each round, their medians, floors, aims and checks, as Markdown and as JSON.
 
+mod costs;
 mod plot;
 mod table;
 
@@ -14,7 +15,6 @@ pub use self::plot::Plot;
 use self::plot::{Bar, Curve};
 use self::table::{number, table};
 use crate::machine::Facts;
-use crate::meter::{Memory, Usage};
 use crate::stats::{Times, median};
 
 /// Figure of a case: what the product uses.
@@ -88,39 +88,17 @@ impl Report {
         self.figures.push(Figure { case, name, unit, rounds: vec![value], comparisons: Vec::new(), aim: None });
     }
 
-    /// CPU time per 1,000 of what was counted, as far as it can be read.
-    pub fn add_usage(&mut self, case: &str, usage: &Usage, count: u64) {
-        let parts = [
-            (PRODUCT, usage.product()),
-            ("CPU, runtime", usage.runtime),
-            ("CPU, Postgres", usage.postgres),
-            ("CPU, simulator", usage.server),
-            ("CPU, load generator", usage.load),
-        ];
-        for (name, seconds) in parts {
-            if let Some(seconds) = seconds
-                && count > 0
-            {
-                self.add((case, name), "s per 1,000", seconds * 1000.0 / count as f64);
-            }
-        }
-    }
-
-    /// Memory, as far as it can be read.
-    pub fn add_memory(&mut self, case: &str, memory: Memory) {
-        for (name, size) in [("memory, runtime", memory.runtime), ("memory, Postgres", memory.postgres)] {
-            if let Some(size) = size {
-                self.add((case, name), "MB", size);
-            }
-        }
-    }
-
-    /// Sets a figure beside another, its floor for example, round by round. Absent figures are left out.
+    /// Sets a figure beside another, its floor for example, round by round, or medians where one has more rounds. Absent
+    /// figures are left out.
     pub fn compare(&mut self, figure: Name<'_>, with: Name<'_>) {
         let Some(other) = self.find(with).map(|other| other.rounds.clone()) else { return };
         let Some(figure) = self.find(figure) else { return };
-        let ratios: Vec<f64> = figure.rounds.iter().zip(&other).map(|(own, other)| own / other).collect();
-        let comparison = Comparison { with: with.0.to_owned(), value: median(&other), ratio: median(&ratios) };
+        let ratio = if figure.rounds.len() == other.len() {
+            median(&figure.rounds.iter().zip(&other).map(|(own, other)| own / other).collect::<Vec<_>>())
+        } else {
+            median(&figure.rounds) / median(&other)
+        };
+        let comparison = Comparison { with: with.0.to_owned(), value: median(&other), ratio };
         figure.comparisons.push(comparison);
     }
 

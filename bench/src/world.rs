@@ -13,6 +13,7 @@ use meta_sim::{Accepted, Options as SimOptions, Sim};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::counters::Counters;
 use crate::database::{self, Database};
 use crate::load::{self, Load, Pace, Posted};
 use crate::meter::{Memory, Meter, Usage};
@@ -55,6 +56,8 @@ pub struct Phase {
     pub accepted: Vec<Accepted>,
     /// From the first request until everything was at rest.
     pub usage: Usage,
+    /// What Postgres counted meanwhile.
+    pub counters: Counters,
     /// Messages that were not accepted yet when the load ended.
     pub backlog: u64,
     /// The rest that remained: empty when all is well.
@@ -116,6 +119,7 @@ impl World<'_> {
     /// Posts all loads at once, and waits until every request's message was accepted and every status is stored.
     pub async fn phase(&mut self, loads: Vec<Load>) -> Result<Phase> {
         self.sim.reset();
+        let counted = Counters::read(&mut self.db).await;
         let before = self.meter.read();
         let posted = self.post(loads).await?;
         let expected = posted.iter().map(Posted::count).sum::<usize>() as u64;
@@ -123,7 +127,8 @@ impl World<'_> {
         let unsettled = self.settle(expected).await?;
         let usage = self.meter.read().since(&before);
         let memory = self.meter.memory();
-        Ok(Phase { posted, accepted: self.sim.accepted(), usage, backlog, unsettled, memory })
+        let counters = Counters::read(&mut self.db).await.since(&counted);
+        Ok(Phase { posted, accepted: self.sim.accepted(), usage, counters, backlog, unsettled, memory })
     }
 
     /// Posts all loads at once; gives what was posted of each.
