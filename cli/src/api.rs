@@ -1,10 +1,15 @@
 //! The host's API, as one tenant sees it.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use ureq::Agent;
 
 use crate::settings::Settings;
 use crate::{Error, http};
+
+/// Longest silence of an answer that goes on: the host says something every 15 seconds.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Calls the host for one tenant. Paths are below `/tenants/{id}`.
 pub struct Api {
@@ -47,6 +52,13 @@ impl Api {
             request = request.query(*name, value);
         }
         self.answer(request.call()).map(|(_, body)| body)
+    }
+
+    /// GET of an answer that goes on, line by line.
+    pub fn follow(&self, path: &str) -> Result<impl Iterator<Item = Result<String, Error>>, Error> {
+        let request = self.agent.get(self.url(path)).header("authorization", self.key());
+        let request = request.config().timeout_global(None).timeout_per_read(Some(SILENCE)).build();
+        http::lines(&self.settings.url, request.call())
     }
 
     /// POST of JSON.

@@ -1,5 +1,6 @@
 //! JSON over HTTP, blocking: what the API's and the simulator's clients share.
 
+use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +60,23 @@ pub fn answer(url: &str, response: Result<Response<ureq::Body>, ureq::Error>) ->
         false => serde_json::from_str(&text).unwrap_or(Value::String(text)),
     };
     if (200..300).contains(&status) { Ok((status, body)) } else { Err(refused(status, &body)) }
+}
+
+/// The lines of a good answer as they come, or what it says is wrong. The last one is an error when it broke off.
+pub fn lines(
+    url: &str,
+    response: Result<Response<ureq::Body>, ureq::Error>,
+) -> Result<impl Iterator<Item = Result<String, Error>>, Error> {
+    let good = match response {
+        Ok(good) if good.status().is_success() => good,
+        bad => {
+            let (status, body) = answer(url, bad)?;
+            return Err(refused(status, &body));
+        }
+    };
+    let broken = format!("the connection to {url} broke");
+    let lines = BufReader::new(good.into_body().into_reader()).lines();
+    Ok(lines.map(move |line| line.map_err(|error| Error::Unreachable(format!("{broken}: {error}")))))
 }
 
 fn refused(status: u16, body: &Value) -> Error {

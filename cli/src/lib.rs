@@ -28,8 +28,8 @@ pub use settings::{Connection, DevFile, Settings};
 
 use commands::order::Order;
 use commands::{
-    activate, build, completions, config, dead_letters, dev, events, hosts, logs, new, order, push, replay, runs, say,
-    secret, simulate, test, versions, webhooks,
+    activate, build, completions, config, dead_letters, dev, events, hosts, live, logs, new, order, push, replay, runs,
+    say, secret, simulate, test, versions, webhooks,
 };
 use output::Output;
 
@@ -87,6 +87,7 @@ pub enum Command {
     Versions(versions::Options),
     Runs(Box<runs::Options>),
     Logs(Box<logs::Options>),
+    Live(live::Options),
     Replay(Box<replay::Options>),
     Config(config::Options),
     Secret(Box<secret::Options>),
@@ -114,6 +115,7 @@ pub fn run(command: &Command, host: &Host) -> ExitCode {
         Command::Versions(options) => (versions::run(options), options.output()),
         Command::Runs(options) => (runs::run(options), options.output()),
         Command::Logs(options) => (logs::run(options), options.output()),
+        Command::Live(options) => (live::run(options), options.output()),
         Command::Replay(options) => (replay::run(options), options.output()),
         Command::Config(options) => (config::run(options), options.output()),
         Command::Secret(options) => (secret::run(options), options.output()),

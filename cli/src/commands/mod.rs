@@ -8,6 +8,7 @@ pub mod dead_letters;
 pub mod dev;
 pub mod events;
 pub mod hosts;
+pub mod live;
 pub mod logs;
 pub mod new;
 pub mod order;

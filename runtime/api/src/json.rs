@@ -7,13 +7,13 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{ApiError, bad_request, invalid_field, not_json, too_large};
 
-/// Largest body of a request to the API, in bytes.
+/// Largest body of a request to the API, in bytes, unless its route takes more.
 pub const LARGEST: usize = 1024 * 1024;
 
-/// A body of JSON.
-pub struct Json<T>(pub T);
+/// A body of JSON of `MOST` bytes at the most; the route's limit must be at least as large.
+pub struct Json<T, const MOST: usize = LARGEST>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned, S: Send + Sync, const MOST: usize> FromRequest<S> for Json<T, MOST> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
@@ -23,7 +23,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if !essence.eq_ignore_ascii_case("application/json") {
             return Err(not_json(&found));
         }
-        let body = bytes(request, state, LARGEST).await?;
+        let body = bytes(request, state, MOST).await?;
         let mut json = serde_json::Deserializer::from_slice(&body);
         let value = serde_path_to_error::deserialize(&mut json).map_err(|error| explain(&error))?;
         json.end().map_err(|error| bad_request(format!("the body is not JSON: {error}")))?;
@@ -44,7 +44,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
         if body.is_empty() {
             return Ok(Self(T::default()));
         }
-        let Json(value) = Json::from_request(Request::from_parts(head, body.into()), state).await?;
+        let Json(value): Json<T> = Json::from_request(Request::from_parts(head, body.into()), state).await?;
         Ok(Self(value))
     }
 }

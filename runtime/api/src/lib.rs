@@ -20,6 +20,7 @@ mod events;
 mod flows;
 mod health;
 mod json;
+mod live;
 mod media;
 mod messages;
 mod messenger;
@@ -59,7 +60,8 @@ use hoopoe_store::outbound::{Queued, SendRequest};
 use hoopoe_store::{SqlError, Store};
 use hoopoe_telemetry::metrics::labels::Writer;
 use secrecy::SecretString;
-use utoipa_axum::router::OpenApiRouter;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 pub use docs::openapi;
@@ -84,6 +86,8 @@ pub struct Parts {
     media: hoopoe_media::Media,
     onboarding: Onboarding,
     apps: apps::Known,
+    watchers: live::Watchers,
+    stop: CancellationToken,
 }
 
 /// What the API stands on.
@@ -114,6 +118,8 @@ pub struct Ground {
     pub media: hoopoe_media::Media,
     /// How numbers come aboard.
     pub onboarding: Onboarding,
+    /// Ends the answers that would go on for ever.
+    pub stop: CancellationToken,
 }
 
 impl Api {
@@ -133,6 +139,7 @@ impl Api {
             graph,
             media,
             onboarding,
+            stop,
         } = ground;
         let sizes = Sizes { batch: 256, queue: 10_000, writers: 1, linger: None };
         let writer = store.clone();
@@ -156,6 +163,8 @@ impl Api {
             media,
             onboarding,
             apps,
+            watchers: live::Watchers::default(),
+            stop,
         }))
     }
 
@@ -221,7 +230,7 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(tenants::register))
         .routes(routes!(tenants::show))
         .routes(routes!(send::send))
-        .routes(routes!(send_batch::send_batch))
+        .routes(routes!(send_batch::send_batch).layer(DefaultBodyLimit::max(send_batch::LARGEST)))
         .routes(routes!(send_template::send_template))
         .routes(routes!(embedded_signup::sign_up))
         .routes(routes!(channels::list, channels::add))
@@ -262,6 +271,7 @@ fn routed() -> OpenApiRouter<Api> {
         .routes(routes!(plugins::replay::run))
         .routes(routes!(events::list))
         .routes(routes!(events::show))
+        .routes(routes!(live::watch))
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
         .routes(routes!(alerts::show, alerts::update))

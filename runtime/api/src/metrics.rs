@@ -11,6 +11,7 @@ use axum::routing::get;
 use hoopoe_secrets::MasterKey;
 use hoopoe_shared::{Redis, Shared};
 use hoopoe_store::Store;
+use hoopoe_store::queues::Queues;
 use hoopoe_telemetry::metrics::labels::{Connection, Ready};
 use hoopoe_telemetry::metrics::{self, Metrics, metrics};
 use secrecy::ExposeSecret;
@@ -60,20 +61,26 @@ impl Scrape {
         let found = tokio::time::timeout(PATIENCE, self.store.queues()).await;
         all.database_up.set(matches!(found, Ok(Ok(_))).into());
         match found {
-            Ok(Ok(queues)) => {
-                all.queue_looked.inc();
-                all.database_acquire.set(queues.acquire.as_secs_f64());
-                all.notices_oldest.set(queues.notices.as_seconds_f64());
-                all.scheduled_overdue.set(queues.overdue.as_seconds_f64());
-                for waiting in queues.classes {
-                    all.queue_lanes.of(waiting.class, Ready::Now).set(waiting.ready);
-                    all.queue_lanes.of(waiting.class, Ready::Later).set(waiting.later);
-                    all.queue_oldest.of(waiting.class).set(waiting.oldest.as_seconds_f64());
-                }
-            }
+            Ok(Ok(queues)) => return show_queues(all, queues),
             Ok(Err(error)) => tracing::warn!(%error, "could not look at the queues for metrics"),
             Err(_) => tracing::warn!("a look at the queues for metrics took longer than {PATIENCE:?}"),
         }
+        // What was seen some time ago may be so no more.
+        let ages = all.queue_oldest.all().chain([&all.notices_oldest, &all.scheduled_overdue]);
+        for gauge in all.queue_lanes.all().chain(ages) {
+            gauge.set(f64::NAN);
+        }
+    }
+}
+
+fn show_queues(all: &Metrics, queues: Queues) {
+    all.queue_looked.inc();
+    all.notices_oldest.set(queues.notices.as_seconds_f64());
+    all.scheduled_overdue.set(queues.overdue.as_seconds_f64());
+    for waiting in queues.classes {
+        all.queue_lanes.of(waiting.class, Ready::Now).set(waiting.ready as f64);
+        all.queue_lanes.of(waiting.class, Ready::Later).set(waiting.later as f64);
+        all.queue_oldest.of(waiting.class).set(waiting.oldest.as_seconds_f64());
     }
 }
 

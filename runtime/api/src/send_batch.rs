@@ -20,6 +20,8 @@ use crate::trace::Sending;
 
 /// Messages of one request.
 const MOST: usize = 1_000;
+/// Largest body, in bytes: a thousand of the longest texts in one alphabet, or of usual templates.
+pub const LARGEST: usize = 8 * 1024 * 1024;
 /// Behind all other sends of the tenant.
 const BULK: i16 = 2;
 
@@ -53,7 +55,7 @@ pub struct ItemResult {
     error: Option<ErrorBody>,
 }
 
-/// Send up to 1,000 messages. Each is queued or refused by itself; they come behind single sends and answers of flows.
+/// Send up to 1,000 messages, in a body of up to 8 MiB. Each is queued or refused by itself; they come behind single sends and answers of flows.
 #[utoipa::path(post, path = "/tenants/{id}/send/batch", tag = "messages", request_body = BatchBody,
     params(("id" = Uuid, Path, description = "The tenant")), security(("bearer" = [])),
     responses((status = 200, body = BatchResult), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
@@ -63,7 +65,7 @@ pub async fn send_batch(
     ForTenant(tenant_id): ForTenant,
     Sending(mut span): Sending,
     State(api): State<Api>,
-    Json(body): Json<BatchBody>,
+    Json(body): Json<BatchBody, LARGEST>,
 ) -> Result<axum::Json<BatchResult>, ApiError> {
     let count = body.messages.len();
     if !(1..=MOST).contains(&count) {

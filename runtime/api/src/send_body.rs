@@ -101,7 +101,8 @@ pub struct SendBody {
     /// MESSAGE_VALIDITY when absent.
     #[serde(default, alias = "expiresIn")]
     expires_in: Option<u32>,
-    /// Requests to Meta at the most, 1 to 20; the host's DELIVERY_RETRIES and one when absent.
+    /// Requests to Meta at the most, 1 to 20, but for those that Meta refuses because of the number; the host's
+    /// DELIVERY_RETRIES and one when absent.
     #[serde(default, alias = "maxAttempts")]
     max_attempts: Option<i32>,
     /// It is marketing: refused (409, `opted_out`) for contacts that have opted out of that, and (400) on Messenger and

@@ -82,10 +82,10 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), graph::Error> {
     let sizes = Sizes { batch: BATCH, queue: BATCH * 4, writers: 1, linger: Some(LINGER) };
-    let writer = store.clone();
+    let (writer, watched) = (store.clone(), shared.clone());
     let settlements = GroupCommit::start(Writer::Settlements, sizes, &store.turns, move |batch: Vec<_>| {
-        let store = writer.clone();
-        Box::pin(async move { store.settle(&batch).await })
+        let (store, shared) = (writer.clone(), watched.clone());
+        Box::pin(async move { store.settle(&batch).await.inspect(|held| observe::settled(&shared, &batch, held)) })
     });
     let lease = settings.lease.to_std().unwrap_or_default();
     let options = Options { poll: settings.poll, lease, deadline: settings.deadline };
@@ -258,9 +258,11 @@ impl Deliveries {
             _ => {}
         }
         let chance = |below| self.store.ambient.below(below);
-        let verdict = verdict::of(&failure, (attempt, self.most(delivery)), self.settings.doubt, now, chance);
-        match (failure.class, &verdict) {
-            (Class::PauseNumber, _) => self.pace.number_is_too_fast(delivery, sender, now).await,
+        let mut verdict = verdict::of(&failure, (attempt, self.most(delivery)), self.settings.doubt, now, chance);
+        match (failure.class, &mut verdict) {
+            (Class::PauseNumber, Verdict::Postponed { at, .. }) => {
+                *at = self.pace.number_rests(delivery, sender, now).await;
+            }
             (Class::PausePair, Verdict::Retry { at, .. }) => self.pace.pair_rests(delivery, sender, *at).await,
             _ => {}
         }

@@ -1,10 +1,14 @@
-//! What operators see of deliveries: metrics, and the spans of a message and of its request.
+//! What operators see of deliveries: metrics, and the spans of a message and of its request; and what is shown to who
+//! watches the tenant.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use hoopoe_protocol::graph::Failure;
-use hoopoe_store::deliveries::{Delivery, Verdict};
+use hoopoe_shared::Shared;
+use hoopoe_shared::live::Happening;
+use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
 use hoopoe_telemetry::metrics;
 use hoopoe_telemetry::metrics::labels::{self, Doubt, Label};
 use hoopoe_telemetry::trace::{Kind, Span};
@@ -38,6 +42,16 @@ pub(crate) fn judged(span: &mut Span, verdict: &Verdict, delivery: &Delivery, no
     span.set("hoopoe.outcome", outcome.value());
     if matches!(outcome, labels::Verdict::Dead | labels::Verdict::Unknown) {
         span.fail(outcome.value());
+    }
+}
+
+/// Verdicts, once they are written down. `held`: whether the lane of each was still owned.
+pub(crate) fn settled(shared: &Shared, settlements: &[Arc<Settlement>], held: &[bool]) {
+    for (one, held) in settlements.iter().zip(held) {
+        if one.verdict.is_told(*held) {
+            let step = Happening::Message { message_id: one.message_id, status: one.verdict.step() };
+            shared.happens(one.lease.lane.tenant_id, step);
+        }
     }
 }
 

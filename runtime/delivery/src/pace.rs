@@ -3,20 +3,27 @@
 //! Meta counts per number and per pair of number and contact (see the README of `runtime/shared` for what is shared).
 //! A message that has to wait is postponed, which uses up no attempt, and its lane with it: order is kept.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_shared::Shared;
 use hoopoe_shared::limits::{Ask, Limit, Scope, Verdict};
 use hoopoe_store::deliveries::Delivery;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, Instant, timeout_at};
+use uuid::Uuid;
 
 use crate::line::{Lines, Place};
 use crate::senders::Sender;
 
 /// Questions that one round trip to Redis carries.
 const BATCH: usize = 256;
-/// A number that Meta calls too fast rests for so long, and goes on at half its rate.
-const NUMBER_REST: TimeDelta = TimeDelta::seconds(2);
+/// A number that Meta calls too fast, or cannot serve, rests for so long, and goes on at half its rate. Refused again
+/// soon after, it rests twice as long.
+pub(crate) const NUMBER_REST: TimeDelta = TimeDelta::seconds(2);
+/// The longest rest: whatever kept the number back is noticed to be over by then.
+const LONGEST_REST: TimeDelta = TimeDelta::minutes(1);
 
 /// How long a message waits for its turn here. Its lane stays owned and its place taken, so that no more of its tenant's
 /// are claimed than can go out soon; to put each of a bulk back and claim it again would cost more than to send it.
@@ -27,7 +34,8 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// The limits of an installation.
 #[derive(Debug, Clone, Copy)]
 pub struct Rates {
-    /// Of a number that has no rate of its own.
+    /// Of a number that has no rate of its own. Meta counts by the second: a number that has rested is not to send what it
+    /// has saved on top of its rate.
     pub number: Limit,
     /// Of a number and a contact.
     pub pair: Limit,
@@ -37,7 +45,7 @@ pub struct Rates {
 
 /// One message's question.
 struct Question {
-    tenant: uuid::Uuid,
+    tenant: Uuid,
     number: String,
     contact: String,
     rates: Rates,
@@ -68,6 +76,13 @@ pub(crate) struct Pace {
     rates: Rates,
     questions: mpsc::Sender<Question>,
     lines: Lines,
+    rests: Mutex<HashMap<(Uuid, String), Rest>>,
+}
+
+/// The last rest of a number.
+struct Rest {
+    time: TimeDelta,
+    until: DateTime<Utc>,
 }
 
 impl Pace {
@@ -75,7 +90,7 @@ impl Pace {
     pub(crate) fn start(shared: Shared, rates: Rates) -> Self {
         let (questions, asked) = mpsc::channel(BATCH * 4);
         tokio::spawn(answer(shared.clone(), asked));
-        Self { shared, rates, questions, lines: Lines::default() }
+        Self { shared, rates, questions, lines: Lines::default(), rests: Mutex::default() }
     }
 
     /// Takes the message's place, for which it waits a little. `None` when it may go out; else when to ask again.
@@ -123,7 +138,7 @@ impl Pace {
     }
 
     fn of_number(&self, sender: &Sender) -> Limit {
-        sender.rate.map_or(self.rates.number, Limit::per_second)
+        sender.rate.map_or(self.rates.number, Limit::evenly)
     }
 
     /// `None` when it may go out.
@@ -143,11 +158,26 @@ impl Pace {
         answered.await.ok().flatten()
     }
 
-    /// Meta says that the number sends too fast.
-    pub(crate) async fn number_is_too_fast(&self, delivery: &Delivery, sender: &Sender, now: DateTime<Utc>) {
+    /// Meta says that the number sends too fast, or that it takes nothing of it now. Gives when the number goes on.
+    pub(crate) async fn number_rests(&self, delivery: &Delivery, sender: &Sender, now: DateTime<Utc>) -> DateTime<Utc> {
         let (tenant, scope) = (delivery.lease.lane.tenant_id, Scope::Number(&sender.phone_number_id));
-        self.shared.limits().pause(tenant, scope, now + NUMBER_REST).await;
+        let until = self.rest((tenant, sender.phone_number_id.clone()), now);
+        self.shared.limits().pause(tenant, scope, until).await;
         self.shared.limits().slow_down(tenant, scope).await;
+        until
+    }
+
+    /// Until when a number rests that is refused now. Answers to requests that were under way together tell of one rest.
+    fn rest(&self, number: (Uuid, String), now: DateTime<Utc>) -> DateTime<Utc> {
+        let mut rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
+        rests.retain(|_, rest| now <= rest.until + rest.time);
+        let time = match rests.get(&number) {
+            Some(rest) if now < rest.until => return rest.until,
+            Some(rest) => (rest.time * 2).min(LONGEST_REST),
+            None => NUMBER_REST,
+        };
+        rests.insert(number, Rest { time, until: now + time });
+        now + time
     }
 
     /// Meta says that this contact gets too much.
@@ -180,5 +210,31 @@ async fn answer(shared: Shared, mut asked: mpsc::Receiver<Question>) {
             // Who no longer waits has lost its place: one token of many.
             let _ = question.answer.send(answer);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hoopoe_shared::Clock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_number_that_stays_refused_rests_longer_each_time() {
+        let rates = Rates { number: Limit::per_second(80.0), pair: Limit::per_second(1.0), tenant: None };
+        let pace = Pace::start(Shared::alone(Clock::pinned(|| DateTime::UNIX_EPOCH)), rates);
+        let number = |name: &str| (Uuid::nil(), name.to_owned());
+        let (start, mut now) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH);
+        let mut rests = Vec::new();
+        for _ in 0..8 {
+            let until = pace.rest(number("1"), now);
+            assert_eq!(pace.rest(number("1"), now + TimeDelta::milliseconds(500)), until, "one refusal of several");
+            rests.push((until - now).num_seconds());
+            now = until;
+        }
+        assert_eq!(rests, [2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(pace.rest(number("2"), start) - start, NUMBER_REST, "another number's is its own");
+        now += LONGEST_REST + TimeDelta::seconds(1);
+        assert_eq!(pace.rest(number("1"), now) - now, NUMBER_REST, "it has worked for a while");
     }
 }

@@ -5,13 +5,16 @@ use hoopoe_protocol::graph::{Class, Failure};
 use hoopoe_store::deliveries::Verdict;
 use serde_json::json;
 
+use crate::pace::NUMBER_REST;
+
 /// Longest pause between two attempts.
 const LONGEST: TimeDelta = TimeDelta::minutes(15);
 /// Pause of a message whose number was refused: the number is tried again then.
 const CHANNEL_PAUSE: TimeDelta = TimeDelta::minutes(5);
 
 /// The verdict on a failed attempt: its number (from 1), and how many there may be. `doubt` is how long an unknown
-/// outcome waits for a status; `chance` gives a number below its argument.
+/// outcome waits for a status; `chance` gives a number below its argument. How long a number rests is not known here
+/// ([`crate::pace::Pace::number_rests`]): what waits for it waits for as long as a first rest takes.
 pub(crate) fn of(
     failure: &Failure,
     (attempt, most): (i32, i32),
@@ -19,14 +22,17 @@ pub(crate) fn of(
     now: DateTime<Utc>,
     chance: impl Fn(usize) -> usize,
 ) -> Verdict {
-    let last = attempt >= most;
+    let counts = !matches!(failure.class, Class::SuspendChannel | Class::PauseNumber);
+    let last = counts && attempt >= most;
     let error = describe(failure, attempt, last);
     match failure.class {
         // Even after the last attempt: a status may still tell that it arrived.
         Class::Ambiguous => Verdict::Unknown { until: now + doubt, error },
         // It is not the message's fault, and another token may help it.
         Class::SuspendChannel => Verdict::Postponed { at: now + CHANNEL_PAUSE, error: Some(error) },
-        Class::Transient | Class::PauseNumber | Class::PausePair if !last => {
+        // Nor is it here. A quota of an hour outlasts any number of attempts: the message's validity is the end.
+        Class::PauseNumber => Verdict::Postponed { at: now + NUMBER_REST, error: Some(error) },
+        Class::Transient | Class::PausePair if !last => {
             // Meta asks for 4^n seconds after a pair limit.
             let base: f64 = if failure.class == Class::PausePair { 4.0 } else { 2.0 };
             Verdict::Retry { at: now + backoff(base, attempt, chance), error }
@@ -58,6 +64,8 @@ fn describe(failure: &Failure, attempt: i32, last: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     const DOUBT: TimeDelta = TimeDelta::seconds(30);
@@ -73,7 +81,8 @@ mod tests {
             (Class::Transient, 1, "retry after 2"),
             (Class::Transient, 5, "retry after 32"),
             (Class::Transient, 6, "dead"),
-            (Class::PauseNumber, 2, "retry after 4"),
+            (Class::PauseNumber, 1, "postponed for 2"),
+            (Class::PauseNumber, 6, "postponed for 2"),
             (Class::PausePair, 2, "retry after 16"),
             (Class::PausePair, 6, "dead"),
             (Class::Ambiguous, 1, "unknown for 30"),
@@ -87,7 +96,10 @@ mod tests {
             let verdict = match of(&failed(class), (attempt, 6), DOUBT, now, |_| 0) {
                 Verdict::Retry { at, .. } => format!("retry after {}", (at - now).num_seconds()),
                 Verdict::Unknown { until, .. } => format!("unknown for {}", (until - now).num_seconds()),
-                Verdict::Postponed { at, .. } => format!("postponed for {}", (at - now).num_seconds()),
+                Verdict::Postponed { at, error } => {
+                    assert!(error.unwrap().contains("\"last\":false"), "it uses up no attempt");
+                    format!("postponed for {}", (at - now).num_seconds())
+                }
                 Verdict::Dead { error, .. } => {
                     assert!(error.contains("why"), "{error}");
                     "dead".to_owned()

@@ -27,6 +27,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_lanes::{Ask, Gate, Options, Stage};
 use hoopoe_plugins::Library;
+use hoopoe_shared::Shared;
 use hoopoe_store::deliveries::Delivery;
 use hoopoe_store::fault::crash_point;
 use hoopoe_store::flow_work::{Advance, Born, Work};
@@ -70,9 +71,10 @@ const BATCH: usize = 128;
 const LINGER: Linger = Linger { time: Duration::from_millis(2), items: 32, rest: Duration::from_millis(50) };
 
 /// Runs the flow stage until `stop`, then until what is under way has ended. Events enter through `gate`, messages
-/// leave through `delivery`.
+/// leave through `delivery`; `shared` shows the runs to who watches.
 pub async fn run(
     store: Store,
+    shared: Shared,
     library: Library,
     settings: Settings,
     gate: Gate<Born>,
@@ -82,8 +84,8 @@ pub async fn run(
     let sizes = Sizes { batch: BATCH, queue: BATCH, writers: 1, linger: Some(LINGER) };
     let (writer, lease) = (store.clone(), settings.lease);
     let commits = GroupCommit::start(Writer::Runs, sizes, &store.turns, move |batch: Vec<_>| {
-        let (store, delivery) = (writer.clone(), delivery.clone());
-        Box::pin(async move { commit(&store, &delivery, &batch, lease).await })
+        let (store, shared, delivery) = (writer.clone(), shared.clone(), delivery.clone());
+        Box::pin(async move { commit(&store, &shared, &delivery, &batch, lease).await })
     });
     let every = |lease: TimeDelta| lease.to_std().unwrap_or_default();
     let options = Options { poll: settings.poll, lease: every(lease), deadline: settings.deadline };
@@ -99,6 +101,7 @@ pub async fn run(
 /// Commits lanes' runs. The messages of a lane may belong to this process at once, when delivery has room for them.
 async fn commit(
     store: &Store,
+    shared: &Shared,
     delivery: &DeliveryGate,
     batch: &[Arc<Advance>],
     lease: TimeDelta,
@@ -108,6 +111,9 @@ async fn commit(
     let admission = delivery.admit(batch.iter().map(named));
     let committed = store.commit_runs(batch, Births { own: admission.own(), lease }).await?;
     crash_point("flow.committed");
+    // Before a message of theirs goes out: who watches sees first what came first.
+    let owned = batch.iter().zip(&committed.owned).filter(|(_, owned)| **owned);
+    owned.for_each(|(lane, _)| observe::committed(shared, lane));
     delivery.enter(admission, committed.born.into_iter().map(|born| (born.lease.lane, born)));
     Ok(committed.owned)
 }

@@ -1,8 +1,10 @@
-//! What operators see of runs: metrics, and the span of an event's run.
+//! What operators see of runs: metrics, and the span of an event's run; and what is shown to who watches the tenant.
 
 use hoopoe_sandbox::{Plugin, Run};
+use hoopoe_shared::Shared;
+use hoopoe_shared::live::Happening;
 use hoopoe_store::flow_runs::NO_FAILURES;
-use hoopoe_store::flow_work::Event;
+use hoopoe_store::flow_work::{Advance, Event};
 use hoopoe_telemetry::metrics;
 use hoopoe_telemetry::metrics::labels::{Ended, Label};
 use hoopoe_telemetry::trace::{Kind, Span};
@@ -37,5 +39,21 @@ pub(crate) fn ended(span: &mut Span, code: &str) {
     span.set("hoopoe.outcome", code);
     if !NO_FAILURES.contains(&code) {
         span.fail(code);
+    }
+}
+
+/// The runs of a lane, once they are written down.
+pub(crate) fn committed(shared: &Shared, lane: &Advance) {
+    for handled in &lane.handled {
+        let (event, run) = (&handled.event, &handled.run);
+        let happening = Happening::Run {
+            event_id: event.id,
+            attempt: run.attempt,
+            plugin: &run.plugin,
+            result: &run.result,
+            actions: run.actions,
+            conversation_id: event.conversation_id,
+        };
+        shared.happens(lane.lease.lane.tenant_id, happening);
     }
 }

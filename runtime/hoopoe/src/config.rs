@@ -19,7 +19,7 @@ mod groups;
 mod tests;
 mod values;
 
-use self::groups::{media, media_hosts, rates, traces};
+use self::groups::{media, media_hosts, rates, traces, webhook_room};
 use self::values::{Values, wrong};
 
 /// What is wrong with the configuration.
@@ -76,6 +76,8 @@ pub struct Config {
     pub app_id: Option<String>,
     /// `APP_SECRET`; absent in development only.
     pub app_secret: Option<SecretString>,
+    /// `WEBHOOK_MEMORY`: bytes of webhooks under way.
+    pub webhook_room: usize,
     /// `VERIFY_TOKEN`.
     pub verify_token: SecretString,
     /// `MASTER_KEY`.
@@ -194,6 +196,7 @@ impl Config {
             redis: values.redis()?,
             app_id: values.id("APP_ID")?,
             app_secret,
+            webhook_room: webhook_room(&values)?,
             verify_token: values.secret("VERIFY_TOKEN", "set it to the verify token that you give Meta")?,
             master_key,
             token_check_interval: values.days("TOKEN_CHECK_INTERVAL", "6h")?,
@@ -205,7 +208,7 @@ impl Config {
             graph_timeout: values.duration("GRAPH_TIMEOUT", "15s")?,
             graph_proxy: values.proxy("GRAPH_PROXY")?,
             delivery_concurrency: values.at_least_one("DELIVERY_CONCURRENCY", "4096")?,
-            delivery_retries: values.parse("DELIVERY_RETRIES", "5", "a number of retries")?,
+            delivery_retries: values.parse("DELIVERY_RETRIES", "10", "a number of retries")?,
             rates: rates(&values)?,
             message_validity: values.days("MESSAGE_VALIDITY", "1d")?,
             unknown_outcome_wait: values.span("UNKNOWN_OUTCOME_WAIT", "30s")?,

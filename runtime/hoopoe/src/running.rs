@@ -104,6 +104,7 @@ impl Running {
         let ambient = options.ambient.unwrap_or_else(Ambient::system);
         let store = Store::connect(&settings, ambient).map_err(StartError::DatabaseUrl)?;
         migrate(&store).await?;
+        look_at_planning(&store).await;
 
         let shared = sharing::start(config.redis.clone(), &store.ambient, given_time);
         sharing::connect_wakes(&shared, &store);
@@ -126,10 +127,10 @@ impl Running {
         if roles.has(Role::Flows) {
             let (events, messages) = (events.clone(), messages.clone());
             let (retained, retention_stop) = (store.clone(), stop.clone());
-            let (store, library, stop) = (store.clone(), library.clone(), stop.clone());
+            let (store, shared, library, stop) = (store.clone(), shared.clone(), library.clone(), stop.clone());
             let settings = stages::flow(&config);
             running.spawn(async move {
-                hoopoe_flows::run(store, library, settings, events, messages, stop).await;
+                hoopoe_flows::run(store, shared, library, settings, events, messages, stop).await;
                 Ok(())
             });
             running.spawn(upkeep::run(retained.clone(), retention_stop.clone()));
@@ -169,7 +170,9 @@ impl Running {
             if config.app_secret.is_none() {
                 tracing::warn!("APP_SECRET IS NOT SET: anybody can post webhooks; for development only");
             }
-            let ingest = Ingest::start(store.clone(), config.app_secret.clone(), events, config.lease);
+            let secret = config.app_secret.clone();
+            let ingest =
+                Ingest::start(store.clone(), shared.clone(), secret, events, (config.lease, config.webhook_room));
             sharing::connect_routes(&shared, ingest.clone());
             hoopoe_api::router(Api::new(hoopoe_api::Ground {
                 store: store.clone(),
@@ -185,6 +188,7 @@ impl Running {
                 graph,
                 media,
                 onboarding,
+                stop: stop.clone(),
             }))
         } else {
             hoopoe_api::health_only(store.clone(), shared.clone())
@@ -251,6 +255,18 @@ async fn migrate(store: &Store) -> Result<(), StartError> {
             }
             result => return Ok(result?),
         }
+    }
+}
+
+/// Warns where the settings of connections do not arrive.
+async fn look_at_planning(store: &Store) {
+    match store.planning_to_set().await {
+        Ok(statements) if statements.is_empty() => {}
+        Ok(statements) => tracing::warn!(
+            remedy = statements.join("; "),
+            "what stands before Postgres does not pass on how statements are to be planned: they become slow as tables grow"
+        ),
+        Err(error) => tracing::warn!(%error, "it cannot be seen how statements are planned"),
     }
 }
 

@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use hoopoe_testing::{Tenant, World};
+use hoopoe_testing::{Tenant, World, eventually_some};
 use meta_sim::Fault;
-use serde_json::Value;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 const CONTACT: &str = "16505551234";
 const LONG: Duration = Duration::from_secs(60);
@@ -26,6 +27,12 @@ fn contact(number: usize) -> String {
 
 fn steps(message: &Value) -> Vec<&str> {
     message["timeline"].as_array().unwrap().iter().map(|step| step["status"].as_str().unwrap()).collect()
+}
+
+/// The message, once it has this status.
+async fn until(world: &World, tenant: &Tenant, id: Uuid, status: &str) -> Value {
+    let look = async || Some(world.api.message(tenant, id).await).filter(|message| message["status"] == status);
+    eventually_some(status, look).await
 }
 
 #[tokio::test]
@@ -149,15 +156,63 @@ async fn doubt_without_end_is_a_dead_letter() {
     let (world, tenant) = start().await;
     world.sim.fail_next(Fault::ResetAfterBodyLost, 100);
     let id = world.api.send(&tenant, CONTACT, "hello").await;
-    for _ in 0..6 {
+    for _ in 0..11 {
         assert_eq!(world.waits().await, [DOUBT]);
         world.advance(DOUBT);
     }
     world.idle().await;
 
-    assert_eq!((world.sim.requests(), world.sim.accepted_count()), (6, 0));
+    assert_eq!((world.sim.requests(), world.sim.accepted_count()), (11, 0));
     let message = world.api.message(&tenant, id).await;
     assert_eq!((&message["status"], &message["error"]["class"]), (&"failed".into(), &"exhausted".into()), "{message}");
     assert!(message["deadAt"].is_string(), "{message}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_was_given_up_and_is_at_meta_after_all_is_no_dead_letter() {
+    let (world, tenant) = start().await;
+    let nobody = "http://127.0.0.1:1/";
+    world.sim.configure(|options| options.webhook_url = Some(nobody.to_owned()));
+    world.sim.fail_next(Fault::ResetAfterBody, 1);
+    let body = json!({ "to": CONTACT, "text": "hello", "max_attempts": 1 });
+    let (_, sent) = world.api.post(&format!("/tenants/{}/send", tenant.id), &tenant.key, &body).await;
+    let id = sent["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(world.waits().await, [DOUBT]);
+    world.advance(DOUBT);
+    let given_up = until(&world, &tenant, id, "failed").await;
+    assert_eq!(given_up["error"]["class"], "exhausted", "{given_up}");
+    assert!(given_up["deadAt"].is_string(), "{given_up}");
+
+    world.sim.set_webhook(&world.api.webhook_url());
+    let message = until(&world, &tenant, id, "read").await;
+    assert_eq!((&message["deadAt"], &message["error"]), (&Value::Null, &Value::Null), "{message}");
+    let path = format!("/tenants/{}/dead-letters/redrive", tenant.id);
+    let (_, redriven) = world.api.post(&path, &tenant.key, &json!({ "messages": [id] })).await;
+    assert_eq!(redriven["messages"], json!([]), "it would be there twice");
+    world.idle().await;
+    assert_eq!((world.sim.requests(), world.sim.accepted_count()), (1, 1));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_meta_may_have_is_not_taken_back() {
+    let (world, tenant) = start().await;
+    world.sim.configure(|options| options.webhook_url = Some("http://127.0.0.1:1/".to_owned()));
+    // Accepted, but nobody knows; then surely refused: it waits for another try.
+    world.sim.fail_next(Fault::ResetAfterBody, 1);
+    world.sim.fail_next(Fault::code(131000), 1);
+    let id = world.api.send(&tenant, CONTACT, "hello").await;
+    world.advance_past_waits().await;
+    assert_eq!(world.waits().await.len(), 1);
+    assert_eq!(world.api.message(&tenant, id).await["status"], "queued");
+    let cancel = format!("/tenants/{}/messages/{id}/cancel", tenant.id);
+    let (status, answer) = world.api.post(&cancel, &tenant.key, &json!({})).await;
+    assert_eq!(status, 409, "{answer}");
+    world.sim.set_webhook(&world.api.webhook_url());
+    world.sim.wait_for_statuses(3, hoopoe_testing::PATIENCE).await.unwrap();
+    world.advance_past_waits().await;
+    world.idle().await;
+    assert_eq!(world.api.message(&tenant, id).await["status"], "read");
     world.end().await;
 }

@@ -5,7 +5,7 @@
 use chrono::TimeDelta;
 use hoopoe_testing::{Tenant, World};
 use meta_sim::Fault;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 const CONTACT: &str = "16505551234";
@@ -57,22 +57,65 @@ async fn what_passes_is_tried_again_and_arrives_once() {
     for (number, fault) in faults.iter().enumerate() {
         let message = world.api.message(&tenant, ids[number]).await;
         assert_eq!(world.sim.times(&contact(number), "hello"), 1, "{fault:?}");
-        assert_eq!((&message["status"], &message["attempts"]), (&"read".into(), &3.into()), "{fault:?}");
+        let (attempts, step) = if costs_nothing(fault) { (1, "postponed") } else { (3, "retry") };
+        assert_eq!((&message["status"], &message["attempts"]), (&"read".into(), &attempts.into()), "{fault:?}");
         assert_eq!((&message["error"], &message["deadAt"]), (&Value::Null, &Value::Null), "{fault:?}");
-        assert_eq!(steps(&message)[..2], ["retry", "retry"], "{fault:?}");
+        assert_eq!(steps(&message)[..2], [step, step], "{fault:?}");
     }
     assert_eq!(world.sim.requests(), 3 * faults.len() as u64);
     world.end().await;
 }
 
+/// Whether it is the number that Meta takes nothing of.
+fn costs_nothing(fault: &Fault) -> bool {
+    match fault {
+        Fault::TooManyRequests => true,
+        Fault::GraphError { code, .. } => [4, 80007, 130429, 131057].contains(code),
+        _ => false,
+    }
+}
+
 #[tokio::test]
-async fn after_five_retries_a_message_is_dead_with_the_whole_reason() {
+async fn a_number_that_is_kept_back_for_long_costs_its_messages_nothing() {
+    let (world, tenant) = start().await;
+    let (refusals, validity) = (40, 24 * 60 * 60);
+    for code in [130429, 80007] {
+        world.sim.fail_next(Fault::code(code), refusals);
+        let body = json!({ "to": CONTACT, "text": "hello", "max_attempts": 1 });
+        let (status, sent) = world.api.post(&format!("/tenants/{}/send", tenant.id), &tenant.key, &body).await;
+        assert_eq!(status, 202, "{sent}");
+        let id: Uuid = sent["id"].as_str().unwrap().parse().unwrap();
+        let mut longest = TimeDelta::zero();
+        for _ in 0..refusals {
+            let [wait] = world.waits().await[..] else { panic!("one message waits") };
+            longest = longest.max(wait);
+            world.advance(wait);
+        }
+        world.idle().await;
+        assert_eq!(longest, TimeDelta::minutes(1), "however long it lasts, that it is over is noticed soon");
+        let message = world.api.message(&tenant, id).await;
+        assert_eq!((&message["status"], &message["attempts"]), (&"read".into(), &1.into()), "{message}");
+        world.advance(TimeDelta::minutes(10));
+    }
+    // The end of it is the message's validity.
+    world.sim.fail_next(Fault::code(80007), 10_000);
+    let id = world.api.send(&tenant, CONTACT, "too late").await;
+    assert_eq!(world.waits().await.len(), 1);
+    world.advance(TimeDelta::seconds(validity + 1));
+    world.idle().await;
+    let message = world.api.message(&tenant, id).await;
+    assert_eq!((&message["status"], &message["error"]["class"]), (&"failed".into(), &"expired".into()), "{message}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn after_its_retries_a_message_is_dead_with_the_whole_reason() {
     let (world, tenant) = start().await;
     world.sim.fail_next(Fault::code(131000), 100);
     let id = world.api.send(&tenant, CONTACT, "hello").await;
-    for retry in 1..=5 {
+    for retry in 1..=10 {
         let [wait] = world.waits().await[..] else { panic!("one message waits") };
-        let whole = TimeDelta::seconds(1 << retry);
+        let whole = TimeDelta::seconds(1 << retry).min(TimeDelta::minutes(15));
         assert!(whole / 2 <= wait && wait <= whole, "retry {retry} after {wait}");
         world.advance(wait);
     }
@@ -80,17 +123,17 @@ async fn after_five_retries_a_message_is_dead_with_the_whole_reason() {
     world.advance(TimeDelta::hours(1));
     world.idle().await;
 
-    assert_eq!((world.sim.requests(), world.sim.accepted_count()), (6, 0));
+    assert_eq!((world.sim.requests(), world.sim.accepted_count()), (11, 0));
     let message = world.api.message(&tenant, id).await;
-    assert_eq!((&message["status"], &message["attempts"]), (&"failed".into(), &6.into()));
+    assert_eq!((&message["status"], &message["attempts"]), (&"failed".into(), &11.into()));
     assert!(message["deadAt"].is_string());
     let error = &message["error"];
     assert_eq!((&error["class"], &error["code"]), (&"transient".into(), &131000.into()));
-    assert_eq!((&error["attempt"], &error["last"]), (&6.into(), &true.into()));
+    assert_eq!((&error["attempt"], &error["last"]), (&11.into(), &true.into()));
     for part in ["(#131000) Something went wrong", "Failed on request", "HTTP 500", "fbtrace_id"] {
         assert!(error["message"].as_str().unwrap().contains(part), "{part} is not in {error}");
     }
-    assert_eq!(steps(&message), ["retry", "retry", "retry", "retry", "retry", "failed"]);
+    assert_eq!(steps(&message), [vec!["retry"; 10], vec!["failed"]].concat());
     world.end().await;
 }
 
@@ -185,12 +228,12 @@ async fn nobody_ever_listening_is_a_dead_letter_too() {
     let world = World::builder().set("GRAPH_BASE_URL", "http://127.0.0.1:1").start().await;
     let tenant = world.api.register("Acme", "106540352242922", "token").await;
     let id = world.api.send(&tenant, CONTACT, "hello").await;
-    for _ in 0..5 {
+    for _ in 0..10 {
         world.advance_past_waits().await;
     }
     world.idle().await;
     let message = world.api.message(&tenant, id).await;
-    assert_eq!((&message["status"], &message["attempts"]), (&"failed".into(), &6.into()), "{message}");
+    assert_eq!((&message["status"], &message["attempts"]), (&"failed".into(), &11.into()), "{message}");
     assert_eq!((&message["error"]["httpStatus"], &message["error"]["last"]), (&Value::Null, &true.into()));
     world.end().await;
 }

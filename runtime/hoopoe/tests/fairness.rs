@@ -78,7 +78,7 @@ async fn an_answer_overtakes_bulk() {
 
 #[tokio::test]
 async fn at_the_limit_of_its_number_an_answer_overtakes_the_bulk_that_waits_for_it() {
-    // Twenty go out at once, and twenty stand in line for the second that follows.
+    // Twenty stand in line for the second that follows.
     let world = World::builder().system_clock().set("NUMBER_RATE", "20").start().await;
     let tenant = world.api.register("Noisy", "106540352242922", "token").await;
     bulk(&world, &tenant).await;

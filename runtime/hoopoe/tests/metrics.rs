@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use hoopoe_testing::{Database, MASTER_KEY, PATIENCE, Process, eventually, settings, sim_options};
+use hoopoe_testing::{Database, MASTER_KEY, PATIENCE, Process, Proxy, eventually, settings, sim_options};
 use meta_sim::{Fault, Inbound, Sim};
 
 const HOOPOE: &str = env!("CARGO_BIN_EXE_hoopoe");
@@ -44,21 +44,32 @@ async fn a_message_is_counted_on_its_way() {
     db.idle().await;
     assert!(sim.receive(Inbound::text(NUMBER, "16505551234", "hello")).await.is_acknowledged());
     sim.wait_for_statuses(3, PATIENCE).await.unwrap();
+    // Meta takes the third answer and reports later that it cannot be delivered.
+    sim.fail_next(Fault::AcceptThenFail { code: 131_049, title: "not delivered".to_owned() }, 1);
+    assert!(sim.receive(Inbound::text(NUMBER, "16505551235", "hello")).await.is_acknowledged());
+    sim.wait_for_statuses(4, PATIENCE).await.unwrap();
     db.idle().await;
 
     let samples = scrape(&process).await;
     for (name, value) in [
         ("hoopoe_webhooks_total{outcome=\"bad_signature\"}", 1.0),
-        ("hoopoe_webhook_items_total{kind=\"message\",result=\"new\"}", 2.0),
-        ("hoopoe_webhook_items_total{kind=\"status\",result=\"new\"}", 3.0),
-        ("hoopoe_flow_runs_total{outcome=\"done\"}", 2.0),
-        ("hoopoe_flow_run_fuel_count", 2.0),
-        ("hoopoe_flow_wait_seconds_count", 2.0),
-        ("hoopoe_deliveries_total{outcome=\"sent\"}", 1.0),
+        ("hoopoe_webhook_items_total{kind=\"message\",result=\"new\"}", 3.0),
+        ("hoopoe_webhook_items_total{kind=\"status\",result=\"new\"}", 4.0),
+        ("hoopoe_statuses_total{step=\"sent\"}", 1.0),
+        ("hoopoe_statuses_total{step=\"delivered\"}", 1.0),
+        ("hoopoe_statuses_total{step=\"read\"}", 1.0),
+        ("hoopoe_statuses_total{step=\"failed\"}", 1.0),
+        ("hoopoe_statuses_total{step=\"other\"}", 0.0),
+        ("hoopoe_status_failures_total{code=\"131049\"}", 1.0),
+        ("hoopoe_status_failures_total{code=\"131026\"}", 0.0),
+        ("hoopoe_flow_runs_total{outcome=\"done\"}", 3.0),
+        ("hoopoe_flow_run_fuel_count", 3.0),
+        ("hoopoe_flow_wait_seconds_count", 3.0),
+        ("hoopoe_deliveries_total{outcome=\"sent\"}", 2.0),
         ("hoopoe_deliveries_total{outcome=\"dead\"}", 1.0),
         ("hoopoe_graph_failures_total{class=\"permanent\",code=\"131026\"}", 1.0),
-        ("hoopoe_graph_request_seconds_count", 2.0),
-        ("hoopoe_delivery_wait_seconds_count", 1.0),
+        ("hoopoe_graph_request_seconds_count", 3.0),
+        ("hoopoe_delivery_wait_seconds_count", 2.0),
         ("hoopoe_lanes_working{stage=\"flows\"}", 0.0),
         ("hoopoe_sandbox_instances", 0.0),
         ("hoopoe_queue_lanes{class=\"answer\",state=\"ready\"}", 0.0),
@@ -70,12 +81,48 @@ async fn a_message_is_counted_on_its_way() {
         assert_eq!(samples.get(name), Some(&value), "{name}");
     }
     let lanes = |how: &str| samples[&format!("hoopoe_lanes_{how}_total{{stage=\"flows\"}}")];
-    assert_eq!(lanes("born") + lanes("claimed"), 2.0);
+    assert_eq!(lanes("born") + lanes("claimed"), 3.0);
     let commits = samples["hoopoe_commit_items_count{writer=\"journal\"}"];
     assert_eq!(commits, samples["hoopoe_commit_seconds_count{writer=\"journal\"}"]);
-    assert_eq!(samples["hoopoe_commit_items_sum{writer=\"journal\"}"], 2.0);
-    assert_eq!(samples["hoopoe_commit_items_sum{writer=\"statuses\"}"], 3.0);
+    assert_eq!(samples["hoopoe_commit_items_sum{writer=\"journal\"}"], 3.0);
+    assert_eq!(samples["hoopoe_commit_items_sum{writer=\"statuses\"}"], 4.0);
+    let waits = |pool: &str| samples[&format!("hoopoe_database_acquire_seconds_count{{pool=\"{pool}\"}}")];
+    assert!(waits("hot") >= commits, "each of the journal's commits waits for a connection of the message's way");
+    assert!(waits("general") >= 1.0, "the look at the queues waits for one of the others");
     assert!(samples["hoopoe_webhooks_total{outcome=\"accepted\"}"] >= 3.0);
+    assert!(process.terminate().await.status.success());
+}
+
+#[tokio::test]
+async fn what_waits_is_unknown_while_the_database_is_away() {
+    let (db, sim) = (Database::create().await, Sim::start(sim_options()).await.unwrap());
+    let proxy = Proxy::start(&db.url).await;
+    let mut environment = settings(&db, &sim);
+    environment.insert("DATABASE_URL".to_owned(), proxy.url());
+    let process = Process::start_with(HOOPOE, &["serve", "--roles", "api"], &environment).await;
+    let tenant = process.api.register("Acme", NUMBER, "token").await;
+    // Nobody delivers it.
+    process.api.send(&tenant, "16505550000", "your order").await;
+    let waits = async || {
+        let samples = scrape(&process).await;
+        samples["hoopoe_database_up"] == 1.0 && samples["hoopoe_queue_oldest_seconds{class=\"single\"}"] > 0.0
+    };
+    eventually("the send is seen to wait", async || waits().await).await;
+
+    proxy.cut();
+    eventually("a look fails", async || scrape(&process).await["hoopoe_database_up"] == 0.0).await;
+    let samples = scrape(&process).await;
+    let of_queues = |name: &str| {
+        name.starts_with("hoopoe_queue_lanes{")
+            || name.starts_with("hoopoe_queue_oldest_seconds{")
+            || ["hoopoe_notices_oldest_seconds", "hoopoe_scheduled_overdue_seconds"].contains(&name)
+    };
+    let shown: Vec<_> = samples.iter().filter(|(name, _)| of_queues(name)).collect();
+    assert_eq!(shown.len(), 14, "{shown:?}");
+    assert!(shown.iter().all(|(_, value)| value.is_nan()), "{shown:?}");
+
+    proxy.restore();
+    eventually("the send is seen again", async || waits().await).await;
     assert!(process.terminate().await.status.success());
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hoopoe_runtime::{Config, Options, Roles, Running};
 use hoopoe_shared::forget::{Cache, Forget};
-use hoopoe_testing::{Client, Database, PATIENCE, Process, RedisServer, eventually, settings, sim_options};
+use hoopoe_testing::{Client, Database, PATIENCE, Process, RedisServer, Watcher, eventually, settings, sim_options};
 use meta_sim::{Inbound, Sim};
 
 const HOOPOE: &str = env!("CARGO_BIN_EXE_hoopoe");
@@ -170,4 +170,34 @@ async fn a_registration_makes_the_other_process_forget_its_routes() {
     Client::new(one.address).register("Acme", NUMBER, "token").await;
     eventually("the other one is told", async || heard.lock().unwrap().contains(&Forget::All(Cache::Routes))).await;
     assert!(one.stop().await && two.stop().await);
+}
+
+#[tokio::test]
+async fn who_watches_at_one_process_sees_what_happens_at_another() {
+    let Some(ground) = Ground::start("50ms").await else { return };
+    let start = async |roles: &str| {
+        let config = Config::from(&ground.environment).unwrap();
+        Running::start(config, roles.parse().unwrap(), Options::default()).await.unwrap()
+    };
+    let (watched, working) = (start("api").await, start("api,flows,delivery").await);
+    ground.acquainted(2).await;
+    eventually("they know of each other", async || watched.shared.nodes() == 2 && working.shared.nodes() == 2).await;
+    ground.sim.set_webhook(&Client::new(working.address).webhook_url());
+    let api = Client::new(watched.address);
+    let tenant = api.register("Acme", NUMBER, "token").await;
+    let mut watcher = Watcher::start(&api, &tenant).await;
+    let channel = format!("hoopoe:live:{}", tenant.id.simple());
+    eventually("Redis has its subscription", async || {
+        ground.redis.ask(&format!("PUBSUB NUMSUB {channel}")).trim_end().ends_with(":1")
+    })
+    .await;
+    assert!(ground.sim.receive(Inbound::text(NUMBER, &contact(1), "hello")).await.is_acknowledged());
+    let seen = watcher.take(6).await;
+    let words = seen.iter().map(|one| one["status"].as_str().or(one["type"].as_str()).unwrap_or_default());
+    let mut words: Vec<&str> = words.collect();
+    words.sort_unstable();
+    assert_eq!(words, ["accepted", "delivered", "event", "read", "run", "sent"], "{seen:#?}");
+    ground.db.idle().await;
+    assert!(watched.stop().await && working.stop().await);
+    assert_eq!(watcher.next().await, None);
 }

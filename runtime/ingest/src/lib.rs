@@ -5,11 +5,14 @@
 //! delivers again, and what was stored already is recognised). Items fail by themselves: what cannot be read, or what
 //! belongs to nobody, is kept with the reason, and its neighbours go their way.
 
+mod append;
 mod arrivals;
+mod counting;
 mod echoes;
 mod facts;
 mod messaging;
 mod own_app;
+mod reported;
 mod routes;
 mod shares;
 mod templates;
@@ -21,24 +24,26 @@ use chrono::TimeDelta;
 use hoopoe_lanes::Gate;
 use hoopoe_protocol::envelope::ItemKind;
 use hoopoe_protocol::{envelope, signature};
+use hoopoe_shared::Shared;
+use hoopoe_store::Store;
 use hoopoe_store::flow_work::Born;
 use hoopoe_store::group::{GroupCommit, Linger, Sizes, Turns};
-use hoopoe_store::journal::{Arrival, Kept, Progress};
-use hoopoe_store::lanes::Births;
-use hoopoe_store::{SqlError, Store};
+use hoopoe_store::journal::{Arrival, Kept};
 use hoopoe_telemetry::metrics;
 use hoopoe_telemetry::metrics::labels::{self, Answer, Writer};
 use hoopoe_telemetry::trace::{Kind, Span, TraceContext};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
 
 use uuid::Uuid;
 
+use crate::reported::Reported;
 use crate::routes::Routes;
 use crate::shares::Shares;
 
 /// Items that one transaction takes.
 const BATCH: usize = 256;
-/// Items that may wait before load is shed: about 100 MB of the largest usual items.
+/// Items that may wait before load is shed.
 const WAITING: usize = 20_000;
 /// One writer keeps the order of arrival and, by group commit, is faster than several.
 const WRITERS: usize = 1;
@@ -56,36 +61,10 @@ pub struct Ingest {
     statuses: GroupCommit<Arrival, Kept>,
     routes: Routes,
     shares: Shares,
+    room: Arc<Semaphore>,
+    shared: Shared,
+    reported: Arc<Reported>,
     app_secret: Option<SecretString>,
-}
-
-/// Appends arrivals, and hands over those whose lanes belong to this process.
-async fn append(
-    store: &Store,
-    flows: &Gate<Born>,
-    arrivals: &[Arc<Arrival>],
-    lease: TimeDelta,
-) -> Result<Vec<Kept>, SqlError> {
-    let tenant = |arrival: &Arc<Arrival>| arrival.tenant_id().filter(|_| arrival.is_for_flow_at_once());
-    let admission = flows.admit(arrivals.iter().map(|arrival| tenant(arrival).map(|tenant_id| (tenant_id, tenant_id))));
-    let appended = store.append(arrivals, Births { own: admission.own(), lease }).await?;
-    // Several events may have come to one lane: there are places enough.
-    flows.enter(admission, appended.born.into_iter().map(|born| (born.lease.lane.tenant_id, born)));
-    for (place, message_id, trace) in appended.traced {
-        if let Arrival::Status(progress) = &*arrivals[place] {
-            progress_span(progress, message_id, trace);
-        }
-    }
-    Ok(appended.kept)
-}
-
-/// The status belongs to the trace of its message, and came with another.
-fn progress_span(progress: &Progress, message_id: Uuid, trace: TraceContext) {
-    let mut span = Span::next("status", Kind::Consumer, Some(trace));
-    span.set("hoopoe.tenant.id", progress.item.tenant_id);
-    span.set("hoopoe.message.id", message_id);
-    span.set("hoopoe.outcome", &progress.status);
-    span.link(progress.item.trace);
 }
 
 /// A tenant's own app at Meta: what it signs is of that tenant's channels alone.
@@ -125,24 +104,42 @@ pub enum Error {
 impl Ingest {
     /// Starts the journal's writer. Without an `app_secret` signatures are not checked: development only.
     /// Events that belong to this process from birth enter the flow stage through `flows`, for `lease`. The writer waits
-    /// for no other: what holds up the stages behind it is not to hold up Meta.
-    pub fn start(store: Store, app_secret: Option<SecretString>, flows: Gate<Born>, lease: TimeDelta) -> Self {
+    /// for no other: what holds up the stages behind it is not to hold up Meta. `shared` shows what is new to who watches.
+    /// Bodies of `room` bytes in all may be under way: their items are held until they are committed, and may be large.
+    pub fn start(
+        store: Store,
+        shared: Shared,
+        app_secret: Option<SecretString>,
+        flows: Gate<Born>,
+        (lease, room): (TimeDelta, usize),
+    ) -> Self {
         let sizes = Sizes { batch: BATCH, queue: WAITING, writers: WRITERS, linger: None };
         let start = |name, sizes, turns: &Turns| {
-            let (store, flows) = (store.clone(), flows.clone());
+            let (store, shared, flows) = (store.clone(), shared.clone(), flows.clone());
             GroupCommit::start(name, sizes, turns, move |arrivals: Vec<_>| {
-                let (store, flows) = (store.clone(), flows.clone());
-                Box::pin(async move { append(&store, &flows, &arrivals, lease).await })
+                let (store, shared, flows) = (store.clone(), shared.clone(), flows.clone());
+                Box::pin(async move { append::append(&store, &shared, &flows, &arrivals, lease).await })
             })
         };
         let turns = Turns::new(WRITERS);
         let journal = start(Writer::Journal, sizes, &turns);
         let statuses = start(Writer::Statuses, Sizes { linger: Some(LINGER), ..sizes }, &turns);
         let routes = Routes::new(store.clone(), ROUTE_LIFETIME);
-        Self { store, journal, statuses, routes, shares: Shares::default(), app_secret }
+        Self {
+            store,
+            journal,
+            statuses,
+            routes,
+            shares: Shares::default(),
+            room: Arc::new(Semaphore::new((room / 1024).min(Semaphore::MAX_PERMITS))),
+            shared,
+            reported: Arc::default(),
+            app_secret,
+        }
     }
 
     /// Takes a POST; returns once everything in it is committed. `traceparent` is the header of that name.
+    /// [`hoopoe_store::Error::Overloaded`] when so much is under way that the database cannot keep up.
     pub async fn receive(
         &self,
         body: &[u8],
@@ -202,6 +199,8 @@ impl Ingest {
 
     /// Of a tenant's own app only what is of its channels has an owner.
     async fn take(&self, body: &[u8], of: Option<Uuid>, trace: Option<TraceContext>) -> Result<Receipt, Error> {
+        let size = u32::try_from(body.len() / 1024 + 1).unwrap_or(u32::MAX);
+        let _room = self.room.try_acquire_many(size).map_err(|_| hoopoe_store::Error::Overloaded)?;
         let items = envelope::parse(body)?;
         let mut routes = self.routes.of(&items).await?;
         let now = self.store.ambient.now();
@@ -256,7 +255,10 @@ impl Ingest {
                 }
                 kept => kept?,
             };
-            count(&arrival, kept);
+            counting::item(&arrival, kept);
+            if let (Arrival::Status(status), Kept::New) = (&*arrival, kept) {
+                self.reported.follow(&self.store, &self.shared, status, now).await;
+            }
             match kept {
                 Kept::New => receipt.new += 1,
                 Kept::Repeated => receipt.repeated += 1,
@@ -282,19 +284,4 @@ fn verify_any(secrets: &[SecretString], body: &[u8], signature: Option<&str>) ->
         }
     }
     verdict
-}
-
-fn count(arrival: &Arrival, kept: Kept) {
-    let item = match arrival {
-        Arrival::Message(_) => labels::Item::Message,
-        Arrival::Status(_) | Arrival::Watermark(_) | Arrival::Echo(_) => labels::Item::Status,
-        Arrival::Notice(_) | Arrival::Other(_) => labels::Item::Other,
-        Arrival::Unrouted(_) => labels::Item::Unowned,
-    };
-    let kept = match kept {
-        Kept::New => labels::Kept::New,
-        Kept::Repeated => labels::Kept::Repeated,
-        Kept::Unrouted => labels::Kept::Unrouted,
-    };
-    metrics().webhook_items.of(item, kept).inc();
 }

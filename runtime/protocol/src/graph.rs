@@ -182,6 +182,8 @@ pub fn classify(http_status: u16, code: Option<i64>) -> Class {
         (_, 500..) => Class::Transient,
         // An answer of success that names no message.
         (_, 200..=299) => Class::Ambiguous,
+        // Not Meta's word about the message: a gateway's, or that of whatever stands at the address for a while.
+        (None, _) => Class::Transient,
         _ => Class::Permanent,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -20,7 +21,44 @@ const UNWATCHED: Duration = Duration::from_secs(1);
 /// Tenants of which it is remembered that nobody watches them.
 const REMEMBERED: usize = 10_000;
 
-/// What happened: JSON, as it was given.
+/// What happens to a tenant: JSON with its `type`, and the names in camel case.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Happening<'a> {
+    /// An item of a webhook was kept.
+    Event {
+        /// The event.
+        event_id: i64,
+        /// `message`, `status`, or the webhook's field.
+        kind: &'a str,
+        /// Its conversation, when it has one.
+        conversation_id: Option<Uuid>,
+    },
+    /// A run of a flow was committed.
+    Run {
+        /// The event.
+        event_id: i64,
+        /// 1 for the first run of the event.
+        attempt: i32,
+        /// name@version of the plugin.
+        plugin: &'a str,
+        /// `done`, `retry`, or the code of the failure.
+        result: &'a str,
+        /// How many actions it decided.
+        actions: i32,
+        /// Its conversation.
+        conversation_id: Uuid,
+    },
+    /// An outbound message made a step.
+    Message {
+        /// The message.
+        message_id: Uuid,
+        /// The word of its timeline.
+        status: &'a str,
+    },
+}
+
+/// What was shown: JSON, as it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     /// An event.
@@ -107,15 +145,37 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl Inner {
+    /// Whether another node may have a watcher, and can be told.
+    fn is_watched_elsewhere(&self, tenant: Uuid) -> bool {
+        let is_up = self.link.as_ref().is_some_and(|link| link.is_up());
+        is_up && self.nodes.has_others() && self.live.is_elsewhere(tenant)
+    }
+}
+
 impl Shared {
     /// Shows an event, JSON, to who watches the tenant. Never waits.
     pub fn show(&self, tenant: Uuid, json: impl Into<Arc<str>>) {
         let inner = &self.inner;
         let json = json.into();
         inner.live.show(tenant, &json);
-        if inner.nodes.has_others() && inner.live.is_elsewhere(tenant) {
+        if inner.is_watched_elsewhere(tenant) {
             inner.outbox.live(Event { tenant, json });
         }
+    }
+
+    /// Shows what happens to who watches the tenant. Never waits, and writes nothing when nobody does.
+    pub fn happens(&self, tenant: Uuid, happening: Happening<'_>) {
+        if self.is_watched(tenant)
+            && let Ok(json) = serde_json::to_string(&happening)
+        {
+            self.show(tenant, json);
+        }
+    }
+
+    /// Whether somebody watches the tenant, on this node or perhaps on another.
+    pub fn is_watched(&self, tenant: Uuid) -> bool {
+        self.inner.live.is_here(tenant) || self.inner.is_watched_elsewhere(tenant)
     }
 
     /// Watches a tenant from now on.

@@ -84,7 +84,8 @@ impl Store {
         Ok(purged)
     }
 
-    /// Takes a message back whose time is to come, that no request was made for, or whose requests Meta surely refused.
+    /// Takes a message back whose time is to come, that no request was made for, or whose requests Meta surely refused, each
+    /// of them.
     /// `None` when the tenant has no such message; false when it is too late.
     pub async fn cancel(&self, tenant_id: Uuid, id: Uuid) -> Result<Option<bool>, Error> {
         let now = self.ambient.now();
@@ -125,7 +126,7 @@ impl Store {
     }
 }
 
-/// Takes a message out of the outbox that is not under way.
+/// Takes a message out of the outbox that is not under way and cannot be at Meta.
 async fn take_back(db: &mut PgConnection, tenant_id: Uuid, contact_id: Uuid, id: Uuid) -> Result<bool, sqlx::Error> {
     // Nobody can claim the message while its lane is locked.
     sqlx::query_scalar!(
@@ -137,7 +138,8 @@ async fn take_back(db: &mut PgConnection, tenant_id: Uuid, contact_id: Uuid, id:
     .fetch_optional(&mut *db)
     .await?;
     let taken = sqlx::query!(
-        "delete from outbox where tenant_id = $1 and contact_id = $2 and message_id = $3 and state = 'queued'",
+        "delete from outbox
+         where tenant_id = $1 and contact_id = $2 and message_id = $3 and state = 'queued' and not doubted",
         tenant_id,
         contact_id,
         id

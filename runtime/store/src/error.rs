@@ -1,5 +1,6 @@
 //! What can go wrong with the database, told apart by what the caller should do.
 
+use std::io;
 use std::sync::Arc;
 
 use crate::identity;
@@ -50,6 +51,17 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+/// There is no server, or one that is only coming up.
+pub(crate) fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        // Without a server there is no file of its socket.
+        sqlx::Error::Io(error) => matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound),
+        // cannot_connect_now
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code == "57P03"),
+        _ => false,
+    }
+}
+
 /// Kinds of database errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -74,8 +86,10 @@ impl Fault {
                 // unique_violation: somebody has told an id of the same person meanwhile. A second look finds the contact.
                 "23505" if database.constraint().is_some_and(|of| CONTACTS_IDS.contains(&of)) => Fault::Conflict,
                 code if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Fault::Away,
-                // read_only_sql_transaction: a failover is under way.
-                "25006" => Fault::Away,
+                // read_only_sql_transaction: a failover is under way. lock_not_available, and what is said of the statement
+                // and the schema (class 42): none of it is the rows' fault.
+                "25006" | "55P03" => Fault::Away,
+                code if code.starts_with("42") => Fault::Away,
                 _ => Fault::Data,
             },
             sqlx::Error::Encode(_)

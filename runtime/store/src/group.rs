@@ -7,7 +7,7 @@
 //! the batches, and the fewer statements and flushes a message costs.
 //!
 //! In: items, one caller each. Out: each item's own result. What can fail: a full queue (the caller sheds load), the
-//! database being away (all of the batch fail at once), and a bad row, which is found by bisection and fails alone.
+//! database being away (all that wait fail at once), and a bad row, which is found by bisection and fails alone.
 
 mod writer;
 
@@ -20,7 +20,7 @@ use hoopoe_telemetry::metrics::WriterMeters;
 use hoopoe_telemetry::metrics::labels::Writer;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 
-use self::writer::{commit, gather};
+use self::writer::{commit, fail_waiting, gather};
 use crate::error::Error;
 
 /// Time between two tries of an outcome.
@@ -100,8 +100,11 @@ where
             tokio::spawn(async move {
                 let mut last = None;
                 while let Some((batch, turn)) = gather(&waiting, sizes, &turns, last).await {
-                    commit(&write, &meters, batch).await;
+                    let away = commit(&write, &meters, batch).await;
                     drop(turn);
+                    if let Some(error) = away {
+                        fail_waiting(&waiting, &error);
+                    }
                     last = Some(Instant::now());
                 }
             });
@@ -219,6 +222,29 @@ mod tests {
             assert_eq!(start.elapsed() >= linger.time, waits, "{items}");
         }
         assert_eq!(*batches.lock().expect("not poisoned"), [1, 3, 8, 20]);
+    }
+
+    #[tokio::test]
+    async fn where_there_is_no_server_all_that_wait_hear_it_with_the_first() {
+        let tries = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = tries.clone();
+        let group = GroupCommit::<u32, ()>::start(
+            Writer::Journal,
+            Sizes { batch: 2, queue: 64, writers: 1, linger: None },
+            &Turns::new(1),
+            move |_| {
+                counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                Box::pin(async {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionRefused.into()))
+                })
+            },
+        );
+        let answers: Vec<_> = (0..20).map(|n| group.submit(n).expect("room")).collect();
+        for answer in answers {
+            assert!(matches!(answer.committed().await, Err(Error::Unavailable(_))));
+        }
+        assert_eq!(tries.load(std::sync::atomic::Ordering::Relaxed), 1);
     }
 
     #[tokio::test]

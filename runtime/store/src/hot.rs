@@ -4,16 +4,19 @@
 //! processes, whose plans and caches stay warm. And who has done what it wanted says so ([`Unit::commit`]): no question
 //! goes to the database when a connection comes back. A pool goes round all of its connections, and asks each time.
 
-use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use hoopoe_telemetry::metrics::labels::Pool;
+use hoopoe_telemetry::metrics::{Wait, metrics};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::is_away;
 
 /// A connection that has been idle for so long is tried before it is used.
 pub(crate) const UNTRIED: Duration = Duration::from_millis(100);
@@ -25,6 +28,8 @@ const UNNEEDED: Duration = Duration::from_secs(10 * 60);
 const PING: Duration = Duration::from_secs(2);
 /// Between two tries to connect, at first; each time twice as long.
 const AGAIN: Duration = Duration::from_millis(10);
+/// How long a server that is not there is waited for: who asks is to hear of it at once, and comes again.
+const AWAY: Duration = Duration::from_millis(500);
 /// How long it may take to end what a connection was left with.
 const CLEANING: Duration = Duration::from_secs(10);
 
@@ -76,20 +81,15 @@ impl Hot {
         Self(Arc::new(Inner { options, most, patience, places, idle: Mutex::default(), open: Arc::default() }))
     }
 
-    /// A connection for statements that each stand for themselves.
+    /// A connection for statements that each stand for themselves. When none comes in time the error is the server's, if it
+    /// has refused one, or else that of the wait.
     pub async fn statements(&self) -> Result<Unit, sqlx::Error> {
-        let lent = async {
-            let place = self.0.places.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
-            while let Some(Idle { mut open, since }) = self.last() {
-                if since.elapsed() < UNTRIED || answers(&mut open.connection).await {
-                    return Ok((open, place));
-                }
-            }
-            let (connection, since) = (self.connect().await?, Instant::now());
-            Ok((Open { connection, since, _counted: Counted::one_more(&self.0.open) }, place))
+        let _wait = Wait::of(metrics().database_acquire.of(Pool::Hot));
+        let mut refusal = None;
+        let (open, place) = match tokio::time::timeout(self.0.patience, self.lend(&mut refusal)).await {
+            Ok(lent) => lent?,
+            Err(_) => return Err(refusal.unwrap_or(sqlx::Error::PoolTimedOut)),
         };
-        let (open, place) =
-            tokio::time::timeout(self.0.patience, lent).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
         Ok(Unit { lent: Some(Lent { open, place, hot: self.clone() }), in_transaction: false })
     }
 
@@ -119,12 +119,26 @@ impl Hot {
         }
     }
 
-    /// Waits for a server that is coming up; the caller bounds that.
-    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
-        let mut pause = AGAIN;
+    /// Keeps in `refusal` why the server refuses for now; the caller bounds the wait.
+    async fn lend(&self, refusal: &mut Option<sqlx::Error>) -> Result<(Open, OwnedSemaphorePermit), sqlx::Error> {
+        let place = self.0.places.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        while let Some(Idle { mut open, since }) = self.last() {
+            if since.elapsed() < UNTRIED || answers(&mut open.connection).await {
+                return Ok((open, place));
+            }
+        }
+        let (connection, since) = (self.connect(refusal).await?, Instant::now());
+        Ok((Open { connection, since, _counted: Counted::one_more(&self.0.open) }, place))
+    }
+
+    /// Waits a moment for a server that is coming up, and longer for one that has no room; keeps why it refused. The caller
+    /// bounds that.
+    async fn connect(&self, refusal: &mut Option<sqlx::Error>) -> Result<PgConnection, sqlx::Error> {
+        let (since, mut pause) = (Instant::now(), AGAIN);
         loop {
             match self.0.options.connect().await {
-                Err(error) if is_coming_up(&error) => {
+                Err(error) if has_no_room(&error) || is_away(&error) && since.elapsed() < AWAY => {
+                    *refusal = Some(error);
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }
@@ -171,14 +185,10 @@ async fn answers(connection: &mut PgConnection) -> bool {
     tokio::time::timeout(PING, connection.ping()).await.is_ok_and(|answer| answer.is_ok())
 }
 
-/// The server is not there yet, or has no room yet.
-fn is_coming_up(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
-        // cannot_connect_now, too_many_connections
-        sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("57P03" | "53300")),
-        _ => false,
-    }
+/// There are as many connections as the server takes: somebody else's may go.
+fn has_no_room(error: &sqlx::Error) -> bool {
+    // too_many_connections
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "53300")
 }
 
 /// A connection that is to come back.

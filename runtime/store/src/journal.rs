@@ -39,11 +39,22 @@ pub enum Kept {
     Unrouted,
 }
 
+/// What is new by an arrival.
+#[derive(Debug)]
+pub enum News {
+    /// An event: what it came as, its id, its conversation.
+    Event(Arc<Arrival>, i64, Option<Uuid>),
+    /// A step of an outbound message: the status, and our id of the message.
+    Step(Arc<Arrival>, Uuid),
+}
+
 /// What became of a batch.
 #[derive(Debug)]
 pub struct Appended {
     /// In the order of the arrivals.
     pub kept: Vec<Kept>,
+    /// Events, then steps of messages, each in the order of the arrivals.
+    pub news: Vec<News>,
     /// Lanes that this process owns, with their events. Those of all others wait for a claim.
     pub born: Vec<Born>,
     /// Statuses of messages that have a trace: place in the batch, the message, its trace.
@@ -140,9 +151,12 @@ impl Store {
         let mut kept = vec![Kept::Repeated; arrivals.len()];
         let mut fresh = Vec::new();
         let mut echoes = Vec::new();
+        let mut news = Vec::new();
         for row in &rows {
             if let Some(event_id) = stored.get(&row.arrival) {
                 kept[row.arrival] = Kept::New;
+                let conversation_id = row.place.map(|place| place.conversation_id);
+                news.push(News::Event(arrivals[row.arrival].clone(), *event_id, conversation_id));
                 if let Some((message, id)) = row.message.zip(messages.get(&row.arrival)) {
                     notices.received(message.item.tenant_id, *id, message.group_id.clone(), message.item.received_at);
                     fresh.push(message);
@@ -155,7 +169,7 @@ impl Store {
         let files = media::await_files(&mut db, files.collect()).await?;
         messaging::insert_echoes(&mut db, &self.ambient, &echoes).await?;
         let answered = self.told(&mut db, &rows, &stored, &places, arrivals, &mut notices, now).await?;
-        let Advanced { targets: found, fresh: steps, hastened } = match advanced {
+        let Advanced { targets: found, fresh: mut steps, hastened } = match advanced {
             Some(advanced) => advanced,
             None => statuses::advance(&mut db, &progress, now).await?,
         };
@@ -163,10 +177,12 @@ impl Store {
         for (arrival, target) in found {
             targets.entry(arrival).or_insert(target);
         }
+        steps.sort_unstable();
         for arrival in steps {
             kept[arrival] = Kept::New;
             if let (Some((_, status)), Some(target)) = (arrivals[arrival].status(arrival), targets.get(&arrival)) {
                 target.tell(status, &mut notices);
+                news.push(News::Step(arrivals[arrival].clone(), target.message_id));
             }
         }
         messaging::forget_read(&mut db, arrivals).await?;
@@ -198,6 +214,7 @@ impl Store {
         kept.truncate(given);
         let traced = targets.iter().filter(|(place, _)| **place < given);
         let traced = traced.filter_map(|(place, target)| Some((*place, target.message_id, target.trace?)));
-        Ok(Ok(Appended { kept, born: born(&rows, &stored, opened.leases, arrivals), traced: traced.collect() }))
+        let born = born(&rows, &stored, opened.leases, arrivals);
+        Ok(Ok(Appended { kept, news, born, traced: traced.collect() }))
     }
 }

@@ -43,6 +43,7 @@ mod migrating;
 pub mod numbers;
 pub mod outbound;
 mod permission;
+mod planning;
 pub mod plugins;
 mod pool;
 pub mod queues;
@@ -63,7 +64,8 @@ mod wakes;
 pub mod webhooks;
 
 pub use error::Error;
-pub use pool::{PLANNED, Settings, Store};
+pub use planning::PLANNED;
+pub use pool::{Settings, Store};
 /// What a batch's transaction fails with; [`group::GroupCommit`] judges it.
 pub use sqlx::Error as SqlError;
 pub use sqlx::PgPool;

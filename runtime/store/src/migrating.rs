@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use sqlx::migrate::{MigrateError, Migration, Migrator};
+use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::Store;
 
@@ -15,9 +15,10 @@ impl Store {
     /// Those of a newer release are left alone: they take nothing away that this one needs.
     pub async fn migrate(&self) -> Result<(), MigrateError> {
         let mut migrations = sqlx::migrate!("../../migrations");
-        let mut lock = self.migration_lock().await?;
-        drop_unfinished(&mut lock, &migrations).await?;
+        let lock = self.migration_lock().await?;
+        drop_unfinished(&mut *self.pool.acquire().await?, &migrations).await?;
         migrations.set_ignore_missing(true).set_locking(false).run(&self.pool).await?;
+        lock.rollback().await?;
         let known = migrations.iter().map(|migration| migration.version).max();
         // The migrator's own table: it is not in the schema that queries are checked against.
         let newest = sqlx::query_scalar("select max(version) from _sqlx_migrations");
@@ -28,15 +29,17 @@ impl Store {
         Ok(())
     }
 
-    /// A connection that has the lock of the migrations for as long as it is open. The migrator's own lock is waited for
-    /// within a statement, and an index that is built concurrently waits for the end of every statement.
-    async fn migration_lock(&self) -> Result<PgConnection, sqlx::Error> {
-        let mut connection = self.pool.acquire().await?.detach();
+    /// A transaction that has the lock of the migrations for as long as it is open: a session's lock would stay at the
+    /// server's side of a PgBouncer. The migrator's own lock is waited for within a statement, and an index that is built
+    /// concurrently waits for the end of every statement, but not for a transaction between two of them.
+    async fn migration_lock(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let mut lock = self.pool.begin().await?;
+        sqlx::raw_sql("set local idle_in_transaction_session_timeout = 0").execute(&mut *lock).await?;
         loop {
-            let lock = sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended('migrations', 0))");
-            let is_mine: bool = lock.fetch_one(&mut connection).await?;
+            let tried = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtextextended('migrations', 0))");
+            let is_mine: bool = tried.fetch_one(&mut *lock).await?;
             if is_mine {
-                return Ok(connection);
+                return Ok(lock);
             }
             tokio::time::sleep(LOCK_AGAIN).await;
         }

@@ -12,32 +12,13 @@ use crate::contacts;
 use crate::group::Turns;
 use crate::hot::{Hot, UNTRIED};
 use crate::lanes::{Rotation, Round};
+use crate::planning::PLANNED;
 use crate::webhooks::listeners::Listeners;
 
 /// Besides the group commits that take turns, the journal's and the adoption of events are on the message's way.
 const BESIDE_WRITERS: u32 = 2;
 /// Connections for everything else, at the least.
 const FEWEST: u32 = 2;
-
-/// How statements are planned. Every query of the message's way finds its rows by an index: plans that were made while the
-/// tables were empty would otherwise read whole tables until they are made anew.
-///
-/// That alone leaves one way into the trap: an update or deletion that takes its keys from a list begins with the table,
-/// read whole by an index, when that had one row as it was planned. So these name the tenant as `any (array[...])`, which
-/// finds rows by their keys and gives them in no order; and what else they ask of the table is nothing that an index alone
-/// could answer: the stage comes from the list, and a lane without an owner has a token below 1.
-pub const PLANNED: [(&str, &str); 8] = [
-    ("enable_seqscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-    ("enable_bitmapscan", "off"),
-    ("jit", "off"),
-    // Joins in the order in which they are written: each query starts from the keys that it is given.
-    ("join_collapse_limit", "1"),
-    ("from_collapse_limit", "1"),
-    // Arrays of few elements look cheaper with a plan of their own, but making it costs more than it saves.
-    ("plan_cache_mode", "force_generic_plan"),
-];
 
 /// How to connect.
 #[derive(Debug, Clone)]

@@ -1,9 +1,8 @@
 //! What waits, over all tenants and processes: for metrics.
 
-use std::time::{Duration, Instant};
-
 use chrono::{DateTime, TimeDelta, Utc};
-use hoopoe_telemetry::metrics::labels::Class;
+use hoopoe_telemetry::metrics::labels::{Class, Pool};
+use hoopoe_telemetry::metrics::{Wait, metrics};
 use sqlx::PgConnection;
 
 use crate::lanes::Stage;
@@ -15,8 +14,6 @@ const COUNTED: i64 = 50_000;
 /// A look at the queues.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Queues {
-    /// How long it waited for a connection.
-    pub acquire: Duration,
     /// One for each class.
     pub classes: Vec<Waiting>,
     /// How long the oldest notice for a webhook that is not disabled has been ready; zero when there is none.
@@ -41,9 +38,9 @@ pub struct Waiting {
 impl Store {
     /// Looks at the queues. Counts stop at 50,000 lanes; ages are exact.
     pub async fn queues(&self) -> Result<Queues, Error> {
-        let start = Instant::now();
+        let wait = Wait::of(metrics().database_acquire.of(Pool::General));
         let mut db = self.pool.acquire().await?;
-        let acquire = start.elapsed();
+        drop(wait);
         let now = self.ambient.now();
         let counts = counts(&mut db, now).await?;
         let ages = [
@@ -64,7 +61,7 @@ impl Store {
         let notices = age(oldest_notice(&mut db).await?);
         drop(db);
         let overdue = age(self.next_scheduled().await?);
-        Ok(Queues { acquire, classes: classes.to_vec(), notices, overdue })
+        Ok(Queues { classes: classes.to_vec(), notices, overdue })
     }
 }
 

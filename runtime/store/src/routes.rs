@@ -91,6 +91,8 @@ impl Store {
         let accounts_of_numbers: Vec<Option<&str>> = keys.iter().map(Key::account_of_number).collect();
         let displayed: Vec<Option<&str>> = keys.iter().map(Key::displayed).collect();
         let kinds: Vec<&str> = keys.iter().map(Key::kind).collect();
+        // On the message's way: a server that is away is told of at once.
+        let mut db = self.hot.statements().await?;
         // Indexes channels_phone_number_id and channels_waba_id.
         let rows = sqlx::query_as!(
             Row,
@@ -129,8 +131,9 @@ impl Store {
             &displayed as &[Option<&str>],
             &kinds as &[&str]
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *db)
         .await?;
+        db.commit().await?;
         let mut routes: Vec<Vec<Route>> = vec![Vec::new(); keys.len()];
         for row in rows {
             if let Some(of_key) = usize::try_from(row.place).ok().and_then(|place| routes.get_mut(place - 1)) {

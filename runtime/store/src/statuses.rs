@@ -22,7 +22,7 @@ pub(crate) struct Target {
     pub tenant_id: Uuid,
     pub message_id: Uuid,
     pub place: Place,
-    /// Its lane may wait for news of it.
+    /// Nobody knows yet that Meta has it: its lane may wait for news of it, or it was given up.
     pub waits: bool,
     /// The trace of what queued it.
     pub trace: Option<TraceContext>,
@@ -50,46 +50,7 @@ pub(crate) async fn find(
     if statuses.is_empty() {
         return Ok(HashMap::new());
     }
-    // Primary keys, or else index messages_metas_id: what came back to us as callback data may be another system's.
-    let rows = sqlx::query_as!(
-        Row,
-        r#"select k.place as "place!", k.tenant_id as "tenant_id!", m.id as "id!",
-                  coalesce(c.merged_into, c.id) as "conversation_id!", m.waits as "waits!",
-                  coalesce(c.merged_contact_id, c.contact_id) as "contact_id!", m.traceparent
-           from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as k (tenant_id, id, wa_message_id, place)
-           cross join lateral (
-               (select id, conversation_id, status < 'sent' as waits, traceparent from messages
-                where tenant_id = k.tenant_id and id = k.id and direction = 'OUT' limit 1)
-               union all
-               (select id, conversation_id, status < 'sent', traceparent from messages
-                where tenant_id = k.tenant_id and wa_message_id = k.wa_message_id and direction = 'OUT' limit 1)
-               limit 1
-           ) as m
-           join conversations c on c.tenant_id = any (array[k.tenant_id]) and c.id = m.conversation_id"#,
-        &statuses.iter().map(|(_, status)| status.item.tenant_id).collect::<Vec<_>>(),
-        &statuses.iter().map(|(_, status)| status.message_id).collect::<Vec<_>>() as &[Option<Uuid>],
-        &statuses.iter().map(|(_, status)| status.wa_message_id.clone()).collect::<Vec<_>>()
-    )
-    .fetch_all(db)
-    .await?;
-    let found = rows.into_iter().filter_map(|row| {
-        let (arrival, _) = statuses.get(usize::try_from(row.place).ok()? - 1)?;
-        let place = Place { contact_id: row.contact_id, conversation_id: row.conversation_id };
-        let (tenant_id, message_id, waits) = (row.tenant_id, row.id, row.waits);
-        Some((*arrival, Target { tenant_id, message_id, place, waits, trace: traces::read(row.traceparent) }))
-    });
-    Ok(found.collect())
-}
-
-/// A message, and which of the statuses is about it, from 1.
-struct Row {
-    place: i64,
-    tenant_id: Uuid,
-    id: Uuid,
-    conversation_id: Uuid,
-    contact_id: Uuid,
-    waits: bool,
-    traceparent: Option<String>,
+    Ok(look_up(db, statuses, None).await?.targets)
 }
 
 /// What became of statuses.
@@ -112,7 +73,7 @@ pub(crate) async fn advance(
     if statuses.is_empty() {
         return Ok(Advanced::default());
     }
-    let Advanced { targets, fresh, .. } = write(db, statuses, now).await?;
+    let Advanced { targets, fresh, .. } = look_up(db, statuses, Some(now)).await?;
     // A statement of its own, behind the one that waited for whoever was settling: it sees what that one wrote. Read
     // before the messages moved up: who waits now was among those who waited then, or waits for no status yet.
     let waiting: Vec<Target> = targets.values().filter(|target| target.waits).copied().collect();
@@ -151,45 +112,52 @@ impl<'a> NewStatus<'a> {
     }
 }
 
-/// The steps, and the messages, in the order of their keys for all who write some of the same. Several statuses of one
-/// message count as the highest; words that are no step (deleted, later ones) move nothing.
-async fn write(
+/// Finds the messages and, with a time, moves them up and writes the steps down at that time, in the order of their keys
+/// for all who write some of the same. Several statuses of one message count as the highest; words that are no step
+/// (deleted, later ones) move nothing. What was given up and turns out to be at Meta is no dead letter any more: sent once
+/// more it would be there twice.
+async fn look_up(
     db: &mut PgConnection,
     statuses: &[(usize, &Progress)],
-    now: DateTime<Utc>,
+    moved_at: Option<DateTime<Utc>>,
 ) -> Result<Advanced, sqlx::Error> {
     let given: Vec<NewStatus<'_>> = statuses.iter().map(|(_, status)| NewStatus::of(status)).collect();
-    // Messages as `find` finds them.
+    // Primary keys, or else index messages_metas_id: what came back to us as callback data may be another system's.
     let rows = sqlx::query!(
         r#"with found as materialized (
-               select k.*, k.ordinality as place, m.id as message_id, m.waits, m.traceparent, coalesce(c.merged_into, c.id) as conversation_id,
+               select k.*, k.ordinality as place, m.id as message_id, m.waits, m.traceparent,
+                      coalesce(c.merged_into, c.id) as conversation_id,
                       coalesce(c.merged_contact_id, c.contact_id) as contact_id
                from unnest($1::new_status[]) with ordinality as k
                cross join lateral (
-                   (select id, conversation_id, status < 'sent' as waits, traceparent from messages
+                   (select id, conversation_id, status < 'sent' or dead_at is not null as waits, traceparent
+                    from messages
                     where tenant_id = k.tenant_id and id = k.id and direction = 'OUT' limit 1)
                    union all
-                   (select id, conversation_id, status < 'sent', traceparent from messages
+                   (select id, conversation_id, status < 'sent' or dead_at is not null, traceparent
+                    from messages
                     where tenant_id = k.tenant_id and wa_message_id = k.wa_message_id and direction = 'OUT' limit 1)
                    limit 1
                ) as m
                join conversations c on c.tenant_id = any (array[k.tenant_id]) and c.id = m.conversation_id
            ), raised as (
                update messages m set
-                   status = greatest(m.status, k.step),
+                   status = case when m.dead_at is null then greatest(m.status, k.step) else k.step end,
                    wa_message_id = coalesce(m.wa_message_id, k.wa_message_id),
-                   error = coalesce(k.error::json, m.error),
+                   error = case when m.dead_at is null or k.step = 'failed' then coalesce(k.error::json, m.error) end,
+                   dead_at = case when k.step = 'failed' then m.dead_at end,
                    updated_at = $2
                from (select distinct on (tenant_id, message_id)
                             tenant_id, message_id, step::message_status as step, wa_message_id, error
-                     from found where step is not null
+                     from found where step is not null and $2::timestamptz is not null
                      order by tenant_id, message_id, step::message_status desc) as k
                where m.tenant_id = any (array[k.tenant_id]) and m.id = k.message_id
-                 and (m.status < k.step or m.wa_message_id is null)
+                 and (m.status < k.step or m.wa_message_id is null or m.dead_at is not null)
            ), steps as (
                insert into message_statuses (tenant_id, message_id, status, occurred_at, recorded_at, detail)
                select tenant_id, message_id, status, occurred_at, $2, detail::json
-               from (select * from found order by tenant_id, message_id, status, occurred_at, place) as k
+               from (select * from found where $2::timestamptz is not null
+                     order by tenant_id, message_id, status, occurred_at, place) as k
                on conflict (tenant_id, message_id, status, occurred_at) do nothing
                returning message_id, status, occurred_at
            )
@@ -199,7 +167,7 @@ async fn write(
            union all
            select null, null, message_id, null, null, null, null, status, occurred_at from steps"#,
         &given as &[NewStatus<'_>],
-        now
+        moved_at
     )
     .fetch_all(db)
     .await?;

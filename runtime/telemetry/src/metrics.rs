@@ -21,9 +21,10 @@ use prometheus_client::registry::Registry;
 use self::build::Builder;
 pub use self::build::{By, By2, Measure};
 use self::labels::{
-    Answer, Called, Class, Compiled, Connection, Doubt, Ended, Item, Kept, Posted, Ready, Stage, Verdict, Writer,
+    Answer, Called, Class, Compiled, Connection, Doubt, Ended, Item, Kept, Pool, Posted, Ready, Stage, Step, Verdict,
+    Writer,
 };
-pub use self::recording::{InUse, LaneMeters, WriterMeters};
+pub use self::recording::{InUse, LaneMeters, Wait, WriterMeters};
 
 /// The type of [`Metrics::text`], for the header `Content-Type`.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -72,17 +73,19 @@ pub struct Metrics {
     pub unknown_outcomes: By<Doubt, Counter>,
     pub rate_limit_wait: Histogram,
     pub delivery_wait: Histogram,
+    pub statuses: By<Step, Counter>,
+    status_failures: Family<[(&'static str, &'static str); 1], Counter>,
     pub calls: By<Called, Counter>,
     pub notices: By<Posted, Counter>,
 
-    pub queue_lanes: By2<Class, Ready, Gauge>,
+    pub queue_lanes: By2<Class, Ready, Measure>,
     pub queue_oldest: By<Class, Measure>,
     pub notices_oldest: Measure,
     pub scheduled_overdue: Measure,
     pub queue_looked: Counter,
     pub database_connections: By<Connection, Gauge>,
     pub database_connections_limit: Gauge,
-    pub database_acquire: Measure,
+    pub database_acquire: By<Pool, Histogram>,
     pub database_up: Gauge,
     pub redis_configured: Gauge,
     pub redis_up: Gauge,
@@ -126,6 +129,8 @@ impl Metrics {
             unknown_outcomes: all.counters("unknown_outcomes", "Messages that Meta may or may not have"),
             rate_limit_wait: all.seconds("rate_limit_wait", "Pauses of messages for a rate limit", wide),
             delivery_wait: all.seconds("delivery_wait", "From a message's queueing to Meta's acceptance", wide),
+            statuses: all.counters("statuses", "News of sent messages that Meta reported, by step"),
+            status_failures: status_failures(&mut all),
             calls: all.counters("calls", "HTTP calls of flows"),
             notices: all.counters("notices", "Attempts to deliver notices to tenants' webhooks; gone: it is disabled"),
 
@@ -138,7 +143,7 @@ impl Metrics {
             queue_looked: all.counter("queue_looks", "Looks at the queues for these metrics that succeeded"),
             database_connections: all.gauges("database_connections", "Connections of this process to Postgres"),
             database_connections_limit: all.gauge("database_connections_limit", "DATABASE_CONNECTIONS"),
-            database_acquire: all.seconds_gauge("database_acquire", "How long the last look waited for a connection"),
+            database_acquire: all.seconds_by("database_acquire", "Waits for a connection; general: of looks", short),
             database_up: all.gauge("database_up", "1: the last look at the database succeeded"),
             redis_configured: all.gauge("redis_configured", "1: REDIS_URL is set"),
             redis_up: all.gauge("redis_up", "1: the link to Redis works"),
@@ -169,6 +174,13 @@ impl Metrics {
 fn graph_failures(all: &mut Builder) -> Family<[(&'static str, &'static str); 2], Counter> {
     let family = all.open_counters("graph_failures", "Requests that Meta refused, by what is done about it");
     drop(family.get_or_create(&[("class", "ambiguous"), ("code", "none")]));
+    family
+}
+
+/// One series per code of the error table.
+fn status_failures(all: &mut Builder) -> Family<[(&'static str, &'static str); 1], Counter> {
+    let family = all.open_counters("status_failures", "Messages that Meta took and then reported as failed");
+    codes::labels().for_each(|code| drop(family.get_or_create(&[("code", code)])));
     family
 }
 
@@ -207,19 +219,28 @@ mod tests {
     fn every_series_is_there_before_anything_happens_and_counts() {
         let metrics = Metrics::new();
         metrics.webhooks.of(Answer::Accepted).inc();
-        metrics.queue_lanes.of(Class::Bulk, Ready::Later).set(7);
+        metrics.queue_lanes.of(Class::Bulk, Ready::Later).set(7.0);
         metrics.graph_failure("pause_pair", Some(131_056));
         metrics.graph_failure("permanent", Some(9_999_999));
         metrics.webhook_items.of(Item::Status, Kept::Repeated).inc();
+        metrics.status_failure(Some(131_049));
+        drop(Wait::of(metrics.database_acquire.of(Pool::Hot)));
+        metrics.notices_oldest.set(f64::NAN);
         let text = metrics.text();
         for line in [
             "hoopoe_webhooks_total{outcome=\"accepted\"} 1",
             "hoopoe_webhooks_total{outcome=\"shed\"} 0",
-            "hoopoe_queue_lanes{class=\"bulk\",state=\"later\"} 7",
+            "hoopoe_queue_lanes{class=\"bulk\",state=\"later\"} 7.0",
             "hoopoe_webhook_items_total{kind=\"status\",result=\"repeated\"} 1",
             "hoopoe_webhook_items_total{kind=\"message\",result=\"new\"} 0",
             "hoopoe_graph_failures_total{class=\"pause_pair\",code=\"131056\"} 1",
             "hoopoe_graph_failures_total{class=\"permanent\",code=\"other\"} 1",
+            "hoopoe_status_failures_total{code=\"131049\"} 1",
+            "hoopoe_status_failures_total{code=\"none\"} 0",
+            "hoopoe_statuses_total{step=\"failed\"} 0",
+            "hoopoe_database_acquire_seconds_count{pool=\"hot\"} 1",
+            "hoopoe_database_acquire_seconds_count{pool=\"general\"} 0",
+            "hoopoe_notices_oldest_seconds NaN",
             "hoopoe_flow_runs_total{outcome=\"out-of-fuel\"} 0",
             "hoopoe_webhook_ack_seconds_count 0",
             "# UNIT hoopoe_webhook_ack_seconds seconds",

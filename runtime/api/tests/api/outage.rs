@@ -1,6 +1,8 @@
 //! The database goes away and comes back: what is said meanwhile, and that nothing needs a restart.
 
-use hoopoe_testing::{Proxy, World, eventually};
+use std::time::{Duration, Instant};
+
+use hoopoe_testing::{At, Proxy, World, eventually};
 use meta_sim::Inbound;
 use reqwest::Method;
 use reqwest::header::RETRY_AFTER;
@@ -32,8 +34,12 @@ async fn an_outage_of_the_database_is_survived() {
         ("a list", request(Method::GET, &format!("{path}/messages"))),
     ];
     for (label, request) in requests {
+        let asked = Instant::now();
         let answer = answer(request).await;
         answer.refuses(label, 503, &["try again"]);
+        if label == "a webhook" {
+            assert!(asked.elapsed() < Duration::from_secs(2), "Meta waits for {:?}", asked.elapsed());
+        }
         let seconds: u32 = answer.headers[RETRY_AFTER].to_str().unwrap().parse().unwrap();
         assert!((1..=60).contains(&seconds), "{label}: {seconds}");
     }
@@ -58,5 +64,42 @@ async fn an_outage_of_the_database_is_survived() {
         assert_eq!(world.sim.times(contact, "thanks for reaching us\n- team Acme"), 1, "{contact}");
     }
     assert_eq!(world.sim.accepted_count(), 2, "the refused send was not made");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_the_database_cannot_keep_up_with_is_refused_before_memory_grows() {
+    let mut world = World::builder().roles("api").set("WEBHOOK_MEMORY", "4194304").start().await;
+    let proxy = Proxy::start(&world.db.url).await;
+    world.set("DATABASE_URL", &proxy.url());
+    world.restart().await;
+    world.api.register("Acme", "106540352242922", "token").await;
+    let webhook = |text: String| world.sim.body_of(vec![Inbound::text("106540352242922", "16505551234", &text)]);
+    assert_eq!(answer(signed(&world.api, "/whatsapp/webhook", webhook("first".into()))).await.status, 200);
+
+    // The database does not answer, and 300 kB come with each.
+    proxy.once(At::Answer, "insert into events");
+    let under_way: Vec<_> = (0..20)
+        .map(|number| {
+            let body = webhook(format!("{number} {}", "x".repeat(300_000)));
+            tokio::spawn(answer(signed(&world.api, "/whatsapp/webhook", body)))
+        })
+        .collect();
+    let refused = || under_way.iter().filter(|one| one.is_finished()).count();
+    eventually("there is no room for the rest", async || refused() == 7).await;
+    proxy.release();
+    let mut statuses = Vec::new();
+    for one in under_way {
+        let answer = one.await.unwrap();
+        if answer.status == 503 {
+            assert!(answer.headers.contains_key(RETRY_AFTER));
+        }
+        statuses.push(answer.status);
+    }
+    let taken = statuses.iter().filter(|status| **status == 200).count();
+    assert_eq!(taken, 13, "4 MiB have room for thirteen: {statuses:?}");
+    assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    let kept = world.db.count("select count(*) from events").await;
+    assert_eq!(usize::try_from(kept).unwrap(), taken + 1, "what was refused is not kept");
     world.end().await;
 }

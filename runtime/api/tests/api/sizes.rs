@@ -1,4 +1,4 @@
-//! Bodies: 1 MiB to the API, 3 MiB to the webhook, and not a byte more.
+//! Bodies: 1 MiB to the API, 3 MiB to the webhook, 8 MiB of a batch, and not a byte more.
 
 use hoopoe_testing::{MASTER_KEY, World};
 use reqwest::Method;
@@ -33,6 +33,28 @@ async fn a_request_may_have_one_mebibyte() {
     assert_eq!(world.db.count("select count(*) from messages").await, 0);
     let largest = request(&send, MIB).await;
     assert_eq!(largest.status, 202, "{}", largest.body);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_batch_has_room_for_a_thousand_long_texts() {
+    let world = World::builder().roles("api").start().await;
+    let tenant = world.api.register("Acme", "106540352242922", "token").await;
+    let path = format!("/tenants/{}/send/batch", tenant.id);
+    let text = "x".repeat(4_096);
+    let messages = |count: usize| -> Vec<_> {
+        (0..count).map(|number| json!({ "to": format!("1650555{number:04}"), "text": text })).collect()
+    };
+    let body = json!({ "messages": messages(1_000) }).to_string();
+    let request = |size: usize| {
+        let request = world.api.request(Method::POST, &path, &tenant.key).header(CONTENT_TYPE, "application/json");
+        answer(request.body(padded(&body, size)))
+    };
+    request(8 * MIB + 1).await.refuses("a batch", 413, &["8388608 bytes"]);
+    assert_eq!(world.db.count("select count(*) from messages").await, 0);
+    let (status, result) = world.api.post(&path, &tenant.key, &json!({ "messages": messages(1_000) })).await;
+    assert_eq!((status, &result["queued"]), (200, &1_000.into()));
+    assert_eq!(world.db.count("select count(*) from messages where length(body) = 4096").await, 1_000);
     world.end().await;
 }
 

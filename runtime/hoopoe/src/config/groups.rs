@@ -34,10 +34,21 @@ pub(super) fn rates(values: &Values<'_>) -> Result<Rates, Error> {
     let tenant: u32 = values.parse("TENANT_RATE", "0", "messages per second, 0 for no limit")?;
     let number: u32 = values.at_least_one("NUMBER_RATE", "80")?;
     Ok(Rates {
-        number: Limit::per_second(number.into()),
+        number: Limit::evenly(number.into()),
         pair: Limit::new(1.0 / period.as_secs_f64(), burst.into()),
         tenant: (tenant > 0).then(|| Limit::per_second(tenant.into())),
     })
+}
+
+/// Bytes of webhooks that may be under way.
+pub(super) fn webhook_room(values: &Values<'_>) -> Result<usize, Error> {
+    const MEMORY: &str = "WEBHOOK_MEMORY";
+    /// One of Meta's largest, which has 3 MiB, and some others.
+    const LEAST: usize = 4 << 20;
+    match values.parse(MEMORY, "134217728", "a number of bytes")? {
+        room @ LEAST.. => Ok(room),
+        less => Err(wrong(MEMORY, &less.to_string(), "the largest webhook needs more room: set it to 4194304 or more")),
+    }
 }
 
 /// Where files are kept, and which.

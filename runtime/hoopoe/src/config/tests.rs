@@ -18,7 +18,7 @@ fn defaults_are_complete() {
     let config = with(&[]).expect("valid");
     assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
     assert_eq!(config.unknown_outcome_wait, TimeDelta::seconds(30));
-    assert_eq!(config.delivery_retries, 5);
+    assert_eq!(config.delivery_retries, 10);
     assert!(config.redis.is_none());
     assert_eq!(config.media.tenant_bytes, Some(5 << 30));
     assert_eq!(config.media_hosts, ["fbsbx.com", "fbcdn.net", "whatsapp.net", "facebook.com"]);
@@ -44,6 +44,7 @@ fn wrong_and_missing_values_are_named() {
         ("GRAPH_TIMEOUT", "fast", "GRAPH_TIMEOUT is \"fast\""),
         ("GRAPH_PROXY", "user:short@proxy:3128", "http://user:password@host:port"),
         ("GRAPH_PROXY", "socks5://short@proxy:1080", "http://user:password@host:port"),
+        ("WEBHOOK_MEMORY", "1000", "4194304 or more"),
         ("DELIVERY_CONCURRENCY", "0", "at least 1"),
         ("LEASE_DEADLINE", "10s", "longer than GRAPH_TIMEOUT"),
         ("GRAPH_FIRST_BYTE_TIMEOUT", "5s", "longer than GRAPH_CONNECT_TIMEOUT"),

@@ -6,6 +6,7 @@ mod dead_letters;
 mod dev;
 mod events;
 mod https;
+mod live;
 mod project;
 mod refusals;
 mod served;

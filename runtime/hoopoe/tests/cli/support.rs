@@ -125,7 +125,7 @@ impl Developer {
     pub fn start(&self, arguments: &[&str]) -> Ongoing {
         let mut child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Ongoing { lines, _child: child }
+        Ongoing { lines, child }
     }
 }
 
@@ -137,7 +137,7 @@ fn done(output: Output) -> Done {
 /// A command that goes on and prints a line of JSON now and then. It ends with this.
 pub struct Ongoing {
     lines: Lines<BufReader<ChildStdout>>,
-    _child: Child,
+    child: Child,
 }
 
 impl Ongoing {
@@ -148,6 +148,11 @@ impl Ongoing {
         let line = tokio::time::timeout(patience, self.lines.next_line()).await.expect("a line in time");
         let line = line.unwrap().expect("the command goes on");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// Its exit code, once it has ended by itself.
+    pub async fn code(mut self) -> Option<i32> {
+        self.child.wait().await.unwrap().code()
     }
 
     /// The next line that is about this; others are left out.

@@ -28,10 +28,10 @@ async fn a_send_goes_out_by_the_number_that_it_names_or_by_the_default() {
     let world = World::start().await;
     let tenant = world.api.register("Acme", FIRST, "token-one").await;
     let new = json!({ "phoneNumberId": SECOND, "accessToken": "token-two", "wabaId": "102290129340398",
-        "messagesPerSecond": 20.0 });
+        "messagesPerSecond": 200.0 });
     let (status, added) = add(&world, &tenant, new).await;
     assert_eq!((status, &added["phoneNumberId"], &added["default"]), (201, &SECOND.into(), &false.into()), "{added}");
-    assert_eq!((&added["messagesPerSecond"], &added["token"]["valid"]), (&20.0.into(), &true.into()), "{added}");
+    assert_eq!((&added["messagesPerSecond"], &added["token"]["valid"]), (&200.0.into(), &true.into()), "{added}");
     let shown = channels(&world, &tenant).await;
     assert_eq!(shown.len(), 2);
     assert_eq!((&shown[0]["default"], &shown[1]["default"]), (&true.into(), &false.into()), "the oldest: {shown:?}");

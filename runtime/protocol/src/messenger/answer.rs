@@ -56,6 +56,8 @@ fn classify(http_status: u16, code: Option<i64>, subcode: Option<i64>) -> Class 
         (_, _, 429) => Class::PauseNumber,
         (_, _, 500..) => Class::Transient,
         (_, _, 200..=299) => Class::Ambiguous,
+        // Not Meta's word, but a gateway's.
+        (None, _, _) => Class::Transient,
         _ => Class::Permanent,
     }
 }

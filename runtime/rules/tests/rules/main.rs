@@ -5,6 +5,8 @@
 mod actions;
 mod matching;
 mod mistakes;
+mod mutations;
+mod oracle;
 mod order;
 mod sizes;
 mod steps;

@@ -22,6 +22,11 @@ impl Limit {
         Self::new(rate, rate)
     }
 
+    /// So many per second, and at once as many as in a tenth of one: in no second much more than the rate.
+    pub const fn evenly(rate: f64) -> Self {
+        Self::new(rate, rate / 10.0)
+    }
+
     /// So many per day, and at once all of them.
     pub const fn per_day(quota: f64) -> Self {
         Self::new(quota / 86_400.0, quota)
@@ -82,13 +87,23 @@ impl Bucket {
     /// a time, means the same.
     pub fn free_at(&self, limit: Limit, now: f64, before: f64) -> f64 {
         let interval = self.interval(limit, now);
-        let window = (limit.burst * 1e6 / limit.per_second).max(interval);
-        (self.full_at.max(now) + interval * (before + 1.0) - window).max(self.paused_until)
+        (self.full_at.max(now) + interval * (before + 1.0) - self.window(limit, now)).max(self.paused_until)
+    }
+
+    /// The time in which an empty bucket fills.
+    fn window(&self, limit: Limit, now: f64) -> f64 {
+        (limit.burst * 1e6 / limit.per_second).max(self.interval(limit, now))
     }
 
     /// Takes a token.
     pub fn take(&mut self, limit: Limit, now: f64) {
         self.full_at = self.full_at.max(now) + self.interval(limit, now);
+    }
+
+    /// Takes a token that was granted elsewhere: of an empty bucket none.
+    pub fn spend(&mut self, limit: Limit, now: f64) {
+        self.take(limit, now);
+        self.full_at = self.full_at.min(now + self.window(limit, now));
     }
 
     /// Gives nothing until then; a longer pause stays.

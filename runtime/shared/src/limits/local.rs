@@ -63,6 +63,22 @@ impl Local {
         asks.iter().map(|ask| buckets.take(ask, nodes, now)).collect()
     }
 
+    /// What has been granted elsewhere counts here: should that go away, no bucket is full that has just been emptied there,
+    /// however often it comes and goes.
+    pub fn spend(&self, asks: &[Ask<'_>], verdicts: &[Verdict<'_>], nodes: usize, now: DateTime<Utc>) {
+        let now = clock::micros(now);
+        let mut buckets = self.lock();
+        buckets.make_room(now, MOST);
+        buckets.call += 1;
+        let granted = asks.iter().zip(verdicts).filter(|(_, verdict)| verdict.is_granted());
+        for (scope, limit, tenant) in granted.flat_map(|(ask, _)| ask.buckets.iter().map(|(s, l)| (*s, *l, ask.tenant)))
+        {
+            let place = buckets.place(tenant, scope, limit.share(nodes));
+            let kept = &mut buckets.kept[place];
+            kept.bucket.spend(kept.limit, now);
+        }
+    }
+
     pub fn change(&self, tenant: Uuid, scope: Scope<'_>, now: DateTime<Utc>, change: impl FnOnce(&mut Bucket, f64)) {
         let now = clock::micros(now);
         let mut buckets = self.lock();

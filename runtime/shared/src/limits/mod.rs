@@ -71,7 +71,10 @@ impl Limits<'_> {
         let (local, now) = (&inner.limits.local, inner.clock.now());
         let Some(link) = &inner.link else { return local.take(asks, 1, now) };
         match remote::take(inner, link, asks).await {
-            Some(verdicts) => verdicts,
+            Some(verdicts) => {
+                local.spend(asks, &verdicts, inner.nodes.seen(), now);
+                verdicts
+            }
             None => local.take(asks, inner.nodes.seen(), now),
         }
     }

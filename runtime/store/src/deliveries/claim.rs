@@ -152,7 +152,7 @@ async fn mark_unknown(db: &mut PgConnection, doubtful: &[(LaneKey, Uuid)]) -> Re
         return Ok(());
     }
     sqlx::query!(
-        "update outbox o set state = 'unknown'
+        "update outbox o set state = 'unknown', doubted = true
          from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k (tenant_id, contact_id, message_id)
          where o.tenant_id = any (array[k.tenant_id]) and o.contact_id = k.contact_id and o.message_id = k.message_id",
         &doubtful.iter().map(|(lane, _)| lane.tenant_id).collect::<Vec<_>>(),

@@ -24,13 +24,16 @@ impl Store {
         // Nearly always all have been sent: that is one statement.
         let plain = settlements.iter().all(|one| is_plain(one));
         let mut db = if plain { self.hot.statements().await? } else { self.hot.transaction().await? };
-        let Closed { held, known, more } = close(&mut db, settlements, now).await?;
+        let Closed { held, spared, known, more } = close(&mut db, settlements, now).await?;
         if plain && more {
             // Whatever becomes of the rest.
             self.wakes.delivery.notify_one();
         }
-        let written = || settlements.iter().zip(&held).filter(|(one, held)| one.verdict.is_told(**held));
-        write_steps(&mut db, written().map(|(one, _)| one.as_ref()), now).await?;
+        let written = || {
+            let outcomes = settlements.iter().zip(held.iter().zip(&spared));
+            outcomes.filter(|(one, (held, spared))| one.verdict.is_told(**held) && !**spared).map(|(one, _)| one)
+        };
+        write_steps(&mut db, written().map(Arc::as_ref), now).await?;
         // A status was faster than the answer: the next claim only takes the message out.
         lanes::hurry(&mut db, Stage::Delivery, &known, now).await?;
         let late: Vec<(Uuid, Uuid)> = settlements
@@ -40,7 +43,7 @@ impl Store {
             .map(|(one, _)| (one.lease.lane.tenant_id, one.message_id))
             .collect();
         let hastened = hasten(&mut db, &late, now).await?;
-        for (one, _) in written() {
+        for one in written() {
             if let Some(kind) = one.verdict.told_as() {
                 notices.message(one.lease.lane.tenant_id, one.message_id, kind, now);
             }
@@ -102,6 +105,8 @@ impl<'a> Given<'a> {
 struct Closed {
     /// For each, whether its lane was still owned.
     held: Vec<bool>,
+    /// For each, whether it was given up although Meta is known to have it, which is not written down.
+    spared: Vec<bool>,
     /// Lanes that were given back with a message that Meta is known to have.
     known: Vec<LaneKey>,
     /// A lane has work at once.
@@ -119,7 +124,8 @@ async fn close(
     sorted.sort_unstable_by_key(|(_, one)| (one.lease.lane, one.message_id));
     let given: Vec<Given<'_>> = sorted.iter().map(|(_, one)| Given::of(one)).collect();
     // Lanes, then messages, each by key; of two verdicts on one message an acceptance counts. Of a status that comes
-    // meanwhile either this knows, or it waits for this.
+    // meanwhile either this knows, or it waits for this. A message is not given up that a status has told of, and what was
+    // given up and is accepted after all is no dead letter any more.
     let rows = sqlx::query!(
         r#"with k as materialized (
                select k.*, k.ordinality as place, 1::smallint as stage
@@ -145,39 +151,58 @@ async fn close(
                where h.state is null and o.tenant_id = any (array[h.tenant_id]) and o.contact_id = h.contact_id
                  and o.message_id = h.message_id
            ), put_back as (
-               update outbox o set state = h.state, attempts = o.attempts - h.uncounted
+               update outbox o set state = h.state, attempts = o.attempts - h.uncounted,
+                                   doubted = o.doubted or h.state = 'unknown'
                from held h
                where h.state is not null and o.tenant_id = any (array[h.tenant_id]) and o.contact_id = h.contact_id
                  and o.message_id = h.message_id
            ), told as (
                update messages m set
-                   status = greatest(m.status, k.status::message_status),
+                   status = case
+                       when k.status = 'sent' and m.dead_at is not null then 'sent'
+                       when k.status = 'failed' and m.status >= 'sent' then m.status
+                       else greatest(m.status, k.status::message_status)
+                   end,
                    wa_message_id = coalesce(m.wa_message_id, k.wa_message_id),
                    attempts = greatest(m.attempts, k.attempts),
-                   error = case when k.status = 'sent' and m.status < 'failed' then null
-                                else coalesce(k.error::json, m.error) end,
+                   error = case
+                       when k.status = 'sent' and (m.status < 'failed' or m.dead_at is not null) then null
+                       when k.status = 'failed' and m.status >= 'sent' then m.error
+                       else coalesce(k.error::json, m.error)
+                   end,
                    accepted_at = case when k.status = 'sent' then coalesce(m.accepted_at, $2) else m.accepted_at end,
-                   dead_at = case when k.status = 'failed' then $2 else m.dead_at end,
+                   dead_at = case
+                       when k.status = 'sent' then null
+                       when k.status = 'failed' and m.status < 'sent' then $2
+                       else m.dead_at
+                   end,
                    updated_at = $2
                from (select * from k where status = 'sent' or place = any (array(select place from held))
                      order by tenant_id, message_id, status is distinct from 'sent' offset 0) as k
                where k.status is not null and m.tenant_id = any (array[k.tenant_id]) and m.id = k.message_id
-               returning k.place, m.status >= 'sent' as accepted
+               returning k.place, m.status >= 'sent' as accepted, k.status = 'failed' and m.dead_at is null as spared
            )
            select place as "place!", stays and (again is null or again <= $2) as "more!",
-                  state is not null and place = any (array(select place from told where accepted)) as "known!"
+                  state is not null and place = any (array(select place from told where accepted)) as "known!",
+                  place = any (array(select place from told where spared)) as "spared!"
            from held"#,
         &given as &[Given<'_>],
         now
     )
     .fetch_all(db)
     .await?;
-    let mut closed = Closed { held: vec![false; settlements.len()], known: Vec::new(), more: false };
+    let mut closed = Closed {
+        held: vec![false; settlements.len()],
+        spared: vec![false; settlements.len()],
+        known: Vec::new(),
+        more: false,
+    };
     for row in rows {
         let Some((place, one)) = usize::try_from(row.place).ok().and_then(|place| sorted.get(place - 1)) else {
             continue;
         };
         closed.held[*place] = true;
+        closed.spared[*place] = row.spared;
         closed.more |= row.more;
         if row.known {
             closed.known.push(one.lease.lane);

@@ -78,7 +78,7 @@ impl Verdict {
     }
 
     /// Whether this is written down of a message whose lane is still owned, or not. An acceptance by Meta is in any case.
-    pub(super) fn is_told(&self, is_held: bool) -> bool {
+    pub fn is_told(&self, is_held: bool) -> bool {
         matches!(self, Verdict::Sent { .. }) || is_held && self.status().is_some()
     }
 
@@ -97,7 +97,7 @@ impl Verdict {
     }
 
     /// The word in the timeline. An acceptance is a column of the message.
-    pub(super) fn step(&self) -> &'static str {
+    pub fn step(&self) -> &'static str {
         match self {
             Verdict::Sent { .. } => "accepted",
             Verdict::Dead { .. } => "failed",

@@ -9,7 +9,7 @@ use hoopoe_telemetry::metrics::WriterMeters;
 use tokio::sync::{Mutex, SemaphorePermit, mpsc};
 
 use super::{Entry, Linger, Sizes, Turns, Write};
-use crate::error::{Error, Fault};
+use crate::error::{Error, Fault, is_away};
 
 /// How often a batch is tried again when the database asks for it (deadlock, serialisation).
 const RETRIES: u32 = 5;
@@ -47,12 +47,13 @@ pub(super) async fn gather<'a, T, R>(
     Some((batch, turn))
 }
 
-/// Commits the batch, or, when a row of it is bad, its halves one after the other, so that order is kept.
+/// Commits the batch, or, when a row of it is bad, its halves one after the other, so that order is kept. Gives why there
+/// is no server, when there is none.
 pub(super) fn commit<'a, T, R>(
     write: &'a Write<T, R>,
     meters: &'a WriterMeters,
     mut batch: Vec<Entry<T, R>>,
-) -> BoxFuture<'a, ()>
+) -> BoxFuture<'a, Option<Arc<sqlx::Error>>>
 where
     T: Debug + Send + Sync + 'static,
     R: Send + 'static,
@@ -64,21 +65,35 @@ where
                     // A caller that has gone away has lost its answer, not its item.
                     let _ = entry.answer.send(Ok(result));
                 }
+                None
             }
             Err(error) if Fault::of(&error) == Fault::Data && batch.len() > 1 => {
                 meters.bisections.inc();
                 let second = batch.split_off(batch.len() / 2);
                 commit(write, meters, batch).await;
-                commit(write, meters, second).await;
+                commit(write, meters, second).await
             }
             Err(error) => {
                 let error = Arc::new(error);
-                for entry in batch {
-                    let _ = entry.answer.send(Err(Error::from(error.clone())));
-                }
+                fail(batch, &error);
+                (is_away(&error) || matches!(*error, sqlx::Error::PoolTimedOut)).then_some(error)
             }
         }
     })
+}
+
+/// Where there is no server, those who wait hear it as well: each batch would wait for one anew.
+pub(super) fn fail_waiting<T, R>(waiting: &Mutex<mpsc::Receiver<Entry<T, R>>>, error: &Arc<sqlx::Error>) {
+    // Who else has it gathers for a try of its own.
+    let Ok(mut waiting) = waiting.try_lock() else { return };
+    let entries = (0..waiting.len()).map_while(|_| waiting.try_recv().ok()).collect();
+    fail(entries, error);
+}
+
+fn fail<T, R>(entries: Vec<Entry<T, R>>, error: &Arc<sqlx::Error>) {
+    for entry in entries {
+        let _ = entry.answer.send(Err(Error::from(error.clone())));
+    }
 }
 
 async fn attempt<T, R>(

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 
 use hoopoe_testing::Database;
+use sqlx::postgres::PgSslMode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
@@ -30,6 +32,13 @@ impl Ground {
 
 async fn process(db: &mut PgConnection) -> i32 {
     sqlx::query_scalar("select pg_backend_pid()").fetch_one(db).await.unwrap()
+}
+
+/// Seconds that everybody has waited for a connection so far, by the metrics.
+fn waited() -> f64 {
+    let text = metrics().text();
+    let sum = "hoopoe_database_acquire_seconds_sum{pool=\"hot\"} ";
+    text.lines().find_map(|line| line.strip_prefix(sum)).unwrap().parse().unwrap()
 }
 
 #[tokio::test]
@@ -95,7 +104,9 @@ async fn a_connection_that_the_server_has_ended_is_replaced() {
 async fn nobody_waits_for_ever() {
     let ground = Ground::new(1).await;
     let unit = ground.hot.statements().await.unwrap();
+    let before = waited();
     assert!(matches!(ground.hot.statements().await.map(drop), Err(sqlx::Error::PoolTimedOut)));
+    assert!(waited() - before > 0.4, "a wait in vain is observed as well");
     let closing = tokio::spawn({
         let hot = ground.hot.clone();
         async move { hot.close().await }
@@ -115,7 +126,8 @@ async fn a_server_that_is_coming_up_is_waited_for() {
     drop(port);
     let options = PgConnectOptions::from_str(&db.url).unwrap().host("127.0.0.1").port(address.port());
     let hot = Hot::new(options, 1, Duration::from_millis(200));
-    assert!(matches!(hot.statements().await.map(drop), Err(sqlx::Error::PoolTimedOut)));
+    let refused = hot.statements().await.map(drop).unwrap_err();
+    assert!(refused.to_string().contains("refused"), "who waited in vain hears why: {refused}");
     let hot = Hot::new(hot.0.options.clone(), 1, Duration::from_secs(30));
     let waiting = tokio::spawn(async move { hot.statements().await.map(drop) });
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -125,4 +137,23 @@ async fn a_server_that_is_coming_up_is_waited_for() {
     let mut database = TcpStream::connect((target.get_host(), target.get_port())).await.unwrap();
     tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut database).await });
     waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_server_without_room_says_so_itself() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(server.local_addr().unwrap().port());
+    let hot = Hot::new(options.username("u").ssl_mode(PgSslMode::Disable), 1, Duration::from_millis(200));
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = server.accept().await {
+            let fields = b"SFATAL\0VFATAL\0C53300\0Msorry, too many clients already\0\0";
+            let length = u32::try_from(fields.len() + 4).unwrap();
+            let answer = [b"E".as_slice(), &length.to_be_bytes(), fields].concat();
+            let mut startup = [0; 1024];
+            let _ = client.read(&mut startup).await;
+            let _ = client.write_all(&answer).await;
+        }
+    });
+    let refused = hot.statements().await.map(drop).unwrap_err();
+    assert!(refused.to_string().contains("too many clients already"), "{refused}");
 }

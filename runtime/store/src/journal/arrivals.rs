@@ -166,7 +166,7 @@ impl Arrival {
     }
 
     /// What an item of a channel has; nothing for one that belongs to nobody.
-    pub(crate) fn item(&self) -> Option<&Item> {
+    pub fn item(&self) -> Option<&Item> {
         match self {
             Arrival::Message(inbound) => Some(&inbound.item),
             Arrival::Status(progress) => Some(&progress.item),

@@ -24,6 +24,8 @@ mod signups;
 mod stress;
 mod suspended_templates;
 mod tenancy;
+mod ties;
+mod unchecked;
 mod upkeep;
 mod versions;
 mod webhooks;

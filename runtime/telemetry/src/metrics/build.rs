@@ -15,7 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::Label;
 
-/// A gauge of seconds, say.
+/// A gauge of seconds, say. What is not known is NaN: no alert holds on that, and a maximum leaves it out.
 pub type Measure = Gauge<f64, AtomicU64>;
 
 type Pair = (&'static str, &'static str);
@@ -29,6 +29,11 @@ impl<L: Label, M> By<L, M> {
     pub fn of(&self, value: L) -> &M {
         &self.0[value.place()]
     }
+
+    /// Every series.
+    pub fn all(&self) -> impl Iterator<Item = &M> {
+        self.0.iter()
+    }
 }
 
 /// A metric with two labels.
@@ -39,6 +44,11 @@ impl<A: Label, B: Label, M> By2<A, B, M> {
     /// The series of these values.
     pub fn of(&self, first: A, second: B) -> &M {
         &self.0[first.place() * B::ALL.len() + second.place()]
+    }
+
+    /// Every series.
+    pub fn all(&self) -> impl Iterator<Item = &M> {
+        self.0.iter()
     }
 }
 
@@ -102,7 +112,7 @@ impl Builder {
     }
 
     /// `<name>_total{one,two}` of values that are known when they come: their number is to be bounded by the caller.
-    pub fn open_counters(&mut self, name: &str, help: &str) -> Family<[Pair; 2], Counter> {
+    pub fn open_counters<const N: usize>(&mut self, name: &str, help: &str) -> Family<[Pair; N], Counter> {
         self.one(name, help, None, Family::default())
     }
 
@@ -114,8 +124,8 @@ impl Builder {
         self.by(name, help, None, Gauge::default)
     }
 
-    pub fn gauges2<A: Label, B: Label>(&mut self, name: &str, help: &str) -> By2<A, B, Gauge> {
-        self.by2(name, help, None, Gauge::default)
+    pub fn gauges2<A: Label, B: Label>(&mut self, name: &str, help: &str) -> By2<A, B, Measure> {
+        self.by2(name, help, None, Measure::default)
     }
 
     /// `<name>_seconds`, a gauge.

@@ -53,6 +53,11 @@ pub(super) fn label(code: Option<i64>) -> &'static str {
     CODES.binary_search_by_key(&code, |(known, _)| *known).map_or("other", |place| CODES[place].1)
 }
 
+/// All of its values.
+pub(super) fn labels() -> impl Iterator<Item = &'static str> {
+    CODES.iter().map(|(_, label)| *label).chain(["none", "other"])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

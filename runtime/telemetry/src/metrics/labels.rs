@@ -165,6 +165,17 @@ label!(
 );
 
 label!(
+    /// How far a sent message has come, in Meta's words.
+    Step, "step":
+    Sent = "sent",
+    Delivered = "delivered",
+    Read = "read",
+    Played = "played",
+    Failed = "failed",
+    Other = "other",
+);
+
+label!(
     /// Why nobody knows whether Meta has a message.
     Doubt, "cause":
     AnswerLost = "answer_lost",
@@ -186,6 +197,13 @@ label!(
     Again = "again",
     Failed = "failed",
     Gone = "gone",
+);
+
+label!(
+    /// Which connections to the database: those of the message's way, or all others.
+    Pool, "pool":
+    General = "general",
+    Hot = "hot",
 );
 
 label!(

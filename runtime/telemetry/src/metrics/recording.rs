@@ -110,10 +110,36 @@ impl Drop for InUse {
     }
 }
 
+/// A wait. It is observed when this is dropped, also when it was in vain or given up.
+#[derive(Debug)]
+#[must_use = "the wait ends when this is dropped"]
+pub struct Wait<'a> {
+    seconds: &'a Histogram,
+    since: Instant,
+}
+
+impl<'a> Wait<'a> {
+    /// Begins now, and is observed in this histogram of seconds.
+    pub fn of(seconds: &'a Histogram) -> Self {
+        Self { seconds, since: Instant::now() }
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.seconds.observe(self.since.elapsed().as_secs_f64());
+    }
+}
+
 impl Metrics {
     /// Meta did not take a message. `class` is one of few words; codes that the error table does not know count as
     /// `other`.
     pub fn graph_failure(&self, class: &'static str, code: Option<i64>) {
         self.graph_failures.get_or_create(&[("class", class), ("code", codes::label(code))]).inc();
+    }
+
+    /// Meta reports that a message which it took has failed. Codes count as in [`Metrics::graph_failure`].
+    pub fn status_failure(&self, code: Option<i64>) {
+        self.status_failures.get_or_create(&[("code", codes::label(code))]).inc();
     }
 }
