@@ -84,7 +84,8 @@ async fn phase(
     }
     let tables: Vec<(String, i64, i64)> = sqlx::query_as(
         "select relname::text, pg_total_relation_size(relid), n_dead_tup from pg_stat_user_tables
-         where relname in ('lanes', 'outbox', 'events', 'messages', 'message_statuses', 'flow_runs') order by relname",
+         where schemaname = current_schema()
+           and relname in ('lanes', 'outbox', 'events', 'messages', 'message_statuses', 'flow_runs') order by relname",
     )
     .fetch_all(&mut course.world.db)
     .await
