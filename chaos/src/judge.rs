@@ -102,7 +102,11 @@ pub fn judge(notes: &Notes, tables: &Tables, accepted: &[Accepted]) -> Verdict {
     }
     for (id, times) in &times {
         if times.len() > 1 {
-            verdict.repeated.push(format!("message {id} was accepted by Meta {} times", times.len()));
+            // How far apart tells whether it was sent again after a doubt.
+            let apart = times[times.len() - 1].at.saturating_duration_since(times[0].at);
+            verdict
+                .repeated
+                .push(format!("message {id} was accepted by Meta {} times, {apart:.1?} apart", times.len()));
         }
     }
     // The one reply to each message with its turn; and all replies, also those that are one too many.
