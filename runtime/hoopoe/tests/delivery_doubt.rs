@@ -132,7 +132,7 @@ async fn a_late_status_ends_the_doubt_before_the_wait_is_over() {
 }
 
 #[tokio::test]
-async fn a_status_that_comes_while_the_message_waits_for_another_try_stops_it() {
+async fn what_waits_for_another_try_after_a_doubt_is_not_taken_back_and_a_status_stops_it() {
     let (world, tenant) = start().await;
     world.sim.configure(|options| options.webhook_url = Some("http://127.0.0.1:1/".to_owned()));
     // Accepted, but nobody knows; then surely refused; then the status of the first comes.
@@ -141,6 +141,10 @@ async fn a_status_that_comes_while_the_message_waits_for_another_try_stops_it() 
     let id = world.api.send(&tenant, CONTACT, "hello").await;
     world.advance_past_waits().await;
     assert_eq!(world.waits().await.len(), 1);
+    assert_eq!(world.api.message(&tenant, id).await["status"], "queued");
+    let cancel = format!("/tenants/{}/messages/{id}/cancel", tenant.id);
+    let (status, answer) = world.api.post(&cancel, &tenant.key, &json!({})).await;
+    assert_eq!(status, 409, "Meta may have it: {answer}");
     world.sim.set_webhook(&world.api.webhook_url());
     world.sim.wait_for_statuses(3, hoopoe_testing::PATIENCE).await.unwrap();
     world.advance_past_waits().await;
@@ -192,27 +196,5 @@ async fn what_was_given_up_and_is_at_meta_after_all_is_no_dead_letter() {
     assert_eq!(redriven["messages"], json!([]), "it would be there twice");
     world.idle().await;
     assert_eq!((world.sim.requests(), world.sim.accepted_count()), (1, 1));
-    world.end().await;
-}
-
-#[tokio::test]
-async fn what_meta_may_have_is_not_taken_back() {
-    let (world, tenant) = start().await;
-    world.sim.configure(|options| options.webhook_url = Some("http://127.0.0.1:1/".to_owned()));
-    // Accepted, but nobody knows; then surely refused: it waits for another try.
-    world.sim.fail_next(Fault::ResetAfterBody, 1);
-    world.sim.fail_next(Fault::code(131000), 1);
-    let id = world.api.send(&tenant, CONTACT, "hello").await;
-    world.advance_past_waits().await;
-    assert_eq!(world.waits().await.len(), 1);
-    assert_eq!(world.api.message(&tenant, id).await["status"], "queued");
-    let cancel = format!("/tenants/{}/messages/{id}/cancel", tenant.id);
-    let (status, answer) = world.api.post(&cancel, &tenant.key, &json!({})).await;
-    assert_eq!(status, 409, "{answer}");
-    world.sim.set_webhook(&world.api.webhook_url());
-    world.sim.wait_for_statuses(3, hoopoe_testing::PATIENCE).await.unwrap();
-    world.advance_past_waits().await;
-    world.idle().await;
-    assert_eq!(world.api.message(&tenant, id).await["status"], "read");
     world.end().await;
 }
