@@ -74,6 +74,7 @@ pub fn auto_reply(tenant: &Tenant) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
@@ -98,6 +99,7 @@ mod tests {
             body: serde_json::Value::Null,
             text: Some(format!("thanks for reaching us\n- team Bench {contact}")),
             at: start + Duration::from_secs(at),
+            heard: Arc::default(),
         };
         let other_text = Accepted { text: Some("hi".to_owned()), ..reply(1, "c", 4) };
         let cases = [

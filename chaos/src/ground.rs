@@ -20,6 +20,10 @@ use crate::report::Report;
 pub const ALL_ROLES: &str = "api,flows,delivery";
 /// Tenants whose contacts write.
 const TENANTS: usize = 4;
+/// How long a message in doubt waits for a status. The simulator posts a status again after a second at the latest, and
+/// between two faults there is always a second for it: as with Meta, and unless the machine is too slow, no status stays
+/// away for as long as this.
+const DOUBT: Duration = Duration::from_secs(5);
 /// Retries after which the simulator gives a status up: never.
 const STATUS_RETRIES: u32 = 1_000_000;
 /// How long everything may take to come to rest after the load: leases, doubts and backoffs one after the other.
@@ -65,9 +69,7 @@ impl Ground {
             ("GRAPH_CONNECT_TIMEOUT", "1s"),
             ("GRAPH_TIMEOUT", "1s"),
             ("LEASE", "2s"),
-            // The simulator posts a status again after a second at the latest, and between two faults there is always
-            // a second for it: as with Meta, no status stays away for as long as this.
-            ("UNKNOWN_OUTCOME_WAIT", "5s"),
+            ("UNKNOWN_OUTCOME_WAIT", &format!("{}s", DOUBT.as_secs())),
             ("LOG", "warn,hoopoe_runtime=info"),
             ("PLUGIN_CACHE", &cache),
         ] {
@@ -141,7 +143,7 @@ impl Ground {
         let mut accepted = self.sim.accepted();
         accepted.retain(|one| apart.iter().all(|tenant| tenant.phone_number_id != one.phone_number_id));
         let notes = self.book.open().clone();
-        let verdict = judge(&notes, &tables, &accepted);
+        let verdict = judge(&notes, &tables, &accepted, DOUBT);
         let mut facts = vec![("build", self.build.to_owned()), ("Postgres", self.postgres().await?)];
         if self.binaries.len() > 1 {
             facts.push(("nodes", "every second one of an earlier release".to_owned()));

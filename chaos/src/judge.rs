@@ -1,7 +1,7 @@
 //! What became of everything that was promised: the notes against the tables and against what Meta accepted.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use meta_sim::Accepted;
@@ -9,6 +9,10 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::book::{Contact, Notes};
+use crate::repeats::{Repeat, repeats};
+
+/// Of so many accepted messages one may be repeated without a status: of more the wait is to blame, or what it waits for.
+const ACCEPTED_TO_ONE_UNHEARD: usize = 100;
 
 impl Contact {
     /// Whether the message went from the tenant to this contact.
@@ -74,14 +78,18 @@ pub struct Verdict {
     pub acknowledged: usize,
     /// Sends that were accepted.
     pub sends: usize,
+    /// Messages that Meta accepted, each as often as it was.
+    pub accepted: usize,
     /// Acknowledged messages whose flow has exactly one last word.
     pub handled: usize,
     /// Replies and sends that Meta accepted and whose last status came back.
     pub delivered: usize,
     /// Promised, and not there.
     pub lost: Vec<String>,
-    /// There more than once.
+    /// There more than once, against the promise.
     pub repeated: Vec<String>,
+    /// Accepted by Meta once more when the wait was over and nothing had been heard: the promise allows it.
+    pub unheard: Vec<String>,
     /// Accepted by Meta, and neither the reply to a message that was acknowledged nor a send that was accepted.
     pub strange: Vec<String>,
     /// Out of a contact's order.
@@ -90,9 +98,18 @@ pub struct Verdict {
     pub replies: HashMap<String, Instant>,
 }
 
-/// Judges. `accepted` is everything that Meta accepted, in its order.
-pub fn judge(notes: &Notes, tables: &Tables, accepted: &[Accepted]) -> Verdict {
-    let mut verdict = Verdict { acknowledged: notes.written.len(), sends: notes.sent.len(), ..Verdict::default() };
+impl Verdict {
+    /// Whether what was repeated without a status is as little as a fault can explain.
+    pub fn is_mostly_heard(&self) -> bool {
+        self.unheard.len() * ACCEPTED_TO_ONE_UNHEARD <= self.accepted
+    }
+}
+
+/// Judges. `accepted` is everything that Meta accepted, in its order; `doubt` is how long a message must wait for a status
+/// before it is sent again.
+pub fn judge(notes: &Notes, tables: &Tables, accepted: &[Accepted], doubt: Duration) -> Verdict {
+    let (acknowledged, sends) = (notes.written.len(), notes.sent.len());
+    let mut verdict = Verdict { acknowledged, sends, accepted: accepted.len(), ..Verdict::default() };
     let mut times: HashMap<Uuid, Vec<&Accepted>> = HashMap::new();
     for message in accepted {
         match id_of(message) {
@@ -101,12 +118,11 @@ pub fn judge(notes: &Notes, tables: &Tables, accepted: &[Accepted]) -> Verdict {
         }
     }
     for (id, times) in &times {
-        if times.len() > 1 {
-            // How far apart tells whether it was sent again after a doubt.
-            let apart = times[times.len() - 1].at.saturating_duration_since(times[0].at);
-            verdict
-                .repeated
-                .push(format!("message {id} was accepted by Meta {} times, {apart:.1?} apart", times.len()));
+        for repeat in repeats(times, doubt) {
+            match repeat {
+                Repeat::Fault(story) => verdict.repeated.push(format!("message {id} {story}")),
+                Repeat::Unheard(story) => verdict.unheard.push(format!("message {id} {story}")),
+            }
         }
     }
     // The one reply to each message with its turn; and all replies, also those that are one too many.

@@ -1,10 +1,13 @@
 //! The judge is not blind: each kind of harm is seen.
 
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::*;
 use crate::book::{Sent, Written};
 
+/// How long a message must wait for a status.
+const DOUBT: Duration = Duration::from_secs(5);
 /// Every reply's words.
 const THANKS: &str = "thanks";
 
@@ -12,6 +15,12 @@ struct Case {
     notes: Notes,
     tables: Tables,
     accepted: Vec<Accepted>,
+}
+
+impl Case {
+    fn judged(&self) -> Verdict {
+        judge(&self.notes, &self.tables, &self.accepted, DOUBT)
+    }
 }
 
 fn contact() -> Contact {
@@ -37,6 +46,7 @@ fn accepted(id: Uuid, text: &str) -> Accepted {
         body: serde_json::Value::Null,
         text: Some(text.to_owned()),
         at: Instant::now(),
+        heard: Arc::default(),
     }
 }
 
@@ -64,8 +74,7 @@ fn good() -> Case {
 
 #[test]
 fn what_is_well_is_found_well() {
-    let Case { notes, tables, accepted } = good();
-    let verdict = judge(&notes, &tables, &accepted);
+    let verdict = good().judged();
     assert_eq!((verdict.acknowledged, verdict.sends, verdict.handled, verdict.delivered), (2, 2, 2, 4));
     assert_eq!(found(&verdict), [0; 4], "{verdict:?}");
     assert_eq!(verdict.replies.len(), 2);
@@ -97,7 +106,7 @@ fn each_kind_of_harm_is_seen() {
     for (label, harm, expected) in cases {
         let mut case = good();
         harm(&mut case);
-        let verdict = judge(&case.notes, &case.tables, &case.accepted);
+        let verdict = case.judged();
         assert_eq!(found(&verdict), expected, "{label}: {verdict:?}");
     }
 }
@@ -108,18 +117,78 @@ fn what_others_judge_is_not_strange_and_its_repeat_is_seen() {
     let id = Uuid::from_u128(7);
     case.notes.apart.insert(id);
     case.accepted.push(accepted(id, "first"));
-    let verdict = judge(&case.notes, &case.tables, &case.accepted);
+    let verdict = case.judged();
     assert_eq!(found(&verdict), [0; 4], "{verdict:?}");
     case.accepted.push(accepted(id, "first"));
-    let verdict = judge(&case.notes, &case.tables, &case.accepted);
+    let verdict = case.judged();
     assert_eq!(found(&verdict), [0, 1, 0, 0], "{verdict:?}");
+}
+
+#[test]
+fn a_repeat_is_a_fault_when_a_status_had_come_or_the_wait_was_not_over() {
+    // When Meta accepted a send, in milliseconds since the first time, and when the first status about that time was
+    // acknowledged; how many repeats are a fault, and how many are without a status.
+    type Times = &'static [(u64, Option<u64>)];
+    let cases: [(&str, Times, [usize; 2]); 11] = [
+        ("a status", &[(0, Some(3_000)), (7_000, None)], [1, 0]),
+        ("a status at the last moment", &[(0, Some(6_999)), (7_000, None)], [1, 0]),
+        ("a status too late", &[(0, Some(7_001)), (7_000, None)], [0, 1]),
+        ("no status", &[(0, None), (5_000, None)], [0, 1]),
+        ("a status of the repeat", &[(0, None), (7_000, Some(7_100))], [0, 1]),
+        ("no status, too early", &[(0, None), (4_999, None)], [1, 0]),
+        ("a status too late, too early", &[(0, Some(6_000)), (4_999, None)], [1, 0]),
+        ("no status, twice", &[(0, None), (7_000, None), (14_000, None)], [0, 2]),
+        ("a status after one repeat", &[(0, Some(8_000)), (7_000, None), (14_000, None)], [1, 1]),
+        ("a status of the repeat alone", &[(0, None), (7_000, Some(8_000)), (14_000, None)], [1, 1]),
+        ("no status, too early after the repeat", &[(0, None), (7_000, None), (9_000, None)], [1, 1]),
+    ];
+    for (label, times, expected) in cases {
+        let mut case = good();
+        send_at(&mut case, times);
+        let verdict = case.judged();
+        assert_eq!([verdict.repeated.len(), verdict.unheard.len()], expected, "{label}: {verdict:?}");
+        assert_eq!(found(&verdict), [0, expected[0], 0, 0], "{label}: {verdict:?}");
+    }
+}
+
+#[test]
+fn the_story_of_a_repeat_tells_its_times() {
+    let cases: [(u64, Option<u64>, &str); 4] = [
+        (7_000, Some(6_950), "again after 7.0s; a status had been acknowledged 50.0ms before"),
+        (4_000, None, "again after 4.0s, sooner than the wait of 5s"),
+        (7_000, Some(8_500), "again after 7.0s; the first status was acknowledged 1.5s after that"),
+        (7_000, None, "again after 7.0s; no status of the earlier ones was acknowledged"),
+    ];
+    for (again, heard, story) in cases {
+        let mut case = good();
+        send_at(&mut case, &[(0, heard), (again, None)]);
+        let verdict = case.judged();
+        let told = verdict.repeated.iter().chain(&verdict.unheard).next().expect("a repeat");
+        assert!(told.ends_with(story), "{told}");
+    }
+}
+
+#[test]
+fn of_a_hundred_acceptances_one_may_be_a_repeat_without_a_status() {
+    for (acceptances, is_little) in [(99, false), (100, true)] {
+        let mut case = good();
+        send_at(&mut case, &[(0, None), (7_000, None)]);
+        for number in case.accepted.len()..acceptances {
+            let id = Uuid::from_u128(1_000 + number as u128);
+            case.notes.apart.insert(id);
+            case.accepted.push(accepted(id, &format!("other {number}")));
+        }
+        let verdict = case.judged();
+        assert_eq!((verdict.accepted, verdict.unheard.len()), (acceptances, 1), "{verdict:?}");
+        assert_eq!(verdict.is_mostly_heard(), is_little, "{acceptances}");
+    }
 }
 
 #[test]
 fn an_order_that_was_lost_in_the_tables_is_seen() {
     let mut case = good();
     one(&mut case).id = 0;
-    let verdict = judge(&case.notes, &case.tables, &case.accepted);
+    let verdict = case.judged();
     assert_eq!(verdict.disorder.len(), 1, "{verdict:?}");
 }
 
@@ -136,6 +205,19 @@ fn one(case: &mut Case) -> &mut Event {
 fn stored_again(case: &mut Case, final_runs: i64, replies: Vec<Uuid>) {
     let events = case.tables.events.get_mut("wamid.0").expect("it is there");
     events.push(Event { id: 9, final_runs, replies });
+}
+
+/// Meta accepted the first send at each of these milliseconds since the first time; the first status about that time was
+/// acknowledged at the other, if ever.
+fn send_at(case: &mut Case, times: &[(u64, Option<u64>)]) {
+    let place = case.accepted.iter().position(|one| is(one, send(0))).expect("it is there");
+    let first = case.accepted[place].clone();
+    let since = |millis: u64| first.at + Duration::from_millis(millis);
+    let all = times.iter().map(|(at, heard)| {
+        let heard = heard.map_or_else(OnceLock::new, |heard| OnceLock::from(since(heard)));
+        Accepted { at: since(*at), heard: Arc::new(heard), ..first.clone() }
+    });
+    case.accepted.splice(place..=place, all);
 }
 
 /// A repeat that is taken for another message: the contact is answered twice.

@@ -3,9 +3,10 @@
 //!
 //! In: a scenario. Out: a report on the screen, and the same as Markdown and JSON in a folder. Everything is judged from
 //! outside: by what HTTP acknowledged, what the simulator accepted, and what the tables say once all is at rest. Fails
-//! when anything acknowledged was lost, anything was repeated although statuses came, Meta accepted what nobody had
-//! asked for, the order of a contact was broken, or nothing succeeded at all; and when the one scenario that was named
-//! cannot be run here. Where one of all cannot be run and the others held, the exit code is 3.
+//! when anything acknowledged was lost, anything was repeated although statuses came or before the wait for them was over,
+//! too much was repeated after that wait, Meta accepted what nobody had asked for, the order of a contact was broken, or
+//! nothing succeeded at all; and when the one scenario that was named cannot be run here. Where one of all cannot be run
+//! and the others held, the exit code is 3.
 
 mod book;
 mod front;
@@ -14,6 +15,7 @@ mod judge;
 mod load;
 mod options;
 mod recovery;
+mod repeats;
 mod report;
 mod scenarios;
 

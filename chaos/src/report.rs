@@ -12,7 +12,7 @@ use crate::book::Notes;
 use crate::judge::Verdict;
 use crate::recovery::{Recovery, median_and_worst};
 
-/// Cases of harm that are told one by one.
+/// Cases of harm, and of repeats without a status, that are told one by one.
 const TOLD: usize = 20;
 
 /// A scenario's result.
@@ -49,14 +49,17 @@ impl Report {
             ("something succeeded", verdict.delivered > 0),
             ("a fault came", !notes.faults.is_empty()),
             ("nothing that was acknowledged was lost", verdict.lost.is_empty()),
-            ("nothing was repeated", verdict.repeated.is_empty()),
+            ("nothing was repeated although statuses came, nor before the wait was over", verdict.repeated.is_empty()),
             ("Meta accepted nothing but replies and sends that are known", verdict.strange.is_empty()),
             ("every contact's order was kept", verdict.disorder.is_empty()),
             ("everything that was promised was delivered, with its statuses", verdict.delivered == promised),
             ("no answer was other than it may be", notes.odd.is_empty()),
             ("nothing stayed without an answer", notes.unanswered.is_empty()),
         ];
+        let mostly_heard = verdict.is_mostly_heard();
         report.checks.extend(checks.map(|(what, held)| (what.to_owned(), held)));
+        let why = if mostly_heard { "" } else { ": the machine or the simulator is too slow for the wait" };
+        report.check(mostly_heard, format!("at most 1 % of what Meta accepted was repeated without a status{why}"));
         report
     }
 
@@ -81,6 +84,7 @@ impl Report {
             ("delivered (replies and sends)", verdict.delivered),
             ("lost", verdict.lost.len()),
             ("repeated", verdict.repeated.len()),
+            ("repeated without a status", verdict.unheard.len()),
             ("strange", verdict.strange.len()),
             ("out of order", verdict.disorder.len()),
         ]
@@ -127,8 +131,14 @@ impl Report {
         for (what, held) in &self.checks {
             let _ = writeln!(text, "- {}: {what}", if *held { "holds" } else { "**DOES NOT HOLD**" });
         }
-        for harm in self.harm().take(TOLD) {
-            let _ = writeln!(text, "  - {harm}");
+        for case in self.harm().take(TOLD) {
+            let _ = writeln!(text, "  - {case}");
+        }
+        if !self.verdict.unheard.is_empty() {
+            let _ = writeln!(text, "- repeated without a status:");
+        }
+        for case in self.verdict.unheard.iter().take(TOLD) {
+            let _ = writeln!(text, "  - {case}");
         }
         text
     }
@@ -153,10 +163,13 @@ impl Report {
             "handled": self.verdict.handled,
             "delivered": self.verdict.delivered,
             "lost": self.verdict.lost.len(),
+            "accepted": self.verdict.accepted,
             "repeated": self.verdict.repeated.len(),
+            "repeated_without_status": self.verdict.unheard.len(),
             "strange": self.verdict.strange.len(),
             "out_of_order": self.verdict.disorder.len(),
             "harm": self.harm().collect::<Vec<_>>(),
+            "without_status": self.verdict.unheard,
             "recovery_ms": {
                 "acknowledged": millis(&self.recovery.acknowledged),
                 "replied": millis(&self.recovery.replied),
@@ -183,12 +196,35 @@ fn seconds(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::book::Fault;
 
     #[test]
     fn a_run_in_which_nothing_happened_does_not_hold() {
         let report = Report::new("kill", Vec::new(), Notes::default(), Verdict::default(), Duration::ZERO);
         assert!(!report.held());
         assert!(report.markdown().contains("**DOES NOT HOLD**: something succeeded"), "{}", report.markdown());
+    }
+
+    #[test]
+    fn what_was_repeated_without_a_status_is_told_and_is_a_failure_only_when_it_is_much() {
+        for (unheard, held) in [(0, true), (1, true), (2, false)] {
+            let notes = Notes { faults: vec![Fault { what: "a fault", since: Instant::now() }], ..Notes::default() };
+            let unheard_cases = vec!["a message came again".to_owned(); unheard];
+            let verdict =
+                Verdict { sends: 1, delivered: 1, accepted: 100, unheard: unheard_cases, ..Verdict::default() };
+            let report = Report::new("nodes", Vec::new(), notes, verdict, Duration::ZERO);
+            let text = report.markdown();
+            assert_eq!(report.held(), held, "{text}");
+            assert_eq!(text.contains("too slow for the wait"), !held, "{text}");
+            let row = text.lines().find(|line| line.starts_with("| repeated without a status ")).unwrap_or_default();
+            assert!(row.contains(&format!(" {unheard} |")), "{text}");
+            assert_eq!(text.matches("a message came again").count(), unheard, "{text}");
+            let json = report.json();
+            assert_eq!(json["repeated_without_status"], unheard);
+            assert_eq!(json["without_status"].as_array().map(Vec::len), Some(unheard));
+        }
     }
 }

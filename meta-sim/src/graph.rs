@@ -126,6 +126,7 @@ impl Sender {
         let (order, statuses, delay) =
             self.state.option(|options| (options.status_order, options.statuses.clone(), options.status_delay));
         let statuses = if failure.is_some() { vec!["failed".to_owned()] } else { order.arrange(&statuses, seq) };
+        let heard = Arc::default();
         let progress = statuses
             .into_iter()
             .filter(|status| send.direct.as_ref().is_none_or(|sent| sent.tells(status)))
@@ -139,6 +140,7 @@ impl Sender {
                 error: (status == "failed")
                     .then(|| failure.clone().unwrap_or((131026, "Message undeliverable".to_owned()))),
                 status,
+                heard: Arc::clone(&heard),
             })
             .collect();
         let accepted = Accepted {
@@ -151,6 +153,7 @@ impl Sender {
             body: self.body,
             text: send.text.clone(),
             at: Instant::now(),
+            heard,
         };
         self.state.accept(accepted, progress);
         if send.direct.is_some() {

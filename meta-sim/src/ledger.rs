@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -30,6 +31,9 @@ pub struct Accepted {
     pub text: Option<String>,
     /// When.
     pub at: Instant,
+    /// When the first of its statuses was answered with 200; empty until then. Shared with the statuses on their way, which
+    /// note it here without a search in the records.
+    pub heard: Arc<OnceLock<Instant>>,
 }
 
 /// A "message was read" that the simulator took.

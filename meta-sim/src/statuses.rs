@@ -3,7 +3,10 @@
 //! One task takes what is due and posts as much of it together as fits, without waiting for more: a quiet simulator
 //! sends single statuses, a busy one batches, as Meta does. Because there is one task, order is kept.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
@@ -30,6 +33,8 @@ pub(crate) struct Progress {
     pub(crate) status: String,
     /// Code and title, for `failed`.
     pub(crate) error: Option<(i64, String)>,
+    /// Its message's [`crate::Accepted::heard`].
+    pub(crate) heard: Arc<OnceLock<std::time::Instant>>,
 }
 
 impl Progress {
@@ -135,6 +140,11 @@ async fn post(state: &State, batch: &[Progress], body: Vec<u8>) {
         };
         if good && !acknowledged {
             acknowledged = true;
+            let now = std::time::Instant::now();
+            for progress in batch {
+                // It keeps the time of the first.
+                let _ = progress.heard.set(now);
+            }
             state.ledger().acknowledge(batch.iter().map(|progress| progress.due.elapsed()));
             state.count(|stats| stats.statuses_acknowledged += count);
         }

@@ -159,6 +159,18 @@ async fn statuses_are_retried_repeated_and_reordered_on_demand() {
 }
 
 #[tokio::test]
+async fn a_message_is_heard_of_when_its_first_status_is_acknowledged() {
+    let (sim, inbox) = pair(Options { status_batch: 1, ..Options::default() }).await;
+    inbox.answers.lock().unwrap().extend([503, 200, 503]);
+    post_message(&sim, &text("16505551234", "hello")).await.unwrap();
+    sim.wait_for_webhook_idle(SOON).await.unwrap();
+    let (accepted, times) = (sim.accepted(), sim.status_times());
+    let heard = accepted[0].heard.get().unwrap().duration_since(accepted[0].at);
+    assert!(heard >= Duration::from_millis(50), "a refusal does not count: {heard:?}");
+    assert!(heard < times[1], "the second status does not count: {heard:?} and {times:?}");
+}
+
+#[tokio::test]
 async fn statuses_are_given_up_after_the_last_retry() {
     let (sim, inbox) = pair(Options { webhook_retries: 1, ..Options::default() }).await;
     inbox.answers.lock().unwrap().extend([500, 500]);
@@ -166,6 +178,7 @@ async fn statuses_are_given_up_after_the_last_retry() {
     sim.wait_for_webhook_idle(SOON).await.unwrap();
     let stats = sim.stats();
     assert_eq!((stats.statuses_lost, stats.statuses_acknowledged, stats.status_posts), (3, 0, 2));
+    assert_eq!(sim.accepted()[0].heard.get(), None);
 }
 
 #[tokio::test]
