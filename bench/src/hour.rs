@@ -36,7 +36,7 @@ const BESIDE: [(&str, Range<usize>); 4] = [
 pub fn run(options: &Options) -> Result<Report> {
     let options = &options.lasting(SECONDS);
     world::run(options, (NAME, &[]), async |world, report| {
-        let mut course = Course::prepare(options, world, report, 1_000, Webhooks::new).await?;
+        let mut course = Course::prepare(options, world, report, 100, Webhooks::new).await?;
         if phases(options, &mut course, report).await?.is_some() {
             let total = course.total;
             course.world.check_database(report, total, total).await?;

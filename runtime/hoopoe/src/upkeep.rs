@@ -12,29 +12,31 @@ const EVERY: Duration = Duration::from_secs(5);
 const SELDOM: Duration = Duration::from_secs(300);
 /// Rows that are gone for which it is worth while: some megabytes.
 const WORTH: i64 = 20_000;
+/// The same where all work stops for it.
+const WORTH_A_STOP: i64 = 50_000;
+
+/// What kept the queue's tables from being cleaned up and from being filled anew, the last time.
+#[derive(Debug, Default)]
+struct Before {
+    kept: Kept,
+    rewrite: Option<Later>,
+}
 
 /// What keeps the queue's tables from being cleaned up.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Kept {
+    #[default]
     Nothing,
     /// A transaction, open for long, that may still see the state of this number ([`Store::oldest_seen`]). It may be that
     /// it does not count, as one that cleans another table up: tried again at `until`.
-    Seen {
-        state: String,
-        until: Instant,
-    },
-    /// Nobody knows what. Tried again at `until`.
-    Unknown {
-        pause: Duration,
-        until: Instant,
-    },
+    Seen { state: String, until: Instant },
+    /// Nobody knows what.
+    Unknown(Later),
 }
 
 impl Kept {
     fn unknown(before: &Self) -> Self {
-        let pause = if let Self::Unknown { pause, .. } = before { *pause * 2 } else { EVERY * 2 };
-        let pause = pause.min(SELDOM);
-        Self::Unknown { pause, until: Instant::now() + pause }
+        Self::Unknown(Later::after(if let Self::Unknown(later) = before { Some(*later) } else { None }))
     }
 
     async fn is_over(&self, store: &Store) -> Result<bool, Error> {
@@ -43,28 +45,42 @@ impl Kept {
             Self::Seen { state, until } => {
                 *until <= Instant::now() || store.oldest_seen().await?.as_ref() != Some(state)
             }
-            Self::Unknown { until, .. } => *until <= Instant::now(),
+            Self::Unknown(later) => later.is_due(),
         })
+    }
+}
+
+/// When to try again what did nothing: each time twice as late.
+#[derive(Debug, Clone, Copy)]
+struct Later {
+    pause: Duration,
+    until: Instant,
+}
+
+impl Later {
+    fn after(before: Option<Self>) -> Self {
+        let pause = before.map_or(EVERY * 2, |before| before.pause * 2).min(SELDOM);
+        Self { pause, until: Instant::now() + pause }
+    }
+
+    fn is_due(self) -> bool {
+        self.until <= Instant::now()
     }
 }
 
 /// Looks until `stop`.
 pub(crate) async fn run(store: Store, stop: CancellationToken) -> Result<(), String> {
     let work = async {
-        let mut kept = Kept::Nothing;
+        let mut before = Before::default();
         loop {
             tokio::time::sleep(EVERY).await;
             if let Err(error) = plan(&store).await {
                 tracing::warn!(%error, "statements cannot be planned anew now");
             }
-            kept = match clean_up(&store, &kept).await {
-                Ok(Some(now)) => now,
-                Ok(None) => kept,
-                Err(error) => {
-                    tracing::warn!(%error, "the queue's tables cannot be cleaned up now");
-                    Kept::unknown(&kept)
-                }
-            };
+            if let Err(error) = clean_up(&store, &mut before).await {
+                tracing::warn!(%error, "the queue's tables cannot be cleaned up now");
+                before = Before { kept: Kept::unknown(&before.kept), rewrite: Some(Later::after(before.rewrite)) };
+            }
         }
     };
     stop.run_until_cancelled(work).await;
@@ -78,27 +94,31 @@ async fn plan(store: &Store) -> Result<(), Error> {
     Ok(())
 }
 
-/// Cleans up what is gone, if it is worth while and what kept it from that is over. `None`: it is not over.
-async fn clean_up(store: &Store, kept: &Kept) -> Result<Option<Kept>, Error> {
-    if !kept.is_over(store).await? {
-        return Ok(None);
-    }
+/// Cleans up what is gone, if it is worth while. What somebody may still see cannot be cleaned up: it is left behind.
+async fn clean_up(store: &Store, before: &mut Before) -> Result<(), Error> {
     let dead = store.dead_rows().await?;
     if dead < WORTH {
-        return Ok(Some(Kept::Nothing));
+        return Ok(());
     }
-    let seen = store.oldest_seen().await?;
-    store.clean_up().await?;
-    if store.dead_rows().await? < dead / 2 {
-        return Ok(Some(Kept::Nothing));
-    }
-    // Short transactions come and go meanwhile.
-    Ok(Some(match seen {
-        Some(state) if store.oldest_seen().await?.as_ref() == Some(&state) => {
-            Kept::Seen { state, until: Instant::now() + SELDOM }
+    if before.kept.is_over(store).await? {
+        let seen = store.oldest_seen().await?;
+        store.clean_up().await?;
+        if store.dead_rows().await? < dead / 2 {
+            *before = Before::default();
+            return Ok(());
         }
-        _ => Kept::unknown(kept),
-    }))
+        // Short transactions come and go meanwhile.
+        before.kept = match seen {
+            Some(state) if store.oldest_seen().await?.as_ref() == Some(&state) => {
+                Kept::Seen { state, until: Instant::now() + SELDOM }
+            }
+            _ => Kept::unknown(&before.kept),
+        };
+    }
+    if dead >= WORTH_A_STOP && before.rewrite.is_none_or(Later::is_due) {
+        before.rewrite = if store.rewrite().await? { None } else { Some(Later::after(before.rewrite)) };
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! over by claims and unique checks, and grows into tens of megabytes. And a plan that was made while a table was small
 //! stays in use, however bad it has become, until the table's size is told anew.
 
+use sqlx::postgres::PgQueryResult;
+
 use crate::{Error, Store};
 
 impl Store {
@@ -22,6 +24,52 @@ impl Store {
         // Their empty ends are filled again soon: giving them back would lock out whoever works.
         sqlx::query!("vacuum (skip_locked, truncate off) lanes, outbox").execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// Fills the queue's tables anew with what waits, and leaves behind what is gone, also what a transaction may still see.
+    /// Such a transaction, if it looks into them only afterwards, finds them empty. Not worth it of a small table, such as
+    /// another node has just filled anew. False: somebody looks into one of them for longer than can be waited for, or more
+    /// waits there than can be copied in about 0.1 s.
+    pub async fn rewrite(&self) -> Result<bool, Error> {
+        // Whoever works waits meanwhile: for the lock of one table at a time, and never long for the right to it.
+        let done = sqlx::query!(
+            "do $$
+             declare waiting lanes[];
+             begin
+                 if pg_relation_size('lanes') < 1000000 then return; end if;
+                 perform set_config('lock_timeout', '100ms', true);
+                 lock table lanes in access exclusive mode;
+                 waiting := array(select l from lanes l limit 10001);
+                 if cardinality(waiting) > 10000 then
+                     raise lock_not_available using message = 'too much waits';
+                 end if;
+                 truncate lanes;
+                 insert into lanes select * from unnest(waiting);
+             end $$"
+        )
+        .execute(&self.pool)
+        .await;
+        if !is_done(done)? {
+            return Ok(false);
+        }
+        let done = sqlx::query!(
+            "do $$
+             declare waiting outbox[];
+             begin
+                 if pg_relation_size('outbox') < 1000000 then return; end if;
+                 perform set_config('lock_timeout', '100ms', true);
+                 lock table outbox in access exclusive mode;
+                 waiting := array(select o from outbox o limit 10001);
+                 if cardinality(waiting) > 10000 then
+                     raise lock_not_available using message = 'too much waits';
+                 end if;
+                 truncate outbox;
+                 insert into outbox select * from unnest(waiting);
+             end $$"
+        )
+        .execute(&self.pool)
+        .await;
+        Ok(is_done(done)?)
     }
 
     /// The oldest state of the database that somebody else's transaction may still look at, by Postgres' number for it:
@@ -60,5 +108,14 @@ impl Store {
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+}
+
+/// What could not be locked, or not for so long, is not done.
+fn is_done(done: Result<PgQueryResult, sqlx::Error>) -> Result<bool, sqlx::Error> {
+    match done {
+        // lock_not_available
+        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == "55P03") => Ok(false),
+        done => done.map(|_| true),
     }
 }

@@ -1,4 +1,4 @@
-//! Cleaning up on a real Postgres, beside a query that keeps it from being done.
+//! Cleaning up on a real Postgres, also beside a query that keeps it from being done.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,20 +13,20 @@ use super::*;
 async fn make_dead_rows(db: &Database, store: &Store) {
     for statement in [
         "insert into lanes (tenant_id, contact_id, stage, ready_at, done_event)
-         select gen_random_uuid(), gen_random_uuid(), 0, now(), 0 from generate_series(1, 25000)",
+         select gen_random_uuid(), gen_random_uuid(), 0, now(), 0 from generate_series(1, 50000)",
         "delete from lanes",
     ] {
         db.execute(statement).await;
     }
     eventually("what is gone is counted", async || {
         db.execute("select pg_stat_force_next_flush()").await;
-        store.dead_rows().await.unwrap() >= WORTH
+        store.dead_rows().await.unwrap() >= WORTH_A_STOP
     })
     .await;
 }
 
 #[tokio::test]
-async fn tables_are_cleaned_up_as_soon_as_a_long_query_has_ended() {
+async fn beside_a_long_query_what_is_gone_is_left_behind_and_after_it_cleaned_up() {
     let db = Database::create().await;
     let settings =
         Settings { url: db.url.clone(), connections: 3, writers: 1, acquire_timeout: Duration::from_secs(10) };
@@ -36,16 +36,27 @@ async fn tables_are_cleaned_up_as_soon_as_a_long_query_has_ended() {
         sqlx::query(statement).execute(&mut query).await.unwrap();
     }
     make_dead_rows(&db, &store).await;
-    let kept = clean_up(&store, &Kept::Nothing).await.unwrap().unwrap();
-    assert!(matches!(kept, Kept::Seen { .. }), "{kept:?}");
-    assert!(clean_up(&store, &kept).await.unwrap().is_none(), "the query is open still");
+    let mut before = Before::default();
+    clean_up(&store, &mut before).await.unwrap();
+    assert!(matches!(before.kept, Kept::Seen { .. }), "{before:?}");
+    assert!(before.rewrite.is_none(), "what is gone was left behind: {before:?}");
+    eventually("nothing is left", async || store.dead_rows().await.unwrap() < WORTH).await;
 
+    // Somebody looks into the lanes as well.
+    let mut reader = PgConnection::connect(&db.url).await.unwrap();
+    sqlx::raw_sql("begin; select count(*) from lanes").execute(&mut reader).await.unwrap();
+    make_dead_rows(&db, &store).await;
+    clean_up(&store, &mut before).await.unwrap();
+    assert!(before.rewrite.is_some_and(|later| !later.is_due()), "tried later: {before:?}");
+    clean_up(&store, &mut before).await.unwrap();
+    assert!(store.dead_rows().await.unwrap() >= WORTH_A_STOP, "nothing can be done");
+
+    reader.close().await.unwrap();
     query.close().await.unwrap();
-    // Its process takes a moment to end.
-    eventually("it is cleaned up", async || clean_up(&store, &kept).await.unwrap().is_some()).await;
-    eventually("nothing is left", async || {
-        let kept = clean_up(&store, &Kept::Nothing).await.unwrap();
-        matches!(kept, Some(Kept::Nothing)) && store.dead_rows().await.unwrap() < WORTH
+    // Their processes take a moment to end.
+    eventually("it is cleaned up", async || {
+        clean_up(&store, &mut before).await.unwrap();
+        store.dead_rows().await.unwrap() < WORTH
     })
     .await;
     store.close().await;
@@ -57,8 +68,8 @@ async fn what_nobody_is_known_to_keep_is_tried_less_and_less() {
     let mut pauses = Vec::new();
     for _ in 0..8 {
         kept = Kept::unknown(&kept);
-        let Kept::Unknown { pause, .. } = &kept else { panic!("{kept:?}") };
-        pauses.push(pause.as_secs());
+        let Kept::Unknown(later) = &kept else { panic!("{kept:?}") };
+        pauses.push(later.pause.as_secs());
     }
     assert_eq!(pauses, [10, 20, 40, 80, 160, 300, 300, 300]);
 }
