@@ -211,7 +211,8 @@ fn no_number(number: &str) -> ApiError {
     ))
 }
 
-fn checked_rate(rate: Option<f64>) -> Result<(), ApiError> {
+/// Messages per second of a number or a tenant.
+pub fn checked_rate(rate: Option<f64>) -> Result<(), ApiError> {
     if rate.is_some_and(|rate| !(0.01..=10_000.0).contains(&rate)) {
         return Err(invalid_field("messagesPerSecond", "give it 0.01 to 10000"));
     }

@@ -229,6 +229,7 @@ fn routed() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(tenants::register))
         .routes(routes!(tenants::show))
+        .routes(routes!(tenants::set_quota))
         .routes(routes!(send::send))
         .routes(routes!(send_batch::send_batch).layer(DefaultBodyLimit::max(send_batch::LARGEST)))
         .routes(routes!(send_template::send_template))

@@ -1,9 +1,10 @@
-//! `POST /tenants/register` and `GET /tenants/{id}`.
+//! `POST /tenants/register`, `GET /tenants/{id}` and `PUT /tenants/{id}/quota`.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use hoopoe_secrets::ApiKey;
+use hoopoe_shared::forget::{Cache, Forget};
 use hoopoe_store::suspended_templates::TemplateSuspension;
 use hoopoe_store::tenants::{RegisterError, Registration, Tenant};
 use secrecy::{ExposeSecret, SecretString};
@@ -13,7 +14,7 @@ use uuid::Uuid;
 
 use crate::Api;
 use crate::auth::{Admin, ForTenant};
-use crate::channels::{checked_with_meta, kept};
+use crate::channels::{checked_rate, checked_with_meta, kept};
 use crate::channels_body::ChannelBody;
 use crate::error::{ApiError, ErrorBody, conflict, invalid_field, tenant_not_found};
 use crate::json::Json;
@@ -42,6 +43,16 @@ pub struct RegisterRequest {
     waba_id: Option<String>,
 }
 
+/// What a tenant may send.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Quota {
+    /// Messages per second of all that the tenant sends, 0.01 to 10,000; TENANT_RATE when null or absent.
+    #[serde(default)]
+    #[schema(example = 20.0)]
+    messages_per_second: Option<f64>,
+}
+
 /// A tenant.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -52,6 +63,8 @@ pub struct TenantBody {
     name: String,
     /// The plugin that handles its events.
     flow: String,
+    /// Messages per second of all that it sends, when it has a quota of its own.
+    messages_per_second: Option<f64>,
     /// Its numbers, oldest first; sends go out by the default one unless they name another.
     channels: Vec<ChannelBody>,
     /// Approved templates that Meta has paused or disabled and that are not tried at present.
@@ -130,6 +143,27 @@ pub async fn show(ForTenant(id): ForTenant, State(api): State<Api>) -> Result<ax
     Ok(axum::Json(tenant.into()))
 }
 
+/// Give a tenant a quota of its own, or none. Needs `MASTER_KEY`. It holds at once, over all the tenant's numbers and beside
+/// their own rates; what is over it waits.
+#[utoipa::path(put, path = "/tenants/{id}/quota", tag = "tenants", request_body = Quota,
+    params(("id" = Uuid, Path, description = "The tenant")), security(("bearer" = [])),
+    responses((status = 200, body = TenantBody), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub async fn set_quota(
+    _: Admin,
+    ForTenant(id): ForTenant,
+    State(api): State<Api>,
+    Json(quota): Json<Quota>,
+) -> Result<axum::Json<TenantBody>, ApiError> {
+    let rate = quota.messages_per_second;
+    checked_rate(rate)?;
+    api.store.set_tenant_rate(id, rate).await?;
+    // It is remembered with the numbers.
+    api.shared.forget(Forget::One(Cache::Channels, id.to_string()));
+    tracing::info!(tenant = %id, rate, "quota changed");
+    show(ForTenant(id), State(api)).await
+}
+
 impl RegisterRequest {
     fn checked(self) -> Result<Self, ApiError> {
         let name = checked_name(&self.name)?;
@@ -200,8 +234,8 @@ impl From<Tenant> for TenantBody {
     fn from(tenant: Tenant) -> Self {
         let channels = tenant.channels.into_iter().map(ChannelBody::from).collect();
         let suspended_templates = tenant.suspended_templates.into_iter().map(SuspendedTemplateBody::from).collect();
-        let Tenant { id, name, flow, created_at, .. } = tenant;
-        Self { id, name, flow, channels, suspended_templates, created_at }
+        let Tenant { id, name, flow, rate: messages_per_second, created_at, .. } = tenant;
+        Self { id, name, flow, messages_per_second, channels, suspended_templates, created_at }
     }
 }
 

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_protocol::graph;
 use hoopoe_store::deliveries::{Delivery, Verdict};
-use hoopoe_store::suspended_templates::TemplateSuspension;
+use hoopoe_store::suspended_templates::{PAUSE, TemplateSuspension};
 use hoopoe_telemetry::metrics;
 use serde_json::{Value, json};
 
 use crate::Deliveries;
 use crate::senders::{Sender, Unusable};
 
-/// How long a template that Meta has paused or disabled is not tried.
-const TEMPLATE_PAUSE: TimeDelta = TimeDelta::hours(1);
 /// Pause of a message whose number cannot be looked up now.
 pub(crate) const NOT_NOW: TimeDelta = TimeDelta::seconds(2);
 
@@ -87,7 +85,7 @@ impl Deliveries {
         let tenant_id = delivery.lease.lane.tenant_id;
         let (waba_id, reason) = (sender.waba_id.clone(), reason.to_owned());
         tracing::warn!(tenant = %tenant_id, waba_id, template = name, language, reason, "a template is suspended");
-        let suspension = TemplateSuspension { waba_id, name, language, reason, until: now + TEMPLATE_PAUSE };
+        let suspension = TemplateSuspension { waba_id, name, language, reason, until: now + PAUSE };
         if let Err(error) = self.store.suspend_template(tenant_id, &suspension).await {
             tracing::warn!(tenant = %tenant_id, %error, "could not mark a template as suspended");
         }
@@ -123,15 +121,28 @@ impl Deliveries {
         }
     }
 
-    /// Meta takes messages of a number again that it had refused.
-    pub(crate) async fn resume_channel(&self, delivery: &Delivery, sender: &Sender) {
-        let tenant_id = delivery.lease.lane.tenant_id;
-        tracing::info!(tenant = %tenant_id, channel = %delivery.channel_id, "a channel works again");
-        if let Err(error) = self.store.resume_channel(tenant_id, &sender.phone_number_id, None, None).await {
-            tracing::warn!(tenant = %tenant_id, %error, "could not mark a channel as working");
+    /// Meta has taken a message of a number that is suspended. Where it had refused them it takes them again. Where a status
+    /// had suspended the number it took those before as well: what becomes of this one tells ([`hoopoe_store::channels`]).
+    pub(crate) async fn was_taken(&self, delivery: &Delivery, sender: &Sender) {
+        let (tenant_id, channel_id) = (delivery.lease.lane.tenant_id, delivery.channel_id);
+        match self.store.resume_refused_channel(tenant_id, channel_id).await {
+            Ok(true) => tracing::info!(tenant = %tenant_id, channel = %channel_id, "a channel works again"),
+            Ok(false) => return self.was_tried(delivery, sender).await,
+            Err(error) => tracing::warn!(tenant = %tenant_id, %error, "could not mark a channel as working"),
         }
-        self.senders.forget(tenant_id, delivery.channel_id);
+        self.senders.forget(tenant_id, channel_id);
         self.store.wakes.delivery.notify_one();
+    }
+
+    /// A message was tried of a number that only a status lets go on.
+    async fn was_tried(&self, delivery: &Delivery, sender: &Sender) {
+        let tenant_id = delivery.lease.lane.tenant_id;
+        if is_read_mark(&delivery.payload) {
+            // It has no status: what is behind it may be tried.
+            sender.try_next(self.store.ambient.now());
+        } else if let Err(error) = self.store.suspended_channel_took(tenant_id, delivery.channel_id).await {
+            tracing::warn!(tenant = %tenant_id, %error, "could not write down that a channel was tried");
+        }
     }
 }
 

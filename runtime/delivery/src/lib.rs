@@ -27,7 +27,7 @@ use hoopoe_secrets::MasterKey;
 use hoopoe_shared::Shared;
 use hoopoe_shared::forget::Cache;
 use hoopoe_store::Store;
-use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
+use hoopoe_store::deliveries::{Delivery, Settled, Settlement, Verdict};
 use hoopoe_store::fault::crash_point;
 use hoopoe_store::group::{GroupCommit, Linger, Sizes};
 use hoopoe_store::lanes::{self, Claim, Lease};
@@ -85,7 +85,7 @@ pub async fn run(
     let (writer, watched) = (store.clone(), shared.clone());
     let settlements = GroupCommit::start(Writer::Settlements, sizes, &store.turns, move |batch: Vec<_>| {
         let (store, shared) = (writer.clone(), watched.clone());
-        Box::pin(async move { store.settle(&batch).await.inspect(|held| observe::settled(&shared, &batch, held)) })
+        Box::pin(async move { store.settle(&batch).await.inspect(|done| observe::settled(&shared, &batch, done)) })
     });
     let lease = settings.lease.to_std().unwrap_or_default();
     let options = Options { poll: settings.poll, lease, deadline: settings.deadline };
@@ -123,7 +123,7 @@ struct Deliveries {
     settings: Settings,
     graph: Graph,
     media: Media,
-    settlements: GroupCommit<Settlement, bool>,
+    settlements: GroupCommit<Settlement, Settled>,
 }
 
 impl Stage for Deliveries {
@@ -223,7 +223,7 @@ impl Deliveries {
         let failure = match answer {
             Ok(wa_message_id) => {
                 if sender.suspended.is_some() {
-                    self.resume_channel(delivery, sender).await;
+                    self.was_taken(delivery, sender).await;
                 }
                 return Verdict::Sent { wa_message_id };
             }
@@ -277,13 +277,13 @@ impl Deliveries {
         let tries = self.settings.lease.num_seconds().max(1);
         for _ in 0..tries {
             match self.settlements.write(settlement.clone()).await {
-                Ok(true) => {
-                    tracing::debug!(%tenant, %message, verdict = ?settlement.verdict, "message settled");
-                    return;
-                }
-                Ok(false) => {
+                Ok(Settled::Lost) => {
                     metrics().lanes_lost.of(labels::Stage::Delivery).inc();
                     tracing::warn!(%tenant, %message, "the lane was taken over by another owner");
+                    return;
+                }
+                Ok(settled) => {
+                    tracing::debug!(%tenant, %message, verdict = ?settlement.verdict, ?settled, "message settled");
                     return;
                 }
                 Err(error) if error.is_passing() => {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use hoopoe_protocol::graph::Failure;
 use hoopoe_shared::Shared;
 use hoopoe_shared::live::Happening;
-use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
+use hoopoe_store::deliveries::{Delivery, Settled, Settlement, Verdict};
 use hoopoe_telemetry::metrics;
 use hoopoe_telemetry::metrics::labels::{self, Doubt, Label};
 use hoopoe_telemetry::trace::{Kind, Span};
@@ -45,10 +45,10 @@ pub(crate) fn judged(span: &mut Span, verdict: &Verdict, delivery: &Delivery, no
     }
 }
 
-/// Verdicts, once they are written down. `held`: whether the lane of each was still owned.
-pub(crate) fn settled(shared: &Shared, settlements: &[Arc<Settlement>], held: &[bool]) {
-    for (one, held) in settlements.iter().zip(held) {
-        if one.verdict.is_told(*held) {
+/// Verdicts, once they are written down, with what became of each.
+pub(crate) fn settled(shared: &Shared, settlements: &[Arc<Settlement>], settled: &[Settled]) {
+    for (one, settled) in settlements.iter().zip(settled) {
+        if one.verdict.is_told(*settled) {
             let step = Happening::Message { message_id: one.message_id, status: one.verdict.step() };
             shared.happens(one.lease.lane.tenant_id, step);
         }

@@ -39,7 +39,7 @@ pub struct Rates {
     pub number: Limit,
     /// Of a number and a contact.
     pub pair: Limit,
-    /// Of all that a tenant sends; none when absent.
+    /// Of all that a tenant sends that has no quota of its own; none when absent.
     pub tenant: Option<Limit>,
 }
 
@@ -110,7 +110,8 @@ impl Pace {
         // Only the first in line asks: the next token is its own.
         let place = self.lines.join(tenant_id, name, delivery.priority);
         let mut told = None;
-        let rate = self.of_number(sender).rate();
+        let number = self.of_number(sender).rate();
+        let rate = self.of_tenant(sender).map_or(number, |tenant| tenant.rate().min(number));
         let its_turn = |place: &Place| Duration::from_secs_f64(place.ahead() as f64 / rate);
         loop {
             let wait =
@@ -141,6 +142,10 @@ impl Pace {
         sender.rate.map_or(self.rates.number, Limit::evenly)
     }
 
+    fn of_tenant(&self, sender: &Sender) -> Option<Limit> {
+        sender.tenant_rate.map(Limit::per_second).or(self.rates.tenant)
+    }
+
     /// `None` when it may go out.
     async fn ask(&self, delivery: &Delivery, sender: &Sender) -> Option<Wait> {
         let (answer, answered) = oneshot::channel();
@@ -151,7 +156,7 @@ impl Pace {
             tenant: delivery.lease.lane.tenant_id,
             number: sender.phone_number_id.clone(),
             contact: contact(delivery).to_owned(),
-            rates: Rates { number, pair, ..self.rates },
+            rates: Rates { number, pair, tenant: self.of_tenant(sender) },
             answer,
         };
         self.questions.send(question).await.ok()?;

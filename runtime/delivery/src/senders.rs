@@ -12,7 +12,7 @@ use hoopoe_store::suspended_templates::TemplateSuspension;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-/// A new token is used, and a suspension seen, after this time at the latest.
+/// A new token or rate is used, and a suspension seen, after this time at the latest.
 const LIFETIME: Duration = Duration::from_secs(5);
 /// So long a suspension is believed without a look.
 const SURE: Duration = Duration::from_secs(1);
@@ -39,10 +39,12 @@ pub(crate) struct Sender {
     pub sealed: Sealed,
     /// Messages per second, when it has a rate of its own.
     pub rate: Option<f64>,
-    /// Since when Meta refuses it, and why.
+    /// Messages per second of all that its tenant sends, when that has a quota of its own.
+    pub tenant_rate: Option<f64>,
+    /// When a message of it was tried last while Meta refuses it, and why it does.
     pub suspended: Option<(DateTime<Utc>, String)>,
-    /// The next message that may try a suspended number.
-    probe_at: Mutex<DateTime<Utc>>,
+    /// When the next message may try a suspended number: the same for all who look it up meanwhile.
+    probe_at: Arc<Mutex<DateTime<Utc>>>,
     /// Templates of its account.
     templates: Vec<TemplateSuspension>,
 }
@@ -63,6 +65,11 @@ impl Sender {
             return None;
         }
         Some((*probe_at, reason))
+    }
+
+    /// The one that was let through has told nothing: another may be tried.
+    pub(crate) fn try_next(&self, now: DateTime<Utc>) {
+        *self.probe_at.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
     /// Why the template of this name and language is not to be tried now.
@@ -105,29 +112,36 @@ impl Senders {
         {
             return Ok(sender.clone());
         }
-        self.look(key, known).await
+        self.look(key).await
     }
 
-    async fn look(&self, key: (Uuid, Uuid), known: Option<Known>) -> Result<Arc<Sender>, Unusable> {
+    async fn look(&self, key: (Uuid, Uuid)) -> Result<Arc<Sender>, Unusable> {
         let (tenant_id, channel_id) = key;
         let found = self.store.sender(tenant_id, channel_id).await.map_err(Unusable::Now)?;
         let found = found.ok_or(Unusable::Gone)?;
-        // A probe that was made does not come back with the next look.
+        let token = self.master_key.open(tenant_id, &found.token).map_err(Unusable::Token)?;
         let next = found.suspended.as_ref().map_or(DateTime::UNIX_EPOCH, |(at, _)| *at + PROBE);
-        let before = known.map_or(next, |(sender, _)| *sender.probe_at.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        // A probe that was made does not come back with the next look.
+        let before = known.get(&key).map(|(sender, _)| sender.probe_at.clone());
+        let probe_at = before.unwrap_or_else(|| Arc::new(Mutex::new(next)));
+        {
+            let mut at = probe_at.lock().unwrap_or_else(PoisonError::into_inner);
+            *at = next.max(*at);
+        }
         let sender = Arc::new(Sender {
             platform: Platform::of(&found.kind),
             phone_number_id: found.phone_number_id,
             waba_id: found.waba_id,
             page_id: found.page_id,
-            token: self.master_key.open(tenant_id, &found.token).map_err(Unusable::Token)?,
+            token,
             sealed: found.token,
             rate: found.rate,
+            tenant_rate: found.tenant_rate,
             suspended: found.suspended,
-            probe_at: Mutex::new(next.max(before)),
+            probe_at,
             templates: found.templates,
         });
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED {
             known.clear();
         }
@@ -141,7 +155,7 @@ impl Senders {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         match known {
             Some((sender, since)) if since.elapsed() < SURE => Ok(sender),
-            _ => self.look(key, known).await,
+            _ => self.look(key).await,
         }
     }
 

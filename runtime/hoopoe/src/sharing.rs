@@ -31,10 +31,10 @@ pub(crate) fn connect_wakes(shared: &Shared, store: &Store) {
     });
 }
 
-/// Routes are forgotten when one has changed.
+/// Routes are forgotten when one has changed. They know of channels what makes a status let one go on.
 pub(crate) fn connect_routes(shared: &Shared, ingest: Ingest) {
     shared.on_forget(move |forget| {
-        if forget.concerns(Cache::Routes) {
+        if forget.concerns(Cache::Routes) || forget.concerns(Cache::Channels) {
             ingest.forget_routes();
         }
     });

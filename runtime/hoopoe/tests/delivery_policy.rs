@@ -82,29 +82,6 @@ async fn a_refused_number_is_tried_again_with_one_message() {
 }
 
 #[tokio::test]
-async fn a_number_whose_messages_fail_after_meta_took_them_is_suspended_too() {
-    let (world, tenant) = start().await;
-    let unpaid = Fault::AcceptThenFail { code: 131042, title: "Business eligibility payment issue".to_owned() };
-    world.sim.fail_next(unpaid, 1);
-    let failed = world.api.send(&tenant, CONTACT, "one").await;
-    hoopoe_testing::eventually("the channel says why", async || {
-        let reason = suspended(&world, &tenant).await;
-        reason.as_str().is_some_and(|reason| reason.contains("(#131042) Business eligibility payment issue"))
-    })
-    .await;
-    world.idle().await;
-    assert_eq!(world.api.message(&tenant, failed).await["status"], "failed");
-    let waiting = world.api.send(&tenant, OTHER, "two").await;
-    world.waits().await;
-    assert_eq!(world.sim.requests(), 1, "all others are kept from the same fate");
-    world.advance_past_waits().await;
-    world.idle().await;
-    assert_eq!(world.api.message(&tenant, waiting).await["status"], "read");
-    assert_eq!(suspended(&world, &tenant).await, Value::Null);
-    world.end().await;
-}
-
-#[tokio::test]
 async fn a_stopped_template_is_not_tried_for_a_while_and_others_are() {
     let (world, tenant) = start().await;
     let template = |name: &str| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use hoopoe_store::Store;
-use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
+use hoopoe_store::deliveries::{Delivery, Settled, Settlement, Verdict};
 use hoopoe_store::flow_work::{Advance, Work};
 use hoopoe_store::lanes::{Births, Claim, Stage};
 use hoopoe_testing::{At, PATIENCE, Proxy, Tenant, World};
@@ -28,9 +28,11 @@ async fn claim(store: &Store) -> Option<Delivery> {
     claimed.pop()
 }
 
+/// Whether the lane was still owned.
 async fn settle(store: &Store, delivery: &Delivery, verdict: Verdict) -> bool {
     let Delivery { lease, message_id, attempt, .. } = *delivery;
-    store.settle(&[Arc::new(Settlement { lease, message_id, attempts: attempt, verdict })]).await.unwrap()[0]
+    let settlement = Arc::new(Settlement { lease, message_id, attempts: attempt, verdict });
+    store.settle(&[settlement]).await.unwrap()[0] != Settled::Lost
 }
 
 fn sent(wa_message_id: &str) -> Verdict {

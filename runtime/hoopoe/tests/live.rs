@@ -2,9 +2,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use hoopoe_testing::{Tenant, Watcher, World, eventually};
+use std::time::Duration;
+
+use hoopoe_testing::{PATIENCE, Tenant, Watcher, World, eventually};
+use meta_sim::Fault;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const CONTACT: &str = "16505551234";
 
@@ -42,6 +45,46 @@ async fn a_round_trip_is_seen_in_the_order_in_which_it_happens() {
     // Meta may tell of a message before its answer is written down.
     let steps = [step("sent"), step("delivered"), step("read")];
     assert!(step("accepted") > 1 && steps.is_sorted(), "{seen:#?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_meta_refuses_and_is_known_to_have_is_not_shown_as_failed() {
+    // Statuses are the test's, and there is time for one before the answer.
+    let builder = World::builder().sim(|sim| {
+        sim.statuses.clear();
+        sim.latency = Duration::from_secs(2);
+    });
+    let world = builder.start().await;
+    let [acme, _] = two_tenants(&world).await;
+    let mut watcher = Watcher::start(&world.api, &acme).await;
+    world.sim.fail_next(Fault::code(131026), 1);
+    let id = world.api.send(&acme, CONTACT, "one").await;
+    world.sim.wait_for_requests(1, PATIENCE).await.unwrap();
+    let item = json!({ "id": "wamid.1", "status": "delivered", "timestamp": "1767225600", "recipient_id": CONTACT,
+        "biz_opaque_callback_data": id.to_string() });
+    let metadata = json!({ "display_phone_number": "1", "phone_number_id": acme.phone_number_id });
+    let value = json!({ "messaging_product": "whatsapp", "metadata": metadata, "statuses": [item] });
+    let body = json!({ "object": "whatsapp_business_account",
+        "entry": [{ "id": "1", "changes": [{ "field": "messages", "value": value }] }] });
+    assert!(world.sim.post_signed(body.to_string().into_bytes()).await.is_acknowledged());
+    world.idle().await;
+    assert_eq!(world.api.message(&acme, id).await["status"], "delivered");
+
+    // What comes of the next message is shown behind all that came of the first.
+    let next = world.api.send(&acme, CONTACT, "two").await;
+    let mut seen = Vec::new();
+    loop {
+        let happening = watcher.next().await.unwrap();
+        if happening["messageId"] == next.to_string() && happening["status"] == "accepted" {
+            break;
+        }
+        seen.push(happening);
+    }
+    let steps: Vec<_> =
+        seen.iter().filter(|one| one["messageId"] == id.to_string()).map(|one| &one["status"]).collect();
+    assert_eq!(steps, ["delivered"], "{seen:#?}");
+    world.idle().await;
     world.end().await;
 }
 

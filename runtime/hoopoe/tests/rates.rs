@@ -1,11 +1,11 @@
-//! Meta's rates: what is too fast waits, in order, and uses up no attempt.
+//! Meta's rates, and the operator's: what is too fast waits, in order, and uses up no attempt.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use chrono::TimeDelta;
-use hoopoe_testing::{Tenant, World};
+use hoopoe_testing::{MASTER_KEY, Tenant, World};
 use meta_sim::Fault;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const CONTACT: &str = "16505551234";
 
@@ -107,5 +107,51 @@ async fn a_tenant_may_have_a_limit_over_all_its_numbers() {
     world.advance(TimeDelta::seconds(1));
     world.idle().await;
     assert_eq!(world.sim.accepted_count(), 5);
+    world.end().await;
+}
+
+async fn set_quota(world: &World, tenant: &Tenant, rate: &Value) {
+    let path = format!("/tenants/{}/quota", tenant.id);
+    let (status, answer) = world.api.put(&path, MASTER_KEY, &json!({ "messagesPerSecond": rate })).await;
+    assert_eq!((status, &answer["messagesPerSecond"]), (200, rate), "{answer}");
+}
+
+/// How many messages of the tenant the simulated Meta has accepted.
+fn accepted(world: &World, tenant: &Tenant) -> usize {
+    world.sim.accepted().iter().filter(|sent| sent.phone_number_id == tenant.phone_number_id).count()
+}
+
+#[tokio::test]
+async fn a_tenant_may_have_a_quota_of_its_own_which_holds_at_once() {
+    let (world, tenant) = start(&[("TENANT_RATE", "0")]).await;
+    let other = world.api.register("Other", "106540352242923", "token").await;
+    for (rate, expected) in [(json!(3.0), 3), (json!(2.0), 2), (Value::Null, 4)] {
+        world.sim.reset();
+        set_quota(&world, &tenant, &rate).await;
+        for number in 0..4 {
+            world.api.send(&tenant, &contact(number), "hello").await;
+            world.api.send(&other, &contact(number), "hello").await;
+        }
+        world.waits().await;
+        assert_eq!((accepted(&world, &tenant), accepted(&world, &other)), (expected, 4), "{rate}");
+        // What waits goes out, and the bucket is full again for the next.
+        for _ in 0..2 {
+            world.advance(TimeDelta::seconds(5));
+            world.idle().await;
+        }
+        assert_eq!(accepted(&world, &tenant), 4, "{rate}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_quota_takes_the_place_of_the_rate_for_all_tenants() {
+    let (world, tenant) = start(&[("TENANT_RATE", "2")]).await;
+    set_quota(&world, &tenant, &json!(4.0)).await;
+    for number in 0..5 {
+        world.api.send(&tenant, &contact(number), "hello").await;
+    }
+    world.waits().await;
+    assert_eq!(accepted(&world, &tenant), 4);
     world.end().await;
 }

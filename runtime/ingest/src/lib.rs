@@ -211,6 +211,7 @@ impl Ingest {
             }
             None => None,
         };
+        let mut suspended = reported::suspended(&routes);
         let mut answers = Vec::with_capacity(items.len());
         for (item, routes) in items.into_iter().zip(routes) {
             // By its number facts of an account find a channel: Meta tells it, and nobody's own app.
@@ -257,7 +258,7 @@ impl Ingest {
             };
             counting::item(&arrival, kept);
             if let (Arrival::Status(status), Kept::New) = (&*arrival, kept) {
-                self.reported.follow(&self.store, &self.shared, status, now).await;
+                self.reported.follow((&self.store, &self.shared), status, &mut suspended, now).await;
             }
             match kept {
                 Kept::New => receipt.new += 1,
@@ -268,7 +269,7 @@ impl Ingest {
         Ok(receipt)
     }
 
-    /// Forgets the remembered routes: a number was registered or has changed hands.
+    /// Forgets the remembered routes: a number was registered, has changed hands, or was suspended or resumed.
     pub fn forget_routes(&self) {
         self.routes.forget();
     }

@@ -1,9 +1,11 @@
 //! Channels as delivery needs them: the number to send from, its token, and what Meta refuses of it.
 
+mod reported;
+
 use chrono::{DateTime, Utc};
 use hoopoe_secrets::Sealed;
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::lanes::{LaneKey, Stage};
@@ -26,20 +28,33 @@ pub struct Sender {
     pub token: Sealed,
     /// Messages per second, when it has a rate of its own.
     pub rate: Option<f64>,
-    /// Since when Meta refuses the number, and why.
+    /// Messages per second of all that its tenant sends, when that has a quota of its own.
+    pub tenant_rate: Option<f64>,
+    /// When a message of a number that is suspended was tried last, and why it is.
     pub suspended: Option<(DateTime<Utc>, String)>,
     /// Templates of the account that are not tried at present.
     pub templates: Vec<TemplateSuspension>,
 }
 
+/// A channel whose row the transaction has locked.
+struct Locked {
+    tenant_id: Uuid,
+    id: Uuid,
+    phone_number_id: String,
+    is_suspended: bool,
+}
+
 impl Store {
-    /// The number of a channel, with its token.
+    /// The number of a channel, with its token and its tenant's quota.
     pub async fn sender(&self, tenant_id: Uuid, channel_id: Uuid) -> Result<Option<Sender>, Error> {
-        // Primary key.
+        // Primary keys.
         let row = sqlx::query!(
-            "select kind, phone_number_id, waba_id, page_id, token_sealed, token_key_id, messages_per_second,
-                    suspended_at, suspended_reason
-             from channels where tenant_id = $1 and id = $2",
+            "select c.kind, c.phone_number_id, c.waba_id, c.page_id, c.token_sealed, c.token_key_id,
+                    c.messages_per_second, t.messages_per_second as tenant_rate,
+                    case when c.suspended_at is not null then greatest(c.suspended_at, c.taken_at) end as tried_at,
+                    c.suspended_reason
+             from channels c join tenants t on t.id = c.tenant_id
+             where c.tenant_id = $1 and c.id = $2",
             tenant_id,
             channel_id
         )
@@ -55,12 +70,14 @@ impl Store {
             page_id: row.page_id,
             token: Sealed { key_id: row.token_key_id, bytes: row.token_sealed },
             rate: row.messages_per_second,
-            suspended: row.suspended_at.map(|at| (at, row.suspended_reason.unwrap_or_default())),
+            tenant_rate: row.tenant_rate,
+            suspended: row.tried_at.map(|at| (at, row.suspended_reason.unwrap_or_default())),
             templates,
         }))
     }
 
-    /// Marks a channel as refused by Meta, with the latest reason. What Meta said to a `token` that is not the channel's
+    /// Marks a channel as refused by Meta, with the latest reason: Meta refused a request with this `token`, or, without
+    /// one, a status reports a message that Meta had taken as failed. What Meta said to a `token` that is not the channel's
     /// any more does not count.
     pub async fn suspend_channel(
         &self,
@@ -85,11 +102,13 @@ impl Store {
             return Ok(());
         }
         sqlx::query!(
-            "update channels set suspended_at = $3, suspended_reason = $4 where tenant_id = $1 and id = $2",
+            "update channels set suspended_at = $3, suspended_reason = $4, taken_at = $5
+             where tenant_id = $1 and id = $2",
             tenant_id,
             channel_id,
             now,
-            reason
+            reason,
+            token.is_none().then_some(now)
         )
         .execute(&mut *tx)
         .await?;
@@ -121,31 +140,46 @@ impl Store {
         token: Option<&Sealed>,
         rate: Option<f64>,
     ) -> Result<bool, Error> {
-        let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;
         // Index channels_phone_number_id.
-        let suspended = sqlx::query_scalar!(
-            r#"select suspended_at is not null as "suspended!" from channels
+        let channel = sqlx::query_as!(
+            Locked,
+            r#"select tenant_id, id, phone_number_id, suspended_at is not null as "is_suspended!" from channels
                where tenant_id = $1 and phone_number_id = $2 for no key update"#,
             tenant_id,
             phone_number_id
         )
         .fetch_optional(&mut *tx)
         .await?;
-        let channel = sqlx::query_scalar!(
-            "update channels set suspended_at = null, suspended_reason = null,
+        let Some(channel) = channel else { return Ok(false) };
+        self.let_go(tx, channel, token, rate).await?;
+        Ok(true)
+    }
+
+    /// Ends what keeps a channel from sending, and commits.
+    async fn let_go(
+        &self,
+        mut tx: Transaction<'_, Postgres>,
+        channel: Locked,
+        token: Option<&Sealed>,
+        rate: Option<f64>,
+    ) -> Result<(), Error> {
+        let now = self.ambient.now();
+        let Locked { tenant_id, id: channel_id, phone_number_id, is_suspended } = channel;
+        // Primary key.
+        sqlx::query!(
+            "update channels set suspended_at = null, suspended_reason = null, taken_at = null,
                  token_sealed = coalesce($3, token_sealed), token_key_id = coalesce($4, token_key_id),
                  messages_per_second = coalesce($5, messages_per_second)
-             where tenant_id = $1 and phone_number_id = $2 returning id",
+             where tenant_id = $1 and id = $2",
             tenant_id,
-            phone_number_id,
+            channel_id,
             token.map(|token| token.bytes.as_slice()),
             token.map(|token| token.key_id.as_str()),
             rate
         )
-        .fetch_optional(&mut *tx)
+        .execute(&mut *tx)
         .await?;
-        let Some(channel_id) = channel else { return Ok(false) };
         // What was known of the former token is forgotten, and what was warned of is over.
         let warned_at = match token {
             Some(_) => channel_tokens::begin(&mut tx, tenant_id, channel_id, now).await?,
@@ -153,7 +187,7 @@ impl Store {
         };
         ready_waiting(&mut tx, tenant_id, channel_id, None, now).await?;
         let mut notices = self.notices();
-        if suspended == Some(true) {
+        if is_suspended {
             let cause = format!("{channel_id}/{}", now.timestamp_micros());
             notices.other(
                 tenant_id,
@@ -177,7 +211,7 @@ impl Store {
         if told {
             self.wakes.webhooks.notify_one();
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Makes what waits of a contact for a channel ready, if that is not suspended: for who has put a message off while it

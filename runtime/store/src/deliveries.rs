@@ -17,7 +17,7 @@ use crate::Store;
 use crate::identity;
 use crate::lanes::{self, LaneKey, Lease, Stage};
 
-pub use verdict::{Settlement, Verdict};
+pub use verdict::{Settled, Settlement, Verdict};
 
 /// A message to send now.
 #[derive(Debug)]

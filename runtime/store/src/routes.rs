@@ -20,6 +20,8 @@ pub struct Route {
     pub wants_statuses: bool,
     /// Whether the number as people write it is known.
     pub number_known: bool,
+    /// Whether a status has suspended the number: another one may let it go on.
+    pub suspended_by_status: bool,
     /// The words by which the tenant's contacts opt out of marketing.
     pub words: Arc<Words>,
     /// Messages that come so soon after the first reach the flow together.
@@ -63,6 +65,7 @@ struct Row {
     kind: String,
     wants_statuses: bool,
     number_known: bool,
+    suspended_by_status: bool,
     stop_words: Option<Vec<String>>,
     start_words: Option<Vec<String>>,
     debounce_seconds: i16,
@@ -76,6 +79,7 @@ impl From<Row> for Route {
             kind: row.kind,
             wants_statuses: row.wants_statuses,
             number_known: row.number_known,
+            suspended_by_status: row.suspended_by_status,
             words: Words::of(row.stop_words, row.start_words),
             debounce_seconds: row.debounce_seconds,
         }
@@ -99,25 +103,31 @@ impl Store {
             r#"select k.place as "place!", c.tenant_id as "tenant_id!", c.id as "id!",
                       c.kind as "kind!",
                       'status' = any (t.flow_wants) as "wants_statuses!",
-                      c.display_phone_number is not null as "number_known!", t.stop_words, t.start_words,
+                      c.display_phone_number is not null as "number_known!",
+                      coalesce(c.by_status, false) as "suspended_by_status!", t.stop_words, t.start_words,
                       t.debounce_seconds
                from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
                     with ordinality as k (number, account, account_of_number, displayed, kind, place)
                cross join lateral (
-                   (select tenant_id, id, kind, display_phone_number, created_at from channels
+                   (select tenant_id, id, kind, display_phone_number, created_at, taken_at >= suspended_at as by_status
+                    from channels
                     where phone_number_id = k.number and kind = k.kind)
                    union all
-                   (select distinct on (tenant_id) tenant_id, id, kind, display_phone_number, created_at from channels
+                   (select distinct on (tenant_id) tenant_id, id, kind, display_phone_number, created_at,
+                           taken_at >= suspended_at
+                    from channels
                     where waba_id = k.account
                     order by tenant_id, created_at, id)
                    union all
                    (select * from (
-                       (select tenant_id, id, kind, display_phone_number, created_at from channels
+                       (select tenant_id, id, kind, display_phone_number, created_at, taken_at >= suspended_at
+                        from channels
                         where waba_id = k.account_of_number
                           and regexp_replace(display_phone_number, '[^0-9]', '', 'g') = k.displayed
                         order by created_at, id limit 1)
                        union all
-                       (select tenant_id, id, kind, display_phone_number, created_at from channels
+                       (select tenant_id, id, kind, display_phone_number, created_at, taken_at >= suspended_at
+                        from channels
                         where waba_id = k.account_of_number
                           and (select count(distinct tenant_id) from channels where waba_id = k.account_of_number) = 1
                         order by created_at, id limit 1)
@@ -148,7 +158,8 @@ impl Store {
         // Primary key, by tenant.
         let rows = sqlx::query!(
             r#"select c.waba_id as "waba_id!", regexp_replace(c.display_phone_number, '[^0-9]', '', 'g') as number,
-                      c.id, c.kind, 'status' = any (t.flow_wants) as "wants_statuses!", t.stop_words, t.start_words,
+                      c.id, c.kind, 'status' = any (t.flow_wants) as "wants_statuses!",
+                      coalesce(c.taken_at >= c.suspended_at, false) as "suspended_by_status!", t.stop_words, t.start_words,
                       t.debounce_seconds
                from channels c join tenants t on t.id = c.tenant_id
                where c.tenant_id = $1 and c.waba_id is not null
@@ -164,6 +175,7 @@ impl Store {
                 kind: row.kind,
                 wants_statuses: row.wants_statuses,
                 number_known: row.number.is_some(),
+                suspended_by_status: row.suspended_by_status,
                 words: Words::of(row.stop_words, row.start_words),
                 debounce_seconds: row.debounce_seconds,
             },

@@ -1,16 +1,20 @@
 //! Templates that Meta has stopped, by business account: delivery does not try them for a time.
 //!
-//! That time begins with a message that Meta refuses for its template, or with what Meta says of the template
-//! ([`crate::meta_templates`]); it ends by itself, or when Meta approves of the template again.
+//! That time begins with a message that Meta refuses for its template, or reports as failed for it, or with what Meta says
+//! of the template ([`crate::meta_templates`]); it ends by itself, or when Meta approves of the template again.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::journal::Progress;
 use crate::webhooks::notices::Notices;
 use crate::webhooks::types;
 use crate::{Error, Store};
+
+/// How long a template is not tried of which Meta has said with a message that it is paused or disabled.
+pub const PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// Stands for the account of numbers whose account is not known, as if they shared one. Meta's webhooks name an account,
 /// so none is about this one: what is stopped there was refused with a message, and goes on by itself.
@@ -44,6 +48,45 @@ impl Store {
             self.wakes.webhooks.notify_one();
         }
         Ok(())
+    }
+
+    /// What keeps the template of a status' message from being tried, for this reason. None: it is no message of ours with
+    /// a template.
+    pub async fn reported_template(
+        &self,
+        status: &Progress,
+        reason: String,
+    ) -> Result<Option<TemplateSuspension>, Error> {
+        // Primary keys, or else index messages_metas_id.
+        let found = sqlx::query!(
+            r#"select c.waba_id, m.name as "name!", coalesce(m.language, '') as "language!"
+               from channels c
+               cross join lateral (
+                   (select payload #>> '{template,name}' as name, payload #>> '{template,language,code}' as language
+                    from messages
+                    where tenant_id = $1 and id = $3 and direction = 'OUT' limit 1)
+                   union all
+                   (select payload #>> '{template,name}', payload #>> '{template,language,code}'
+                    from messages
+                    where tenant_id = $1 and wa_message_id = $4 and direction = 'OUT' limit 1)
+                   limit 1
+               ) as m
+               where c.tenant_id = $1 and c.id = $2 and m.name is not null"#,
+            status.item.tenant_id,
+            status.item.channel_id,
+            status.message_id,
+            status.wa_message_id
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        let until = self.ambient.now() + PAUSE;
+        Ok(found.map(|it| TemplateSuspension {
+            waba_id: it.waba_id,
+            name: it.name,
+            language: it.language,
+            reason,
+            until,
+        }))
     }
 
     /// The tenant's templates that are not tried at present, of all its accounts.

@@ -18,6 +18,8 @@ pub struct Tenant {
     pub name: String,
     /// Name of the plugin that handles its events.
     pub flow: String,
+    /// Messages per second of all that it sends, when it has a quota of its own.
+    pub rate: Option<f64>,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
     /// Its numbers, oldest first.
@@ -126,13 +128,14 @@ impl Store {
 
     /// A tenant with its channels, or `None`.
     pub async fn tenant(&self, id: Uuid) -> Result<Option<Tenant>, Error> {
-        let Some(row) =
-            sqlx::query!("select id, name, flow, default_channel_id, created_at from tenants where id = $1", id)
-                .fetch_optional(&self.pool)
-                .await?
-        else {
-            return Ok(None);
-        };
+        // Primary key.
+        let row = sqlx::query!(
+            "select id, name, flow, default_channel_id, messages_per_second, created_at from tenants where id = $1",
+            id
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
         // Primary keys, by tenant.
         let channels = sqlx::query!(
             r#"select c.id, c.kind, c.phone_number_id, c.waba_id, c.display_phone_number, c.suspended_reason,
@@ -174,8 +177,15 @@ impl Store {
             })
             .collect();
         let suspended_templates = self.suspended_templates(id).await?;
-        let (name, flow, created_at) = (row.name, row.flow, row.created_at);
-        Ok(Some(Tenant { id: row.id, name, flow, created_at, channels, suspended_templates }))
+        let (name, flow, rate, created_at) = (row.name, row.flow, row.messages_per_second, row.created_at);
+        Ok(Some(Tenant { id: row.id, name, flow, rate, created_at, channels, suspended_templates }))
+    }
+
+    /// Gives a tenant a quota of its own, or none.
+    pub async fn set_tenant_rate(&self, id: Uuid, rate: Option<f64>) -> Result<(), Error> {
+        // Primary key.
+        sqlx::query!("update tenants set messages_per_second = $2 where id = $1", id, rate).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// The tenant whose key has this digest, unless the key is revoked.

@@ -9,7 +9,7 @@ use crate::answers::answer;
 use crate::webhook::signed;
 
 /// The contract: every route, with the status of a request that has its key and nothing else.
-pub const ROUTES: [(&str, &str, u16); 87] = [
+pub const ROUTES: [(&str, &str, u16); 88] = [
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
     ("GET", "/media/{tenant}/{media}", 403),
@@ -72,6 +72,7 @@ pub const ROUTES: [(&str, &str, u16); 87] = [
     ("POST", "/tenants/{id}/plugins/{name}/simulate", 415),
     ("DELETE", "/tenants/{id}/plugins/{name}/versions/{digest}", 404),
     ("GET", "/tenants/{id}/plugins/{name}/versions/{digest}", 404),
+    ("PUT", "/tenants/{id}/quota", 415),
     ("GET", "/tenants/{id}/runs", 200),
     ("GET", "/tenants/{id}/runs/{eventId}", 404),
     ("POST", "/tenants/{id}/send", 415),

@@ -1,6 +1,6 @@
-//! `POST /tenants/register` and `GET /tenants/{id}`.
+//! `POST /tenants/register`, `GET /tenants/{id}` and `PUT /tenants/{id}/quota`.
 
-use hoopoe_testing::{MASTER_KEY, World};
+use hoopoe_testing::{MASTER_KEY, Tenant, World};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -113,5 +113,43 @@ async fn a_tenant_is_shown_as_it_was_registered() {
     assert_eq!(channels.len(), 1);
     assert_eq!(channels[0]["phoneNumberId"], "106540352242922");
     assert_eq!(channels[0]["wabaId"], "102290129340398");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_quota_is_the_operators_to_set_within_its_limits() {
+    let world = World::builder().roles("api").start().await;
+    let acme = world.api.register("Acme", "106540352242922", "mock_token").await;
+    let other = world.api.register("Other", "106540352242923", "mock_token").await;
+    let (path, unknown) = (format!("/tenants/{}/quota", acme.id), format!("/tenants/{}/quota", uuid::Uuid::nil()));
+    let put = |path: &str, key: &str, body: Value| answer(world.api.request(Method::PUT, path, key).json(&body));
+    let shown = async |tenant: &Tenant| {
+        let (status, shown) = world.api.get(&format!("/tenants/{}", tenant.id), &tenant.key).await;
+        assert_eq!(status, 200, "{shown}");
+        shown["messagesPerSecond"].clone()
+    };
+    let set = put(&path, MASTER_KEY, json!({ "messagesPerSecond": 3 })).await;
+    assert_eq!((set.status, &set.body["messagesPerSecond"]), (200, &json!(3.0)), "{}", set.body);
+    assert_eq!((shown(&acme).await, shown(&other).await), (json!(3.0), Value::Null));
+
+    let more = json!({ "messagesPerSecond": 500 });
+    put(&path, &acme.key, more.clone()).await.refuses("the tenant itself", 401, &["MASTER_KEY"]);
+    put(&path, &other.key, more.clone()).await.refuses("another tenant", 401, &["MASTER_KEY"]);
+    put(&unknown, MASTER_KEY, more).await.refuses("an unknown tenant", 404, &["no tenant"]);
+    for wrong in [0.0, 0.009, -1.0, 10_000.1] {
+        let answer = put(&path, MASTER_KEY, json!({ "messagesPerSecond": wrong })).await;
+        answer.refuses_field(&wrong.to_string(), "messagesPerSecond", &["0.01 to 10000"]);
+    }
+    let text = put(&path, MASTER_KEY, json!({ "messagesPerSecond": "3" })).await;
+    text.refuses_field("a text", "messagesPerSecond", &["expected f64"]);
+    put(&path, MASTER_KEY, json!({ "perSecond": 3 })).await.refuses("an unknown field", 400, &["perSecond"]);
+    assert_eq!(shown(&acme).await, json!(3.0), "what is refused changes nothing");
+
+    for none in [json!({ "messagesPerSecond": null }), json!({})] {
+        for (body, expected) in [(json!({ "messagesPerSecond": 0.01 }), json!(0.01)), (none, Value::Null)] {
+            let set = put(&path, MASTER_KEY, body).await;
+            assert_eq!((set.status, shown(&acme).await), (200, expected), "{}", set.body);
+        }
+    }
     world.end().await;
 }

@@ -6,15 +6,14 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Settlement, Verdict};
+use super::{Settled, Settlement, Verdict};
 use crate::Store;
 use crate::composite::composite;
 use crate::lanes::{self, LaneKey, Stage};
 
 impl Store {
-    /// Writes the verdicts down, all or none. For each: whether its lane was still owned; if not, nothing of it was
-    /// written, except that an acceptance by Meta is never forgotten.
-    pub async fn settle(&self, settlements: &[Arc<Settlement>]) -> Result<Vec<bool>, sqlx::Error> {
+    /// Writes the verdicts down, all or none, and gives what became of each. An acceptance by Meta is never forgotten.
+    pub async fn settle(&self, settlements: &[Arc<Settlement>]) -> Result<Vec<Settled>, sqlx::Error> {
         let now = self.ambient.now();
         let mut notices = self.notices();
         let is_plain = |one: &Settlement| {
@@ -24,22 +23,22 @@ impl Store {
         // Nearly always all have been sent: that is one statement.
         let plain = settlements.iter().all(|one| is_plain(one));
         let mut db = if plain { self.hot.statements().await? } else { self.hot.transaction().await? };
-        let Closed { held, spared, known, more } = close(&mut db, settlements, now).await?;
+        let Closed { settled, known, more } = close(&mut db, settlements, now).await?;
         if plain && more {
             // Whatever becomes of the rest.
             self.wakes.delivery.notify_one();
         }
         let written = || {
-            let outcomes = settlements.iter().zip(held.iter().zip(&spared));
-            outcomes.filter(|(one, (held, spared))| one.verdict.is_told(**held) && !**spared).map(|(one, _)| one)
+            let outcomes = settlements.iter().zip(&settled);
+            outcomes.filter(|(one, settled)| one.verdict.is_told(**settled)).map(|(one, _)| one)
         };
         write_steps(&mut db, written().map(Arc::as_ref), now).await?;
         // A status was faster than the answer: the next claim only takes the message out.
         lanes::hurry(&mut db, Stage::Delivery, &known, now).await?;
         let late: Vec<(Uuid, Uuid)> = settlements
             .iter()
-            .zip(&held)
-            .filter(|(one, held)| matches!(one.verdict, Verdict::Sent { .. }) && !**held)
+            .zip(&settled)
+            .filter(|(one, settled)| matches!(one.verdict, Verdict::Sent { .. }) && **settled == Settled::Lost)
             .map(|(one, _)| (one.lease.lane.tenant_id, one.message_id))
             .collect();
         let hastened = hasten(&mut db, &late, now).await?;
@@ -53,11 +52,13 @@ impl Store {
         if told {
             self.wakes.webhooks.notify_one();
         }
-        let is_left = settlements.iter().zip(&held).any(|(one, held)| *held && one.verdict.state().is_some());
-        if more || hastened || is_left {
+        let is_left = |(one, settled): (&Arc<Settlement>, &Settled)| {
+            *settled == Settled::Written && one.verdict.state().is_some()
+        };
+        if more || hastened || settlements.iter().zip(&settled).any(is_left) {
             self.wakes.delivery.notify_one();
         }
-        Ok(held)
+        Ok(settled)
     }
 }
 
@@ -103,10 +104,8 @@ impl<'a> Given<'a> {
 
 /// What became of settlements.
 struct Closed {
-    /// For each, whether its lane was still owned.
-    held: Vec<bool>,
-    /// For each, whether it was given up although Meta is known to have it, which is not written down.
-    spared: Vec<bool>,
+    /// Of each.
+    settled: Vec<Settled>,
     /// Lanes that were given back with a message that Meta is known to have.
     known: Vec<LaneKey>,
     /// A lane has work at once.
@@ -191,18 +190,12 @@ async fn close(
     )
     .fetch_all(db)
     .await?;
-    let mut closed = Closed {
-        held: vec![false; settlements.len()],
-        spared: vec![false; settlements.len()],
-        known: Vec::new(),
-        more: false,
-    };
+    let mut closed = Closed { settled: vec![Settled::Lost; settlements.len()], known: Vec::new(), more: false };
     for row in rows {
         let Some((place, one)) = usize::try_from(row.place).ok().and_then(|place| sorted.get(place - 1)) else {
             continue;
         };
-        closed.held[*place] = true;
-        closed.spared[*place] = row.spared;
+        closed.settled[*place] = if row.spared { Settled::Spared } else { Settled::Written };
         closed.more |= row.more;
         if row.known {
             closed.known.push(one.lease.lane);

@@ -57,6 +57,17 @@ pub struct Settlement {
     pub verdict: Verdict,
 }
 
+/// What became of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It is written down.
+    Written,
+    /// The lane was not owned any more: nothing of it is written down, but that Meta has the message.
+    Lost,
+    /// It gives up a message that Meta is known to have: that is not written down of the message, whose lane goes on.
+    Spared,
+}
+
 impl Verdict {
     /// The status that the message reaches at the least. `None`: its row says nothing of this.
     pub(super) fn status(&self) -> Option<&'static str> {
@@ -77,9 +88,9 @@ impl Verdict {
         }
     }
 
-    /// Whether this is written down of a message whose lane is still owned, or not. An acceptance by Meta is in any case.
-    pub fn is_told(&self, is_held: bool) -> bool {
-        matches!(self, Verdict::Sent { .. }) || is_held && self.status().is_some()
+    /// Whether this is a step of its message. An acceptance by Meta is one in any case.
+    pub fn is_told(&self, settled: Settled) -> bool {
+        matches!(self, Verdict::Sent { .. }) || settled == Settled::Written && self.status().is_some()
     }
 
     /// Attempts that were none.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use hoopoe_store::Store;
-use hoopoe_store::deliveries::{Delivery, Settlement, Verdict};
+use hoopoe_store::deliveries::{Delivery, Settled, Settlement, Verdict};
 use hoopoe_store::journal::{Arrival, Kept, Progress};
 use hoopoe_store::lanes::{Births, Claim};
 
@@ -28,7 +28,14 @@ async fn claim(store: &Store) -> Option<Delivery> {
 }
 
 fn sent(delivery: &Delivery) -> Arc<Settlement> {
-    let verdict = Verdict::Sent { wa_message_id: format!("wamid.{}", delivery.message_id) };
+    settlement(delivery, Verdict::Sent { wa_message_id: format!("wamid.{}", delivery.message_id) })
+}
+
+fn dead(delivery: &Delivery) -> Arc<Settlement> {
+    settlement(delivery, Verdict::Dead { error: "{}".to_owned(), expired: false })
+}
+
+fn settlement(delivery: &Delivery, verdict: Verdict) -> Arc<Settlement> {
     let (lease, message_id, attempts) = (delivery.lease, delivery.message_id, delivery.attempt);
     Arc::new(Settlement { lease, message_id, attempts, verdict })
 }
@@ -42,7 +49,7 @@ async fn an_acceptance_that_comes_late_ends_the_wait() {
     ground.ambient.advance(LEASE);
     assert!(claim(&store).await.is_none());
     assert_eq!(ground.db.count("select count(*) from outbox where state = 'unknown'").await, 1);
-    assert_eq!(store.settle(&[sent(&first)]).await.unwrap(), [false], "the lane is not its any more");
+    assert_eq!(store.settle(&[sent(&first)]).await.unwrap(), [Settled::Lost], "the lane is not its any more");
 
     // What is known by now is taken out, and the next message goes.
     let next = match claim(&store).await {
@@ -51,7 +58,7 @@ async fn an_acceptance_that_comes_late_ends_the_wait() {
     };
     let next = next.expect("nothing is in doubt any more");
     assert_ne!(next.message_id, first.message_id);
-    assert_eq!(store.settle(&[sent(&next)]).await.unwrap(), [true]);
+    assert_eq!(store.settle(&[sent(&next)]).await.unwrap(), [Settled::Written]);
     assert_eq!(ground.db.count("select count(*) from lanes where stage = 1").await, 0);
 }
 
@@ -73,7 +80,30 @@ async fn a_status_does_not_take_a_lane_from_its_owner() {
     store.append(&[status.into()], Births::NONE).await.unwrap();
     ground.ambient.advance(TimeDelta::seconds(2));
     assert!(claim(&store).await.is_none(), "the lane is still owned");
-    assert_eq!(store.settle(&[sent(&first)]).await.unwrap(), [true]);
+    assert_eq!(store.settle(&[sent(&first)]).await.unwrap(), [Settled::Written]);
+}
+
+#[tokio::test]
+async fn what_a_status_has_told_of_is_not_given_up() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    let first = under_way(&ground, &store, 2).await;
+    let status = Arrival::Status(Progress {
+        item: ground.item("status", "s1"),
+        wa_message_id: "wamid.1".to_owned(),
+        message_id: Some(first.message_id),
+        status: "delivered".to_owned(),
+        error: None,
+        for_flow: false,
+    });
+    store.append(&[status.into()], Births::NONE).await.unwrap();
+    assert_eq!(store.settle(&[dead(&first)]).await.unwrap(), [Settled::Spared]);
+    let delivered =
+        "select count(*) from messages where direction = 'OUT' and status = 'delivered' and dead_at is null";
+    assert_eq!(ground.db.count(delivered).await, 1);
+    let next = claim(&store).await.unwrap();
+    assert_eq!(store.settle(&[dead(&next)]).await.unwrap(), [Settled::Written], "of this one nothing is known");
+    assert_eq!(store.settle(&[dead(&next)]).await.unwrap(), [Settled::Lost]);
 }
 
 /// Statuses that nobody is told of are found, and move their messages up, in one statement.

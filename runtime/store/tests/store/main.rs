@@ -22,6 +22,7 @@ mod queries;
 mod scheduled;
 mod signups;
 mod stress;
+mod suspended_channels;
 mod suspended_templates;
 mod tenancy;
 mod ties;

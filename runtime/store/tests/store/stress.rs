@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use hoopoe_store::Store;
-use hoopoe_store::deliveries::{Settlement, Verdict};
+use hoopoe_store::deliveries::{Settled, Settlement, Verdict};
 use hoopoe_store::group::{GroupCommit, Sizes};
 use hoopoe_store::lanes::{Births, Claim, LaneKey};
 use hoopoe_telemetry::metrics::labels::Writer;
@@ -66,6 +66,7 @@ async fn tell(deaths: bool) -> Arc<Story> {
         tasks.spawn(work(story.clone(), n));
         tasks.spawn(deliver(story.clone()));
     }
+    let rewrite = tokio::spawn(rewrite(story.clone()));
     let watch = tokio::spawn(watch(story.clone()));
     let all = async {
         while let Some(task) = tasks.join_next().await {
@@ -78,6 +79,7 @@ async fn tell(deaths: bool) -> Arc<Story> {
     }
     story.over.store(true, Ordering::SeqCst);
     assert!(watch.await.unwrap() > 0, "nobody looked");
+    assert!(rewrite.await.unwrap() > 0, "the tables stayed as they were");
     story.come_to_rest().await;
     story.check().await;
     story
@@ -159,11 +161,32 @@ async fn deliver(story: Arc<Story>) {
             let verdict = Verdict::Sent { wa_message_id: format!("wamid.{}", one.message_id) };
             let settlement =
                 Settlement { lease: one.lease, message_id: one.message_id, attempts: one.attempt, verdict };
-            assert!(settlements.write(settlement).await.unwrap(), "the lane was taken over");
+            assert_eq!(settlements.write(settlement).await.unwrap(), Settled::Written, "the lane was taken over");
             story.settled.fetch_add(1, Ordering::SeqCst);
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// A process that fills the queue's tables anew again and again, each time after so much is gone from them that it is worth
+/// it. Gives how often the lanes' file is another one.
+async fn rewrite(story: Arc<Story>) -> usize {
+    let store = story.ground.process();
+    let mut files = HashSet::new();
+    while !story.over.load(Ordering::SeqCst) {
+        let mut gone = story.ground.db.pool.begin().await.unwrap();
+        for statement in [
+            "insert into lanes (tenant_id, contact_id, stage, ready_at, done_event)
+             select gen_random_uuid(), gen_random_uuid(), 0, now(), 0 from generate_series(1, 12000)",
+            "delete from lanes where ready_at = now()",
+        ] {
+            sqlx::query(statement).execute(&mut *gone).await.unwrap();
+        }
+        gone.commit().await.unwrap();
+        store.rewrite().await.unwrap();
+        files.insert(story.ground.db.count("select pg_relation_filenode('lanes')::bigint").await);
+    }
+    files.len() - 1
 }
 
 /// Looks again and again, each time at one moment of the whole database. Gives how often.
