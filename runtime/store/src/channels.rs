@@ -185,7 +185,7 @@ impl Store {
             Some(_) => channel_tokens::begin(&mut tx, tenant_id, channel_id, now).await?,
             None => None,
         };
-        ready_waiting(&mut tx, tenant_id, channel_id, None, now).await?;
+        ready_waiting(&mut tx, tenant_id, channel_id, now).await?;
         let mut notices = self.notices();
         if is_suspended {
             let cause = format!("{channel_id}/{}", now.timestamp_micros());
@@ -230,19 +230,29 @@ impl Store {
         if works != Some(true) {
             return Ok(false);
         }
-        ready_waiting(&mut tx, tenant_id, channel_id, Some(contact_id), self.ambient.now()).await?;
+        // Primary key, and that of the outbox. As in `ready_waiting`, but for a mailing each of its messages may ask this.
+        sqlx::query!(
+            "update lanes set ready_at = $4
+             where tenant_id = any (array[$1::uuid]) and contact_id = $2 and stage = 1 and lease_token < 1 and ready_at > $4
+               and (select bool_or(channel_id = $3) and bool_and(state = 'queued') from outbox
+                    where tenant_id = $1 and contact_id = $2)",
+            tenant_id,
+            contact_id,
+            channel_id,
+            self.ambient.now()
+        )
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(true)
     }
 }
 
-/// Makes what waits for the channel ready: of one contact, or all of it. What has an owner, or waits for a status, is left
-/// alone.
+/// Makes what waits for the channel ready. What has an owner, or waits for a status, is left alone.
 async fn ready_waiting(
     db: &mut PgConnection,
     tenant_id: Uuid,
     channel_id: Uuid,
-    contact_id: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     // Index lanes_waiting, all of the tenant's, and the primary key of outbox for each.
@@ -254,7 +264,6 @@ async fn ready_waiting(
                  where tenant_id = l.tenant_id and contact_id = l.contact_id
              ) as o
              where l.stage::integer = $3 and l.lease_token = 0 and l.tenant_id = $1 and l.ready_at > $4 and o.waits
-               and ($5::uuid is null or l.contact_id = $5)
              order by l.contact_id for update of l
          )
          update lanes l set ready_at = $4 from waiting w
@@ -262,8 +271,7 @@ async fn ready_waiting(
         tenant_id,
         channel_id,
         Stage::Delivery as i32,
-        now,
-        contact_id
+        now
     )
     .execute(db)
     .await?;
