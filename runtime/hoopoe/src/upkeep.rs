@@ -94,30 +94,32 @@ async fn plan(store: &Store) -> Result<(), Error> {
     Ok(())
 }
 
-/// Cleans up what is gone, if it is worth while. What somebody may still see cannot be cleaned up: it is left behind.
+/// Cleans up what is gone, if it is worth while. What somebody may still see cannot be cleaned up: unless that is over by the
+/// next look, it is left behind.
 async fn clean_up(store: &Store, before: &mut Before) -> Result<(), Error> {
     let dead = store.dead_rows().await?;
     if dead < WORTH {
         return Ok(());
     }
-    if before.kept.is_over(store).await? {
-        let seen = store.oldest_seen().await?;
-        store.clean_up().await?;
-        if store.dead_rows().await? < dead / 2 {
-            *before = Before::default();
-            return Ok(());
+    if !before.kept.is_over(store).await? {
+        if dead >= WORTH_A_STOP && before.rewrite.is_none_or(Later::is_due) {
+            before.rewrite = if store.rewrite().await? { None } else { Some(Later::after(before.rewrite)) };
         }
-        // Short transactions come and go meanwhile.
-        before.kept = match seen {
-            Some(state) if store.oldest_seen().await?.as_ref() == Some(&state) => {
-                Kept::Seen { state, until: Instant::now() + SELDOM }
-            }
-            _ => Kept::unknown(&before.kept),
-        };
+        return Ok(());
     }
-    if dead >= WORTH_A_STOP && before.rewrite.is_none_or(Later::is_due) {
-        before.rewrite = if store.rewrite().await? { None } else { Some(Later::after(before.rewrite)) };
+    let seen = store.oldest_seen().await?;
+    store.clean_up().await?;
+    if store.dead_rows().await? < dead / 2 {
+        *before = Before::default();
+        return Ok(());
     }
+    // Short transactions come and go meanwhile.
+    before.kept = match seen {
+        Some(state) if store.oldest_seen().await?.as_ref() == Some(&state) => {
+            Kept::Seen { state, until: Instant::now() + SELDOM }
+        }
+        _ => Kept::unknown(&before.kept),
+    };
     Ok(())
 }
 
