@@ -172,7 +172,8 @@ async fn deliver(story: Arc<Story>) {
 /// it. Gives how often the lanes' file is another one.
 async fn rewrite(story: Arc<Story>) -> usize {
     let store = story.ground.process();
-    let mut files = HashSet::new();
+    let file = async || story.ground.db.count("select pg_relation_filenode('lanes')::bigint").await;
+    let mut files = HashSet::from([file().await]);
     while !story.over.load(Ordering::SeqCst) {
         let mut gone = story.ground.db.pool.begin().await.unwrap();
         for statement in [
@@ -184,7 +185,7 @@ async fn rewrite(story: Arc<Story>) -> usize {
         }
         gone.commit().await.unwrap();
         store.rewrite().await.unwrap();
-        files.insert(story.ground.db.count("select pg_relation_filenode('lanes')::bigint").await);
+        files.insert(file().await);
     }
     files.len() - 1
 }
