@@ -103,7 +103,8 @@ impl<W: Writer> Course<'_, '_, W> {
     ) -> Result<Option<Stream>> {
         let requests = self.writer.write(count);
         database::checkpoint(&mut self.world.db).await;
-        let mut phase = self.world.phase(vec![self.world.load(requests, pace, time, W::KIND.status)]).await?;
+        let load = self.world.load(requests, pace, time, W::KIND.status);
+        let mut phase = self.world.phase(figures.then_some(case), vec![load]).await?;
         let posted = phase.posted.pop().context("a load without a result")?;
         self.total += posted.count() as u64;
         let stream = Stream::of(W::KIND, self.writer.audience(), posted, &phase.accepted);

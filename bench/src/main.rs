@@ -7,6 +7,7 @@ mod cold;
 mod counters;
 mod course;
 mod database;
+mod flame;
 mod floor;
 mod flow;
 mod guests;

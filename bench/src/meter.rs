@@ -50,6 +50,13 @@ impl Meter {
         }
     }
 
+    /// All that is running now.
+    pub fn processes(&self) -> Vec<u32> {
+        let postgres =
+            self.postmaster.into_iter().flat_map(|postmaster| children(postmaster).into_iter().chain([postmaster]));
+        [self.runtime].into_iter().chain(postgres).collect()
+    }
+
     /// Resident memory now.
     pub fn memory(&self) -> Memory {
         let postgres = self.postmaster.map(|postmaster| {

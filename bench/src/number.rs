@@ -100,7 +100,7 @@ impl Number<'_, '_> {
             self.world.load(webhooks, Pace::Open { rate: INBOUND }, time, REPLIES.status),
             self.world.load(sends, Pace::Open { rate: OUTBOUND }, time, SENDS.status),
         ];
-        let mut phase = self.world.phase(loads).await?;
+        let mut phase = self.world.phase(figures.then_some(ALL), loads).await?;
         let sent = phase.posted.pop().context("sends without a result")?;
         let received = phase.posted.pop().context("webhooks without a result")?;
         self.inbound += received.count() as u64;

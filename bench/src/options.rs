@@ -21,6 +21,10 @@ pub struct Options {
     /// One round of one second, unless said otherwise, with few contacts: shows that it works, measures nothing.
     #[arg(long)]
     pub quick: bool,
+    /// Draws a flame graph of the runtime and Postgres for each case, of its last round: <scenario>.<case>.flame.svg.
+    /// Needs `perf`, which takes processor time itself: the figures of such a run are not to be compared.
+    #[arg(long)]
+    pub flame: bool,
     /// Connections of the load generator.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub connections: u16,

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::counters::Counters;
 use crate::database::{self, Database};
+use crate::flame::Flames;
 use crate::load::{self, Load, Pace, Posted};
 use crate::meter::{Memory, Meter, Usage};
 use crate::options::Options;
@@ -46,6 +47,8 @@ pub struct World<'a> {
     pub db: PgConnection,
     /// How long a phase may take to come to rest.
     pub patience: Duration,
+    /// Where they are wanted.
+    flames: Option<Flames>,
 }
 
 /// What a phase gave.
@@ -100,7 +103,11 @@ async fn measure(
     let meter = Meter { runtime: hoopoe.pid(), postmaster: database::postmaster(&mut db).await? };
     floor::prepare(&mut db).await?;
     let patience = Duration::from_secs(60) + options.phase() * 6;
-    let mut world = World { threads, database, sim, hoopoe, meter, db, patience };
+    let flames = Flames::wanted(options, name);
+    if flames.is_some() {
+        report.fact("sampled by `perf`", "yes: not to be compared".to_owned());
+    }
+    let mut world = World { threads, database, sim, hoopoe, meter, db, patience, flames };
     let measured = scenario(&mut world, &mut report).await;
     if measured.is_err() || !report.held() {
         eprintln!("{}", world.hoopoe.last_words());
@@ -116,9 +123,14 @@ impl World<'_> {
         Load { address: self.hoopoe.address, requests, pace, time, again: false, status }
     }
 
-    /// Posts all loads at once, and waits until every request's message was accepted and every status is stored.
-    pub async fn phase(&mut self, loads: Vec<Load>) -> Result<Phase> {
+    /// Posts all loads at once, and waits until every request's message was accepted and every status is stored. A phase
+    /// that is measured has a name, for its flame graph.
+    pub async fn phase(&mut self, case: Option<&str>, loads: Vec<Load>) -> Result<Phase> {
         self.sim.reset();
+        let recording = match (&self.flames, case) {
+            (Some(flames), Some(case)) => Some(flames.record(case, &self.meter.processes())?),
+            _ => None,
+        };
         let counted = Counters::read(&mut self.db).await;
         let before = self.meter.read();
         let posted = self.post(loads).await?;
@@ -128,6 +140,9 @@ impl World<'_> {
         let usage = self.meter.read().since(&before);
         let memory = self.meter.memory();
         let counters = Counters::read(&mut self.db).await.since(&counted);
+        if let Some(recording) = recording {
+            recording.finish()?;
+        }
         Ok(Phase { posted, accepted: self.sim.accepted(), usage, counters, backlog, unsettled, memory })
     }
 

@@ -186,14 +186,12 @@ impl Stage for Deliveries {
             },
             Err(verdict) => verdict,
         };
-        if let Verdict::Dead { error, .. } = &verdict {
-            tracing::error!(%tenant, %message, attempt = delivery.attempt, error, "a message was given up");
-        }
-        observe::judged(&mut span, &verdict, &delivery, self.store.ambient.now());
+        let judged_at = self.store.ambient.now();
         let attempts = delivery.attempt;
-        let postponed = matches!(verdict, Verdict::Postponed { .. });
-        self.settle(Settlement { lease: delivery.lease, message_id: message, attempts, verdict }.into()).await;
-        if postponed {
+        let settlement = Arc::new(Settlement { lease: delivery.lease, message_id: message, attempts, verdict });
+        let settled = self.settle(&settlement).await;
+        observe::judged(&mut span, &settlement.verdict, settled, &delivery, judged_at);
+        if matches!(settlement.verdict, Verdict::Postponed { .. }) {
             self.look_again(&delivery).await;
         }
         crash_point("delivery.settled");
@@ -270,8 +268,8 @@ impl Deliveries {
     }
 
     /// Writes the verdict down, however long the database is away within the lease: an acceptance that is not written
-    /// down costs the wait for a status.
-    async fn settle(&self, settlement: Arc<Settlement>) {
+    /// down costs the wait for a status. `None`: it could not be written down.
+    async fn settle(&self, settlement: &Arc<Settlement>) -> Option<Settled> {
         let tenant = settlement.lease.lane.tenant_id;
         let message = settlement.message_id;
         let tries = self.settings.lease.num_seconds().max(1);
@@ -280,11 +278,11 @@ impl Deliveries {
                 Ok(Settled::Lost) => {
                     metrics().lanes_lost.of(labels::Stage::Delivery).inc();
                     tracing::warn!(%tenant, %message, "the lane was taken over by another owner");
-                    return;
+                    return Some(Settled::Lost);
                 }
                 Ok(settled) => {
                     tracing::debug!(%tenant, %message, verdict = ?settlement.verdict, ?settled, "message settled");
-                    return;
+                    return Some(settled);
                 }
                 Err(error) if error.is_passing() => {
                     tracing::warn!(%tenant, %message, %error, "could not write a verdict down; trying again");
@@ -292,9 +290,10 @@ impl Deliveries {
                 }
                 Err(error) => {
                     tracing::error!(%tenant, %message, %error, "a verdict was refused by the database");
-                    return;
+                    return None;
                 }
             }
         }
+        None
     }
 }

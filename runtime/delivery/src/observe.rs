@@ -22,8 +22,14 @@ pub(crate) fn begin(delivery: &Delivery) -> Span {
     span
 }
 
-/// What became of the message.
-pub(crate) fn judged(span: &mut Span, verdict: &Verdict, delivery: &Delivery, now: DateTime<Utc>) {
+/// What became of the message at `now`, and of the verdict: none when that could not be written down.
+pub(crate) fn judged(
+    span: &mut Span,
+    verdict: &Verdict,
+    settled: Option<Settled>,
+    delivery: &Delivery,
+    now: DateTime<Utc>,
+) {
     let all = metrics();
     let outcome = match verdict {
         Verdict::Sent { .. } => {
@@ -36,7 +42,12 @@ pub(crate) fn judged(span: &mut Span, verdict: &Verdict, delivery: &Delivery, no
             labels::Verdict::Unknown
         }
         Verdict::Postponed { .. } => labels::Verdict::Postponed,
-        Verdict::Dead { .. } => labels::Verdict::Dead,
+        Verdict::Dead { .. } if settled == Some(Settled::Spared) => labels::Verdict::Spared,
+        Verdict::Dead { error, .. } => {
+            let (tenant, message) = (delivery.lease.lane.tenant_id, delivery.message_id);
+            tracing::error!(%tenant, %message, attempt = delivery.attempt, error, "a message was given up");
+            labels::Verdict::Dead
+        }
     };
     all.deliveries.of(outcome).inc();
     span.set("hoopoe.outcome", outcome.value());

@@ -185,7 +185,7 @@ impl Store {
             Some(_) => channel_tokens::begin(&mut tx, tenant_id, channel_id, now).await?,
             None => None,
         };
-        ready_waiting(&mut tx, tenant_id, channel_id, now).await?;
+        ready_waiting(&mut tx, tenant_id, Some(channel_id), now).await?;
         let mut notices = self.notices();
         if is_suspended {
             let cause = format!("{channel_id}/{}", now.timestamp_micros());
@@ -248,11 +248,12 @@ impl Store {
     }
 }
 
-/// Makes what waits for the channel ready. What has an owner, or waits for a status, is left alone.
-async fn ready_waiting(
+/// Makes what waits for the channel ready, or for any of the tenant's. What has an owner, or waits for a status, is left
+/// alone.
+pub(crate) async fn ready_waiting(
     db: &mut PgConnection,
     tenant_id: Uuid,
-    channel_id: Uuid,
+    channel_id: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     // Index lanes_waiting, all of the tenant's, and the primary key of outbox for each.
@@ -260,7 +261,7 @@ async fn ready_waiting(
         "with waiting as (
              select l.tenant_id, l.contact_id, l.stage from lanes l
              cross join lateral (
-                 select bool_or(channel_id = $2) and bool_and(state = 'queued') as waits from outbox
+                 select bool_or($2::uuid is null or channel_id = $2) and bool_and(state = 'queued') as waits from outbox
                  where tenant_id = l.tenant_id and contact_id = l.contact_id
              ) as o
              where l.stage::integer = $3 and l.lease_token = 0 and l.tenant_id = $1 and l.ready_at > $4 and o.waits

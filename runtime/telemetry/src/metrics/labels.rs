@@ -155,13 +155,14 @@ label!(
 );
 
 label!(
-    /// The verdict on a message.
+    /// The verdict on a message; `spared` is what would have been given up, had not a status told that Meta has it.
     Verdict, "outcome":
     Sent = "sent",
     Retry = "retry",
     Unknown = "unknown",
     Postponed = "postponed",
     Dead = "dead",
+    Spared = "spared",
 );
 
 label!(
