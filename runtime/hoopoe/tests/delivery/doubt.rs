@@ -8,23 +8,14 @@ use meta_sim::Fault;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const CONTACT: &str = "16505551234";
+use crate::{CONTACT, contact, start_with, steps};
+
 const LONG: Duration = Duration::from_secs(60);
 /// `UNKNOWN_OUTCOME_WAIT`, unless set.
 const DOUBT: TimeDelta = TimeDelta::seconds(30);
 
 async fn start() -> (World, Tenant) {
-    let world = World::builder().set("GRAPH_TIMEOUT", "400ms").start().await;
-    let tenant = world.api.register("Acme", "106540352242922", "token").await;
-    (world, tenant)
-}
-
-fn contact(number: usize) -> String {
-    format!("165055500{number:02}")
-}
-
-fn steps(message: &Value) -> Vec<&str> {
-    message["timeline"].as_array().unwrap().iter().map(|step| step["status"].as_str().unwrap()).collect()
+    start_with(World::builder().set("GRAPH_TIMEOUT", "400ms")).await
 }
 
 /// The message, once it has this status.

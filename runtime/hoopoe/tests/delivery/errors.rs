@@ -1,26 +1,12 @@
 //! Every class of Graph error, as the sender sees it: tried again, given up at once, or waiting for its number.
 
 use chrono::TimeDelta;
-use hoopoe_testing::{Tenant, World};
+use hoopoe_testing::World;
 use meta_sim::Fault;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const CONTACT: &str = "16505551234";
-
-async fn start() -> (World, Tenant) {
-    let world = World::start().await;
-    let tenant = world.api.register("Acme", "106540352242922", "token").await;
-    (world, tenant)
-}
-
-fn contact(number: usize) -> String {
-    format!("165055500{number:02}")
-}
-
-fn steps(message: &Value) -> Vec<&str> {
-    message["timeline"].as_array().unwrap().iter().map(|step| step["status"].as_str().unwrap()).collect()
-}
+use crate::{CONTACT, contact, start, steps};
 
 #[tokio::test]
 async fn what_passes_is_tried_again_and_arrives_once() {

@@ -7,32 +7,10 @@ use meta_sim::Fault;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const CONTACT: &str = "16505551234";
-const OTHER: &str = "16505550000";
-
-async fn start() -> (World, Tenant) {
-    let world = World::start().await;
-    let tenant = world.api.register("Acme", "106540352242922", "token").await;
-    (world, tenant)
-}
-
-async fn post(world: &World, tenant: &Tenant, path: &str, body: Value) -> Value {
-    let (status, answer) = world.api.post(&format!("/tenants/{}{path}", tenant.id), &tenant.key, &body).await;
-    assert!((200..300).contains(&status), "{path}: {status} {answer}");
-    answer
-}
+use crate::{CONTACT, OTHER, post, start, steps, suspended};
 
 async fn queued(world: &World, tenant: &Tenant, body: Value) -> Uuid {
     post(world, tenant, "/send", body).await["id"].as_str().unwrap().parse().unwrap()
-}
-
-async fn suspended(world: &World, tenant: &Tenant) -> Value {
-    let (_, shown) = world.api.get(&format!("/tenants/{}", tenant.id), &tenant.key).await;
-    shown["channels"][0]["suspendedReason"].clone()
-}
-
-fn steps(message: &Value) -> Vec<&str> {
-    message["timeline"].as_array().unwrap().iter().map(|step| step["status"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]

@@ -7,8 +7,9 @@ use meta_sim::Sim;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::CONTACT;
+
 const HOOPOE: &str = env!("CARGO_BIN_EXE_hoopoe");
-const CONTACT: &str = "16505551234";
 
 /// A forward proxy that passes all connections on to one place. Gives its port, and the heads of what came.
 async fn forward_to(target: String) -> (u16, Arc<Mutex<Vec<String>>>) {

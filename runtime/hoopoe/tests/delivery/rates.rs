@@ -5,20 +5,10 @@ use hoopoe_testing::{MASTER_KEY, Tenant, World};
 use meta_sim::Fault;
 use serde_json::{Value, json};
 
-const CONTACT: &str = "16505551234";
+use crate::{CONTACT, contact, start_with};
 
 async fn start(settings: &[(&str, &str)]) -> (World, Tenant) {
-    let mut world = World::builder();
-    for (name, value) in settings {
-        world = world.set(name, value);
-    }
-    let world = world.start().await;
-    let tenant = world.api.register("Acme", "106540352242922", "token").await;
-    (world, tenant)
-}
-
-fn contact(number: usize) -> String {
-    format!("165055500{number:02}")
+    start_with(settings.iter().fold(World::builder(), |world, (name, value)| world.set(name, value))).await
 }
 
 #[tokio::test]

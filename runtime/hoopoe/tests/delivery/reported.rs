@@ -8,22 +8,10 @@ use meta_sim::Fault;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const CONTACT: &str = "16505551234";
-const OTHER: &str = "16505550000";
-
-async fn start() -> (World, Tenant) {
-    let world = World::start().await;
-    let tenant = world.api.register("Acme", "106540352242922", "token").await;
-    (world, tenant)
-}
+use crate::{CONTACT, OTHER, start, suspended};
 
 fn unpaid() -> Fault {
     Fault::AcceptThenFail { code: 131042, title: "Business eligibility payment issue".to_owned() }
-}
-
-async fn suspended(world: &World, tenant: &Tenant) -> Value {
-    let (_, shown) = world.api.get(&format!("/tenants/{}", tenant.id), &tenant.key).await;
-    shown["channels"][0]["suspendedReason"].clone()
 }
 
 /// The next message is taken, and reported as failed: the number is suspended.

@@ -5,24 +5,12 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use hoopoe_testing::{Database, PATIENCE, Process, Tenant, World, eventually, settings, sim_options};
 use meta_sim::{Fault, Sim};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::{CONTACT, NUMBER, post, start};
+
 const HOOPOE: &str = env!("CARGO_BIN_EXE_hoopoe");
-const NUMBER: &str = "106540352242922";
-const CONTACT: &str = "16505551234";
-
-async fn start() -> (World, Tenant) {
-    let world = World::start().await;
-    let tenant = world.api.register("Acme", NUMBER, "token").await;
-    (world, tenant)
-}
-
-async fn post(world: &World, tenant: &Tenant, path: &str, body: Value) -> Value {
-    let (status, answer) = world.api.post(&format!("/tenants/{}{path}", tenant.id), &tenant.key, &body).await;
-    assert!((200..300).contains(&status), "{path}: {status} {answer}");
-    answer
-}
 
 /// Schedules a text so many seconds from now; gives its id.
 async fn schedule(world: &World, tenant: &Tenant, seconds: i64, text: &str) -> Uuid {

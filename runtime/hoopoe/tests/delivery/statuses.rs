@@ -8,13 +8,11 @@ use meta_sim::{Accepted, Fault, StatusOrder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const CONTACT: &str = "16505551234";
+use crate::{CONTACT, start_with};
 
 /// A runtime whose statuses the test posts itself.
 async fn start() -> (World, Tenant) {
-    let world = World::builder().sim(|sim| sim.statuses.clear()).start().await;
-    let tenant = world.api.register("Acme", "106540352242922", "token").await;
-    (world, tenant)
+    start_with(World::builder().sim(|sim| sim.statuses.clear())).await
 }
 
 async fn sent(world: &World, tenant: &Tenant, to: &str) -> (Uuid, Accepted) {
