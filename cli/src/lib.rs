@@ -28,8 +28,8 @@ pub use settings::{Connection, DevFile, Settings};
 
 use commands::order::Order;
 use commands::{
-    activate, build, completions, config, dead_letters, dev, events, hosts, live, logs, new, order, push, replay, runs,
-    say, secret, simulate, test, versions, webhooks,
+    activate, alerts, build, completions, config, dead_letters, dev, events, hosts, live, logs, new, order, push,
+    replay, runs, say, secret, simulate, test, versions, webhooks,
 };
 use output::Output;
 
@@ -95,6 +95,7 @@ pub enum Command {
     DeadLetters(dead_letters::Options),
     Events(events::Options),
     Webhooks(webhooks::Options),
+    Alerts(alerts::Options),
     Completions(completions::Options),
 }
 
@@ -123,6 +124,7 @@ pub fn run(command: &Command, host: &Host) -> ExitCode {
         Command::DeadLetters(options) => (dead_letters::run(options), options.output()),
         Command::Events(options) => (events::run(options), options.output()),
         Command::Webhooks(options) => (webhooks::run(options), options.output()),
+        Command::Alerts(options) => (alerts::run(options), options.output()),
         Command::Completions(options) => (completions::run(options, host), Output::default()),
     };
     match done {

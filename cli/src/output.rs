@@ -62,6 +62,13 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Names and values, a pair per line; pairs without a value are left out.
+pub fn fields(pairs: &[(&str, String)]) -> String {
+    let known = || pairs.iter().filter(|(_, value)| !value.is_empty());
+    let width = known().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    known().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
+}
+
 /// `12 ms`, `1.24 s`.
 pub fn duration(duration: Duration) -> String {
     let ms = duration.as_millis();
@@ -111,6 +118,12 @@ mod tests {
         let rows = [vec!["caf\u{e9}".to_owned(), "1".to_owned()], vec!["b".to_owned(), "twenty".to_owned()]];
         assert_eq!(table(&["NAME", "N"], &rows), "NAME  N\ncaf\u{e9}  1\nb     twenty\n");
         assert_eq!(table(&["NAME"], &[]), "");
+    }
+
+    #[test]
+    fn fields_without_a_value_are_left_out() {
+        let pairs = [("id", "1".to_owned()), ("given up", String::new()), ("status", "sent".to_owned())];
+        assert_eq!(fields(&pairs), "id      1\nstatus  sent\n");
     }
 
     #[test]

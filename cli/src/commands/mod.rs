@@ -1,6 +1,7 @@
 //! One module per command: its options, what it does, what it prints.
 
 pub mod activate;
+pub mod alerts;
 pub mod build;
 pub mod completions;
 pub mod config;

@@ -2,6 +2,7 @@
 
 use hoopoe_testing::World;
 use meta_sim::Fault;
+use serde_json::{Value, json};
 
 use crate::support::Developer;
 
@@ -24,8 +25,25 @@ async fn dead_letters_are_listed_and_sent_once_more() {
     for part in [&ids[0], &ids[1], "16505551234", "permanent", "131026"] {
         assert!(listed.out.contains(part), "{part} is not in {listed:?}");
     }
-    let redriven = developer.run(&["dead-letters", "redrive", &ids[0]]).await;
+    let page = developer.works(&["dead-letters", "-n", "1"]).await;
+    assert!(page.out.contains(&format!("older: --before {}", ids[1])), "{page:?}");
+    let shown = developer.works(&["dead-letters", "show", &ids[0]]).await;
+    for part in [&ids[0], "16505551234", "text: hello", "permanent: code 131026", "STEP", "failed"] {
+        assert!(shown.out.contains(part), "{part} is not in {shown:?}");
+    }
+    let unknown = developer.run(&["dead-letters", "show", &tenant.id.to_string()]).await;
+    assert!(unknown.code == 3 && unknown.err.contains("no message"), "{unknown:?}");
+
+    let never = developer.run(&["dead-letters", "redrive", "--expires-in", "0", &ids[0]]).await;
+    assert!(never.code == 3 && never.err.contains("2592000"), "{never:?}");
+    let redriven = developer.run(&["dead-letters", "redrive", &ids[0], "--expires-in", "60"]).await;
     assert_eq!((redriven.code, redriven.out.trim()), (0, "1 message is queued once more"), "{redriven:?}");
+    // The clock stands at the first second of 2026.
+    let expires = "select count(*) from messages where expires_at = '2026-01-01T00:01:00Z'";
+    assert_eq!(world.db.count(expires).await, 1);
+    let followed = developer.works(&["dead-letters", "show", &ids[0], "--json"]).await.json();
+    let steps: Vec<&Value> = followed["timeline"].as_array().unwrap().iter().map(|step| &step["status"]).collect();
+    assert_eq!(steps[..2], [&json!("failed"), &json!("redriven")], "{followed}");
     let purged = developer.run(&["dead-letters", "--json", "purge", "--oldest", "10"]).await;
     assert_eq!(purged.json()["messages"][0], ids[1].as_str(), "{purged:?}");
     let (url, key) = (world.api.base.as_str(), tenant.key.as_str());

@@ -12,3 +12,4 @@ mod refusals;
 mod served;
 mod story;
 mod support;
+mod webhooks;
