@@ -58,7 +58,6 @@ pub fn run(options: &Options) -> Result<Report> {
     report.aim((FIRST, P50), Aim::AtMost(5.0));
     report.plot(Plot::bars("Milliseconds, p50", [FIRST, READ, LATER].map(|case| (case, P50))));
     report.aim((MEMORY, MANY), Aim::AtMost(2048.0));
-    report.check(true, format!("{count} plugins came from the folder, and each answered its first event"));
     Ok(report)
 }
 

@@ -41,7 +41,7 @@ const SETTINGS: [(&str, &str); 1] = [("FLOW_FAILURES_TO_PAUSE", "0")];
 /// Measures it.
 pub fn run(options: &Options) -> Result<Report> {
     world::run(options, (NAME, &SETTINGS), async |world, report| {
-        let (contacts, bulk) = if options.quick { (100, 5_000) } else { (1_000, 100_000) };
+        let (contacts, bulk) = if options.quick { (100, 20_000) } else { (1_000, 100_000) };
         let mut tenants = world.hoopoe.register(NORMAL + 2).await?;
         let neighbours = tenants.split_off(NORMAL);
         let connections = usize::from(options.connections);
@@ -134,6 +134,7 @@ async fn beside(
     let stream = Stream::of(REPLIES, &course.writer.audience, posted, &accepted[*seen..]);
     *seen = accepted.len();
     stream.report(report, case);
+    report.check(left > 0, format!("{left} messages of the bulk were still queued at the end of {case}"));
     report.add((case, "bulk, queued at the beginning"), "messages", queued as f64);
     report.add((case, "bulk, sent"), "1/s", queued.saturating_sub(left) as f64 / elapsed);
     report.curve(case, &stream.matched.times);

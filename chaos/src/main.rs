@@ -5,8 +5,8 @@
 //! outside: by what HTTP acknowledged, what the simulator accepted, and what the tables say once all is at rest. Fails
 //! when anything acknowledged was lost, anything was repeated although statuses came or before the wait for them was over,
 //! too much was repeated after that wait, Meta accepted what nobody had asked for, the order of a contact was broken, or
-//! nothing succeeded at all; and when the one scenario that was named cannot be run here. Where one of all cannot be run
-//! and the others held, the exit code is 3.
+//! nothing succeeded at all; and when the one scenario that was named cannot be run here. Where one of all, or a part of
+//! one, cannot be run and the rest held, the exit code is 3.
 
 mod book;
 mod front;
@@ -27,7 +27,7 @@ use tokio::task::LocalSet;
 
 use crate::options::{Options, Scenario};
 
-/// The exit code when whatever ran held, and something did not run for want of a program.
+/// The exit code when whatever ran held, and something could not run on this machine.
 const SKIPPED: u8 = 3;
 
 /// How a scenario ended.
@@ -35,6 +35,8 @@ const SKIPPED: u8 = 3;
 enum End {
     Held,
     Failed,
+    /// What ran of it held, and this machine lacks what the rest needs.
+    Partly,
     /// This machine lacks what it needs.
     Skipped,
 }
@@ -45,7 +47,7 @@ fn main() -> ExitCode {
     match runtime.and_then(|runtime| runtime.block_on(run(&options))) {
         Ok(End::Held) => ExitCode::SUCCESS,
         Ok(End::Failed) => ExitCode::FAILURE,
-        Ok(End::Skipped) => ExitCode::from(SKIPPED),
+        Ok(End::Partly | End::Skipped) => ExitCode::from(SKIPPED),
         Err(error) => {
             eprintln!("hoopoe-chaos: {error:#}");
             ExitCode::FAILURE
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Gives whether everything held in every scenario, or in all but those that were skipped.
+/// Gives whether everything held in every scenario, or in all but what was skipped.
 async fn run(options: &Options) -> Result<End> {
     let mut ends = Vec::new();
     for scenario in options.scenario.each() {
@@ -69,7 +71,7 @@ async fn run(options: &Options) -> Result<End> {
             Ok(Some(report)) => {
                 report.write(&options.out)?;
                 println!("{}", report.markdown());
-                if report.held() { End::Held } else { End::Failed }
+                end(report.held(), report.is_partial())
             }
             Ok(None) if options.scenario == Scenario::All => End::Skipped,
             Ok(None) => {
@@ -89,11 +91,21 @@ async fn run(options: &Options) -> Result<End> {
     Ok(whole(&ends))
 }
 
+/// How a scenario ended that ran, all of it or in part.
+fn end(held: bool, is_partial: bool) -> End {
+    match (held, is_partial) {
+        (false, _) => End::Failed,
+        (true, true) => End::Partly,
+        (true, false) => End::Held,
+    }
+}
+
 /// One line for each scenario.
 fn summary(ends: &[(&str, End)]) -> String {
     let line = |(name, end): &(&str, End)| match end {
         End::Held => format!("{name}: held"),
         End::Failed => format!("{name}: FAILED"),
+        End::Partly => format!("{name}: held in part, something is SKIPPED: see its report"),
         End::Skipped => format!("{name}: SKIPPED, nothing of it ran"),
     };
     ends.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -104,8 +116,8 @@ fn whole(ends: &[(&str, End)]) -> End {
     let any = |end: End| ends.iter().any(|(_, one)| *one == end);
     if any(End::Failed) {
         End::Failed
-    } else if any(End::Skipped) {
-        End::Skipped
+    } else if any(End::Partly) || any(End::Skipped) {
+        End::Partly
     } else {
         End::Held
     }
@@ -120,7 +132,17 @@ mod tests {
         let ends = [("kill", End::Held), ("redis", End::Skipped), ("graph", End::Failed)];
         assert_eq!(summary(&ends), "kill: held\nredis: SKIPPED, nothing of it ran\ngraph: FAILED");
         assert!(whole(&ends) == End::Failed);
-        assert!(whole(&ends[..2]) == End::Skipped);
+        assert!(whole(&ends[..2]) == End::Partly);
         assert!(whole(&ends[..1]) == End::Held);
+    }
+
+    #[test]
+    fn what_ran_in_part_is_not_told_as_held() {
+        assert!(end(true, false) == End::Held && end(true, true) == End::Partly);
+        assert!(end(false, false) == End::Failed && end(false, true) == End::Failed);
+        let ends = [("kill", End::Held), ("postgres", End::Partly), ("graph", End::Failed)];
+        assert!(summary(&ends).contains("\npostgres: held in part, something is SKIPPED"), "{}", summary(&ends));
+        assert!(whole(&ends) == End::Failed);
+        assert!(whole(&ends[..2]) == End::Partly && whole(&ends[1..2]) == End::Partly);
     }
 }

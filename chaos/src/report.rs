@@ -30,6 +30,7 @@ pub struct Report {
     /// From the end of the load until nothing was left to do.
     pub rest: Duration,
     checks: Vec<(String, bool)>,
+    skipped: Option<&'static str>,
 }
 
 impl Report {
@@ -42,7 +43,7 @@ impl Report {
         rest: Duration,
     ) -> Self {
         let recovery = Recovery::of(&notes, &verdict.replies);
-        let mut report = Report { scenario, facts, notes, verdict, recovery, rest, checks: Vec::new() };
+        let mut report = Report { scenario, facts, notes, verdict, recovery, rest, checks: Vec::new(), skipped: None };
         let (verdict, notes) = (&report.verdict, &report.notes);
         let promised = verdict.acknowledged + verdict.sends;
         let checks = [
@@ -66,6 +67,16 @@ impl Report {
     /// Something that must hold.
     pub fn check(&mut self, held: bool, what: impl Into<String>) {
         self.checks.push((what.into(), held));
+    }
+
+    /// What of the scenario could not run on this machine, and why.
+    pub fn skip(&mut self, what: &'static str) {
+        self.skipped = Some(what);
+    }
+
+    /// Whether something could not run on this machine.
+    pub fn is_partial(&self) -> bool {
+        self.skipped.is_some()
     }
 
     /// Whether all of it held.
@@ -131,6 +142,9 @@ impl Report {
         for (what, held) in &self.checks {
             let _ = writeln!(text, "- {}: {what}", if *held { "holds" } else { "**DOES NOT HOLD**" });
         }
+        if let Some(what) = self.skipped {
+            let _ = writeln!(text, "- SKIPPED: {what}");
+        }
         for case in self.harm().take(TOLD) {
             let _ = writeln!(text, "  - {case}");
         }
@@ -176,6 +190,7 @@ impl Report {
             },
             "rest_ms": self.rest.as_millis() as u64,
             "checks": checks,
+            "skipped": self.skipped,
         })
     }
 
@@ -206,6 +221,16 @@ mod tests {
         let report = Report::new("kill", Vec::new(), Notes::default(), Verdict::default(), Duration::ZERO);
         assert!(!report.held());
         assert!(report.markdown().contains("**DOES NOT HOLD**: something succeeded"), "{}", report.markdown());
+    }
+
+    #[test]
+    fn what_could_not_run_is_told() {
+        let mut report = Report::new("postgres", Vec::new(), Notes::default(), Verdict::default(), Duration::ZERO);
+        assert!(!report.is_partial() && report.json()["skipped"].is_null());
+        assert!(!report.markdown().contains("SKIPPED"), "{}", report.markdown());
+        report.skip("the server was not stopped");
+        assert!(report.is_partial() && report.json()["skipped"] == "the server was not stopped");
+        assert!(report.markdown().contains("- SKIPPED: the server was not stopped\n"), "{}", report.markdown());
     }
 
     #[test]

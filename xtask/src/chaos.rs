@@ -34,7 +34,7 @@ pub fn short() -> Result<bool> {
     break_things(&Options { release: false, arguments: vec!["all".to_owned(), "--short".to_owned()] })
 }
 
-/// Set up, build, start Postgres, break things. What of all could not run is said, and is no failure.
+/// Set up, build, start Postgres, break things. What could not run is said, and is no failure.
 pub fn run(options: &Options) -> Result<()> {
     if !break_things(options)? {
         eprintln!("==> not everything ran: see what is SKIPPED above");

@@ -14,10 +14,14 @@ use crate::interrupt::Interrupted;
 use crate::postgres::{Database, Kind};
 use crate::redis::{self, Redis};
 use crate::step::{seconds, step};
-use crate::{chaos, fuzz, languages, process, setup};
+use crate::{chaos, fuzz, languages, packages, process, setup};
 
 /// A check that hangs is stopped, with what it started.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// What the faults under load may have left out; the program says which of it.
+const SKIPPED_FAULTS: &str = "what is SKIPPED above: the scenario redis, which needs a redis-server, or the stops of \
+     Postgres, which need one of xtask's own (no DATABASE_URL)";
 
 /// What to run.
 #[derive(Args)]
@@ -133,7 +137,8 @@ pub fn run(options: &Options) -> Result<()> {
             tests.env("REDIS_URL", url);
         }
         call("the tests", &mut tests)?;
-        Ok(redis::find().is_none().then(|| "what needs a redis-server".to_owned()))
+        let has_both = ["redis-server", "redis-cli"].into_iter().all(|program| packages::in_path(program).is_some());
+        Ok(without_redis(redis::find().is_some(), has_both).map(str::to_owned))
     })?;
     if all {
         checks.add("examples in documentation", || {
@@ -147,10 +152,19 @@ pub fn run(options: &Options) -> Result<()> {
         }
         checks.add_partly("faults under load", || {
             let all_ran = chaos::short()?;
-            Ok((!all_ran).then(|| "the scenario redis, which needs a redis-server".to_owned()))
+            Ok((!all_ran).then(|| SKIPPED_FAULTS.to_owned()))
         })?;
     }
     checks.summary()
+}
+
+/// What of the tests does not run without Redis's programs, in words. The nodes of a cluster are made with the client.
+fn without_redis(has_server: bool, has_server_and_client: bool) -> Option<&'static str> {
+    match (has_server, has_server_and_client) {
+        (false, _) => Some("what needs a redis-server"),
+        (true, false) => Some("the test of a Redis Cluster, which needs redis-server and redis-cli"),
+        (true, true) => None,
+    }
 }
 
 /// cargo-nextest where it is there, else cargo's own.
@@ -203,6 +217,14 @@ mod tests {
         assert!(lines[1].starts_with("  PARTLY") && lines[1].ends_with(", not run: a scenario"), "{lines:?}");
         assert!(lines[2].starts_with("  SKIPPED"), "{lines:?}");
         assert!(checks.summary().is_ok(), "what is missing on a machine is no failure");
+    }
+
+    #[test]
+    fn tests_that_need_redis_are_not_told_as_passed_without_its_programs() {
+        assert_eq!(without_redis(true, true), None);
+        assert!(without_redis(false, false).is_some_and(|what| what.contains("redis-server")));
+        // Valkey's server alone, or a server without its client.
+        assert!(without_redis(true, false).is_some_and(|what| what.contains("Cluster")));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use hoopoe_shared::Shared;
 use hoopoe_shared::forget::{Cache, Forget};
 use hoopoe_store::journal::Progress;
 use hoopoe_store::{Error, Store};
+use hoopoe_telemetry::metrics;
+use hoopoe_telemetry::metrics::labels::{Suspended, SuspendedBy};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -85,12 +87,14 @@ async fn suspend(store: &Store, status: &Progress, class: Class, reason: String)
     let (tenant_id, channel_id) = (status.item.tenant_id, status.item.channel_id);
     if class == Class::SuspendChannel {
         tracing::warn!(tenant = %tenant_id, channel = %channel_id, reason, "a channel is suspended");
+        metrics().suspensions.of(Suspended::Channel, SuspendedBy::Status).inc();
         store.suspend_channel(tenant_id, channel_id, None, &reason).await?;
         return Ok(true);
     }
     let Some(suspension) = store.reported_template(status, reason).await? else { return Ok(false) };
     tracing::warn!(tenant = %tenant_id, waba_id = suspension.waba_id, template = suspension.name,
         language = suspension.language, reason = suspension.reason, "a template is suspended");
+    metrics().suspensions.of(Suspended::Template, SuspendedBy::Status).inc();
     store.suspend_template(tenant_id, &suspension).await?;
     Ok(true)
 }

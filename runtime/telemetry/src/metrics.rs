@@ -21,8 +21,8 @@ use prometheus_client::registry::Registry;
 use self::build::Builder;
 pub use self::build::{By, By2, Measure};
 use self::labels::{
-    Answer, Called, Class, Compiled, Connection, Doubt, Ended, Item, Kept, Pool, Posted, Ready, Stage, Step, Verdict,
-    Writer,
+    Answer, Called, Class, Compiled, Connection, Doubt, Ended, FailureClass, Item, Kept, Label, Pool, Posted, Ready,
+    Stage, Step, Suspended, SuspendedBy, Verdict, Writer,
 };
 pub use self::recording::{InUse, LaneMeters, Wait, WriterMeters};
 
@@ -69,6 +69,7 @@ pub struct Metrics {
 
     pub deliveries: By<Verdict, Counter>,
     graph_failures: Family<[(&'static str, &'static str); 2], Counter>,
+    pub suspensions: By2<Suspended, SuspendedBy, Counter>,
     pub graph_request: Histogram,
     pub unknown_outcomes: By<Doubt, Counter>,
     pub rate_limit_wait: Histogram,
@@ -125,6 +126,7 @@ impl Metrics {
 
             deliveries: all.counters("deliveries", "Verdicts on messages"),
             graph_failures: graph_failures(&mut all),
+            suspensions: all.counters2("suspensions", "Suspensions of channels and templates, also repeated ones"),
             graph_request: all.seconds("graph_request", "Requests to the Graph API", wide),
             unknown_outcomes: all.counters("unknown_outcomes", "Messages that Meta may or may not have"),
             rate_limit_wait: all.seconds("rate_limit_wait", "Pauses of messages for a rate limit", wide),
@@ -170,10 +172,11 @@ impl Metrics {
     }
 }
 
-/// One series per class and code; both come from the error table.
+/// One series per class and code; both come from the error table. Every class has one from the start, without a code.
 fn graph_failures(all: &mut Builder) -> Family<[(&'static str, &'static str); 2], Counter> {
     let family = all.open_counters("graph_failures", "Requests that Meta refused, by what is done about it");
-    drop(family.get_or_create(&[("class", "ambiguous"), ("code", "none")]));
+    let classes = FailureClass::ALL.iter().map(|class| (FailureClass::KEY, class.value()));
+    classes.for_each(|class| drop(family.get_or_create(&[class, ("code", "none")])));
     family
 }
 
@@ -222,6 +225,7 @@ mod tests {
         metrics.queue_lanes.of(Class::Bulk, Ready::Later).set(7.0);
         metrics.graph_failure("pause_pair", Some(131_056));
         metrics.graph_failure("permanent", Some(9_999_999));
+        metrics.suspensions.of(Suspended::Channel, SuspendedBy::Status).inc();
         metrics.webhook_items.of(Item::Status, Kept::Repeated).inc();
         metrics.status_failure(Some(131_049));
         drop(Wait::of(metrics.database_acquire.of(Pool::Hot)));
@@ -235,6 +239,9 @@ mod tests {
             "hoopoe_webhook_items_total{kind=\"message\",result=\"new\"} 0",
             "hoopoe_graph_failures_total{class=\"pause_pair\",code=\"131056\"} 1",
             "hoopoe_graph_failures_total{class=\"permanent\",code=\"other\"} 1",
+            "hoopoe_graph_failures_total{class=\"suspend_channel\",code=\"none\"} 0",
+            "hoopoe_suspensions_total{what=\"channel\",by=\"status\"} 1",
+            "hoopoe_suspensions_total{what=\"template\",by=\"refusal\"} 0",
             "hoopoe_status_failures_total{code=\"131049\"} 1",
             "hoopoe_status_failures_total{code=\"none\"} 0",
             "hoopoe_statuses_total{step=\"failed\"} 0",

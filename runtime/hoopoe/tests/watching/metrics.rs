@@ -92,6 +92,27 @@ async fn a_message_is_counted_on_its_way() {
 }
 
 #[tokio::test]
+async fn a_suspended_channel_is_counted_by_what_told_of_it() {
+    let (db, sim) = (Database::create().await, Sim::start(sim_options()).await.unwrap());
+    let process = Process::start(HOOPOE, &settings(&db, &sim)).await;
+    sim.set_webhook(&process.api.webhook_url());
+    let refused = process.api.register("Acme", NUMBER, "token").await;
+    let reported = process.api.register("Beta", "206540352242922", "token").await;
+    sim.fail_to("16505551234", Fault::code(190), 1);
+    sim.fail_to("16505551235", Fault::AcceptThenFail { code: 131_042, title: "unpaid".to_owned() }, 1);
+    process.api.send(&refused, "16505551234", "your order").await;
+    process.api.send(&reported, "16505551235", "your order").await;
+    let name = |by: &str| format!("hoopoe_suspensions_total{{what=\"channel\",by=\"{by}\"}}");
+    let (refusal, status) = (name("refusal"), name("status"));
+    eventually("both are counted", async || {
+        let samples = scrape(&process).await;
+        samples[&refusal] == 1.0 && samples[&status] == 1.0
+    })
+    .await;
+    assert!(process.terminate().await.status.success());
+}
+
+#[tokio::test]
 async fn what_waits_is_unknown_while_the_database_is_away() {
     let (db, sim) = (Database::create().await, Sim::start(sim_options()).await.unwrap());
     let proxy = Proxy::start(&db.url).await;

@@ -155,7 +155,8 @@ label!(
 );
 
 label!(
-    /// The verdict on a message; `spared` is what would have been given up, had not a status told that Meta has it.
+    /// The verdict on a message; `spared` is what would have been given up, had not a status told that Meta has it, or
+    /// somebody else taken it over.
     Verdict, "outcome":
     Sent = "sent",
     Retry = "retry",
@@ -163,6 +164,32 @@ label!(
     Postponed = "postponed",
     Dead = "dead",
     Spared = "spared",
+);
+
+label!(
+    /// What is done about a request that Meta refused: the classes of the error table, `hoopoe_protocol::graph::Class`.
+    FailureClass, "class":
+    PausePair = "pause_pair",
+    PauseNumber = "pause_number",
+    Transient = "transient",
+    Ambiguous = "ambiguous",
+    Permanent = "permanent",
+    SuspendTemplate = "suspend_template",
+    SuspendChannel = "suspend_channel",
+);
+
+label!(
+    /// What is suspended.
+    Suspended, "what":
+    Channel = "channel",
+    Template = "template",
+);
+
+label!(
+    /// What a suspension follows: a request that Meta refused, or the status of a message that it had taken.
+    SuspendedBy, "by":
+    Refusal = "refusal",
+    Status = "status",
 );
 
 label!(
