@@ -189,6 +189,34 @@ async fn a_slowed_number_creeps_up_again() {
 }
 
 #[tokio::test]
+async fn of_a_limit_that_was_lower_a_bucket_owes_nothing() {
+    everywhere(async |mut turns| {
+        let (slow, fast) = (|| number("1", Limit::per_second(0.01)), || number("1", Limit::per_second(10.0)));
+        assert_eq!(turns.waits(&[slow(), slow()]).await, [0, 100_000]);
+        assert_eq!(turns.waits(&[fast()]).await, [100], "it is empty, and no more than that");
+        turns.advance(100);
+        assert_eq!(turns.waits(&[fast(), fast()]).await, [0, 100]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_shuts_no_bucket() {
+    everywhere(async |mut turns| {
+        let ask = || number("1", Limit::per_second(10.0));
+        let asks: Vec<_> = (0..11).map(|_| ask()).collect();
+        assert_eq!(turns.waits(&asks).await[9..], [0, 100]);
+        turns.slow_down(Scope::Number("1")).await;
+        turns.advance(-600_000);
+        assert_eq!(turns.waits(&[ask()]).await, [200], "empty, and as slow as if it had been slowed now");
+        turns.slow_down(Scope::Number("1")).await;
+        turns.advance(400);
+        assert_eq!(turns.waits(&[ask()]).await, [0], "a quarter of the rate");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_large_batch_of_many_tenants_is_answered_in_order() {
     everywhere(async |mut turns| {
         let contacts: Vec<String> = (0..1500).map(|contact| format!("1650555{contact:04}")).collect();

@@ -31,5 +31,5 @@ local function write(key, bucket)
 end
 
 local function share_now(bucket)
-  return math.min(bucket.share + (now - bucket.slowed_at) / 1e6 * RECOVERY, 1)
+  return math.min(bucket.share + math.max(now - bucket.slowed_at, 0) / 1e6 * RECOVERY, 1)
 end

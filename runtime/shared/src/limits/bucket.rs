@@ -74,8 +74,9 @@ impl Bucket {
     /// As if never used.
     pub const FULL: Self = Self { full_at: 0.0, paused_until: 0.0, share: 1.0, slowed_at: 0.0 };
 
+    /// A clock that was set back finds moments to come, here and below: they are taken as being now.
     fn share_at(&self, now: f64) -> f64 {
-        (self.share + (now - self.slowed_at) / 1e6 * RECOVERY).min(1.0)
+        (self.share + (now - self.slowed_at).max(0.0) / 1e6 * RECOVERY).min(1.0)
     }
 
     /// The time in which one token comes.
@@ -88,6 +89,11 @@ impl Bucket {
     pub fn free_at(&self, limit: Limit, now: f64, before: f64) -> f64 {
         let interval = self.interval(limit, now);
         (self.full_at.max(now) + interval * (before + 1.0) - self.window(limit, now)).max(self.paused_until)
+    }
+
+    /// It is no emptier than empty: of a limit that was lower, or of a clock that was set back, it would owe tokens.
+    pub fn owe_nothing(&mut self, limit: Limit, now: f64) {
+        self.full_at = self.full_at.min(now + self.window(limit, now));
     }
 
     /// The time in which an empty bucket fills.
@@ -103,7 +109,7 @@ impl Bucket {
     /// Takes a token that was granted elsewhere: of an empty bucket none.
     pub fn spend(&mut self, limit: Limit, now: f64) {
         self.take(limit, now);
-        self.full_at = self.full_at.min(now + self.window(limit, now));
+        self.owe_nothing(limit, now);
     }
 
     /// Gives nothing until then; a longer pause stays.
@@ -113,7 +119,7 @@ impl Bucket {
 
     /// Halves the rate, from which it creeps up again.
     pub fn slow_down(&mut self, now: f64) {
-        if now - self.slowed_at >= EPISODE {
+        if (now - self.slowed_at).abs() >= EPISODE {
             (self.share, self.slowed_at) = ((self.share_at(now) / 2.0).max(LEAST), now);
         }
     }

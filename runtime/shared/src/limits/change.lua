@@ -2,7 +2,7 @@
 local bucket = read(redis.call('GET', KEYS[1]))
 if ARGV[3] == 'pause' then
   bucket.paused_until = math.max(bucket.paused_until, now + ARGV[4])
-elseif now - bucket.slowed_at >= EPISODE then
+elseif math.abs(now - bucket.slowed_at) >= EPISODE then
   bucket.share, bucket.slowed_at = math.max(share_now(bucket) / 2, LEAST), now
 end
 write(KEYS[1], bucket)

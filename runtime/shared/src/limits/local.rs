@@ -100,7 +100,8 @@ impl Buckets {
         for (scope, limit) in &ask.buckets {
             let place = self.place(ask.tenant, *scope, limit.share(nodes));
             self.of_ask.push(place);
-            let kept = &self.kept[place];
+            let kept = &mut self.kept[place];
+            kept.bucket.owe_nothing(kept.limit, now);
             if kept.bucket.free_at(kept.limit, now, 0.0) <= now + TOLERANCE {
                 continue;
             }

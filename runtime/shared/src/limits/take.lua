@@ -10,6 +10,10 @@ for place, packed in ipairs(redis.call('MGET', unpack(KEYS))) do
   bucket.interval = 1e6 / (rate * share_now(bucket))
   bucket.window = math.max(burst * 1e6 / rate, bucket.interval)
   bucket.refused = 0
+  -- It owes nothing, of a limit that was lower or of a clock that was set back.
+  if bucket.full_at > now + bucket.window then
+    bucket.full_at, bucket.changed = now + bucket.window, true
+  end
   buckets[place] = bucket
 end
 
