@@ -1,6 +1,8 @@
 //! The one error of the HTTP edge: `{"error": "<status text>", "message": "<what and what to do>"}` plus, where they
 //! help, `code` and `details`. Handlers return it; inner errors become it here and nowhere else.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -135,6 +137,12 @@ pub fn no_such_range(size: u64) -> ApiError {
 /// 413.
 pub fn too_large(limit: usize) -> ApiError {
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes; send less"))
+}
+
+/// 408.
+pub fn too_slow(patience: Duration) -> ApiError {
+    let seconds = patience.as_secs();
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, format!("the body did not come within {seconds} seconds; send it again"))
 }
 
 /// 415.

@@ -35,6 +35,7 @@ mod send_at;
 mod send_batch;
 mod send_body;
 mod send_template;
+mod sends;
 mod templates;
 mod tenants;
 mod trace;
@@ -54,11 +55,7 @@ use hoopoe_plugins::Library;
 use hoopoe_secrets::MasterKey;
 use hoopoe_shared::Shared;
 use hoopoe_shared::forget::{Cache, Forget};
-use hoopoe_store::group::{GroupCommit, Sizes};
-use hoopoe_store::lanes::Births;
-use hoopoe_store::outbound::{Queued, SendRequest};
-use hoopoe_store::{SqlError, Store};
-use hoopoe_telemetry::metrics::labels::Writer;
+use hoopoe_store::Store;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -77,7 +74,7 @@ pub struct Parts {
     ingest: Ingest,
     library: Library,
     shared: Shared,
-    sends: GroupCommit<SendRequest, Queued>,
+    sends: sends::Sends,
     validity: TimeDelta,
     master_key: MasterKey,
     verify_token: SecretString,
@@ -141,12 +138,7 @@ impl Api {
             onboarding,
             stop,
         } = ground;
-        let sizes = Sizes { batch: 256, queue: 10_000, writers: 1, linger: None };
-        let writer = store.clone();
-        let sends = GroupCommit::start(Writer::Sends, sizes, &store.turns, move |requests: Vec<_>| {
-            let (store, delivery) = (writer.clone(), delivery.clone());
-            Box::pin(async move { enqueue(&store, &delivery, &requests, lease).await })
-        });
+        let sends = sends::Sends::start(&store, delivery, lease);
         let apps = apps::Known::default();
         apps.forget_with(&shared);
         Self(Arc::new(Parts {
@@ -180,24 +172,6 @@ impl Deref for Api {
     fn deref(&self) -> &Parts {
         &self.0
     }
-}
-
-/// Queues requests, and hands over those whose lanes belong to this process.
-async fn enqueue(
-    store: &Store,
-    delivery: &DeliveryGate,
-    requests: &[Arc<SendRequest>],
-    lease: TimeDelta,
-) -> Result<Vec<Queued>, SqlError> {
-    let now = store.ambient.now();
-    let named = |request: &Arc<SendRequest>| {
-        let is_later = request.message.send_at.is_some_and(|at| at > now);
-        (!is_later).then_some((request.message.id, request.party.tenant_id))
-    };
-    let admission = delivery.admit(requests.iter().map(named));
-    let enqueued = store.enqueue(requests, Births { own: admission.own(), lease }).await?;
-    delivery.enter(admission, enqueued.born.into_iter().map(|born| (born.message_id, born)));
-    Ok(enqueued.queued)
 }
 
 /// All routes.

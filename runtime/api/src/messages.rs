@@ -15,8 +15,8 @@ use crate::error::{ApiError, ErrorBody, bad_request, conflict, invalid_field, no
 use crate::{Api, page};
 
 /// Statuses to filter by.
-const STATUSES: [&str; 9] =
-    ["received", "scheduled", "queued", "sent", "delivered", "read", "played", "canceled", "failed"];
+const STATUSES: [&str; 10] =
+    ["received", "scheduled", "queued", "sending", "sent", "delivered", "read", "played", "canceled", "failed"];
 
 /// What to list.
 #[derive(Deserialize, IntoParams)]
@@ -25,7 +25,7 @@ const STATUSES: [&str; 9] =
 pub struct ListQuery {
     /// `IN` or `OUT`.
     direction: Option<String>,
-    /// `received`, `scheduled`, `queued`, `sent`, `delivered`, `read`, `played`, `canceled` or `failed`.
+    /// `received`, `scheduled`, `queued`, `sending`, `sent`, `delivered`, `read`, `played`, `canceled` or `failed`.
     status: Option<String>,
     /// Only messages older than this one: the page before gave it as `next`.
     before: Option<Uuid>,
@@ -153,7 +153,7 @@ pub async fn cancel(
     let id = Uuid::parse_str(&ids.1).map_err(|_| missing())?;
     let canceled = api.store.cancel(tenant_id, id).await?.ok_or_else(missing)?;
     if !canceled {
-        let why = "it cannot be taken back: it was sent or given up, or a request for it is under way";
+        let why = "it cannot be taken back: it was sent or given up, a request is under way, or Meta may have it";
         return Err(conflict(why).with("too_late", serde_json::json!({ "messageId": id })));
     }
     tracing::info!(tenant = %tenant_id, message = %id, "message canceled");

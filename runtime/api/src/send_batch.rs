@@ -1,18 +1,21 @@
 //! `POST /tenants/{id}/send/batch`: many messages at once, each with its own result.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use axum::extract::State;
 use hoopoe_store::messenger::Home;
 use hoopoe_telemetry::trace::TraceContext;
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, SeqAccess};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::Api;
 use crate::auth::ForTenant;
 use crate::error::{ApiError, ErrorBody, invalid_field};
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::references::References;
 use crate::send::{Accepted, Submitted, channel, submit};
 use crate::send_body::SendBody;
@@ -30,7 +33,44 @@ const BULK: i16 = 2;
 #[serde(deny_unknown_fields)]
 pub struct BatchBody {
     /// 1 to 1,000, each as for a single send.
-    messages: Vec<SendBody>,
+    #[schema(value_type = Vec<SendBody>)]
+    messages: Messages,
+}
+
+/// Messages as they came: each is understood, or not, by itself.
+#[derive(Default)]
+struct Messages {
+    /// No more than [`MOST`]: what is too much anyway takes no memory.
+    first: Vec<Box<RawValue>>,
+    count: usize,
+}
+
+impl<'de> Deserialize<'de> for Messages {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Messages;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of messages")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Messages, A::Error> {
+                let mut messages = Messages::default();
+                while messages.count < MOST
+                    && let Some(message) = list.next_element()?
+                {
+                    messages.first.push(message);
+                    messages.count += 1;
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    messages.count += 1;
+                }
+                Ok(messages)
+            }
+        }
+        deserializer.deserialize_seq(Visitor)
+    }
 }
 
 /// What became of the messages.
@@ -67,7 +107,7 @@ pub async fn send_batch(
     State(api): State<Api>,
     Json(body): Json<BatchBody, LARGEST>,
 ) -> Result<axum::Json<BatchResult>, ApiError> {
-    let count = body.messages.len();
+    let Messages { first: messages, count } = body.messages;
     if !(1..=MOST).contains(&count) {
         return Err(invalid_field("messages", format!("it has {count}; give it 1 to {MOST}")));
     }
@@ -76,8 +116,8 @@ pub async fn send_batch(
     let mut channels: HashMap<Option<String>, Home> = HashMap::new();
     let mut references = References::default();
     let mut submitted = Vec::with_capacity(count);
-    for message in body.messages {
-        submitted.push(begin(&api, tenant_id, message, (&mut channels, &mut references), span.context()).await);
+    for message in messages {
+        submitted.push(begin(&api, tenant_id, &message, (&mut channels, &mut references), span.context()).await);
     }
     let mut results = Vec::with_capacity(count);
     for one in submitted {
@@ -97,14 +137,15 @@ pub async fn send_batch(
     Ok(axum::Json(BatchResult { queued, results }))
 }
 
-/// Looks each number, file and template up once.
+/// Looks each number, file and template up once. A message of the wrong form is refused as by a single send.
 async fn begin(
     api: &Api,
     tenant_id: Uuid,
-    message: SendBody,
+    message: &RawValue,
     (channels, references): (&mut HashMap<Option<String>, Home>, &mut References),
     trace: Option<TraceContext>,
 ) -> Result<Submitted, ApiError> {
+    let message: SendBody = json::parse(message.get().as_bytes())?;
     let (mut address, payload) = message.checked(api.store.ambient.now())?;
     address.trace = trace;
     let home = match channels.get(&address.from) {

@@ -160,7 +160,6 @@ pub async fn set_quota(
     api.store.set_tenant_rate(id, rate).await?;
     // It is remembered with the numbers.
     api.shared.forget(Forget::One(Cache::Channels, id.to_string()));
-    api.store.wakes.delivery.notify_one();
     tracing::info!(tenant = %id, rate, "quota changed");
     show(ForTenant(id), State(api)).await
 }

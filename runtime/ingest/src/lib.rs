@@ -14,7 +14,7 @@ mod messaging;
 mod own_app;
 mod reported;
 mod routes;
-mod shares;
+mod strays;
 mod templates;
 
 use std::sync::Arc;
@@ -27,6 +27,7 @@ use hoopoe_protocol::{envelope, signature};
 use hoopoe_shared::Shared;
 use hoopoe_store::Store;
 use hoopoe_store::flow_work::Born;
+use hoopoe_store::group::shares::Shares;
 use hoopoe_store::group::{GroupCommit, Linger, Sizes, Turns};
 use hoopoe_store::journal::{Arrival, Kept};
 use hoopoe_telemetry::metrics;
@@ -39,7 +40,7 @@ use uuid::Uuid;
 
 use crate::reported::Reported;
 use crate::routes::Routes;
-use crate::shares::Shares;
+use crate::strays::Strays;
 
 /// Items that one transaction takes.
 const BATCH: usize = 256;
@@ -60,7 +61,9 @@ pub struct Ingest {
     /// Statuses that no flow waits for: they become no work, and their order is that of their steps.
     statuses: GroupCommit<Arrival, Kept>,
     routes: Routes,
+    /// Of what comes by tenants' own apps.
     shares: Shares,
+    strays: Strays,
     room: Arc<Semaphore>,
     shared: Shared,
     reported: Arc<Reported>,
@@ -130,7 +133,8 @@ impl Ingest {
             journal,
             statuses,
             routes,
-            shares: Shares::default(),
+            shares: Shares::new(own_app::LIMITS),
+            strays: Strays::default(),
             room: Arc::new(Semaphore::new((room / 1024).min(Semaphore::MAX_PERMITS))),
             shared,
             reported: Arc::default(),

@@ -1,13 +1,19 @@
 //! What comes by the webhook of a tenant's own app: of its channels, and no more than its share.
+//!
+//! Whoever has a tenant's API key chooses the secret of its own app, and can sign anything. All webhooks wait in one
+//! queue for one writer: so what came by such an app gets a small part of it, and each tenant a part of that.
 
 use chrono::{DateTime, Utc};
 use hoopoe_protocol::envelope;
+use hoopoe_store::group::shares::{Limits, Share};
 use hoopoe_store::routes::AccountChannel;
 use uuid::Uuid;
 
 use crate::routes::Targets;
-use crate::shares::Share;
 use crate::{Error, Ingest, facts};
+
+/// The writer is through with `all` in less than a second.
+pub(crate) const LIMITS: Limits = Limits { all: 3_000, each: 1_000, unit: 4096 };
 
 impl Ingest {
     /// The part of the queue that a POST of the tenant's own app needs.
@@ -20,8 +26,9 @@ impl Ingest {
     ) -> Result<Share, hoopoe_store::Error> {
         let strays = routes.iter().filter(|routes| routes.is_empty()).count();
         // Each item has one route by now, or none.
-        let share = self.shares.take(tenant_id, (body.len(), routes.len(), strays), now);
-        share.ok_or(hoopoe_store::Error::Overloaded)
+        let share = self.shares.take(tenant_id, (body.len(), routes.len()));
+        let kept = share.filter(|_| self.strays.keep(tenant_id, strays, now));
+        kept.ok_or(hoopoe_store::Error::Overloaded)
     }
 
     /// Takes the routes to other tenants away. An account may be shared: then its events are of this tenant's oldest

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use hoopoe_testing::{At, Proxy, World, eventually};
+use hoopoe_telemetry::metrics::WriterMeters;
+use hoopoe_telemetry::metrics::labels::Writer;
+use hoopoe_testing::{At, Proxy, Tenant, World, eventually};
 use meta_sim::Inbound;
 use reqwest::Method;
 use reqwest::header::RETRY_AFTER;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::answers::answer;
 use crate::webhook::signed;
@@ -101,5 +103,49 @@ async fn what_the_database_cannot_keep_up_with_is_refused_before_memory_grows() 
     assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
     let kept = world.db.count("select count(*) from events").await;
     assert_eq!(usize::try_from(kept).unwrap(), taken + 1, "what was refused is not kept");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_tenant_that_sends_more_than_its_share_is_refused_alone() {
+    let mut world = World::builder().roles("api").start().await;
+    let proxy = Proxy::start(&world.db.url).await;
+    world.set("DATABASE_URL", &proxy.url());
+    world.restart().await;
+    let noisy = world.api.register("Noisy", "106540352242922", "token").await;
+    let quiet = world.api.register("Quiet", "206540352242922", "token").await;
+    let message = json!({ "to": "16505551234", "text": "Hello" });
+    let batch = json!({ "messages": vec![&message; 1_000] });
+    let send = |tenant: &Tenant, path: &str, body: &Value| {
+        let path = format!("/tenants/{}/{path}", tenant.id);
+        tokio::spawn(answer(world.api.request(Method::POST, &path, &tenant.key).json(body)))
+    };
+    let shed = WriterMeters::of(Writer::Sends).shed;
+    let before = shed.get();
+    let refused = async |count: u64| {
+        eventually("the rest is refused", async || shed.get() - before == count).await;
+    };
+
+    // The database does not answer.
+    proxy.once(At::Answer, "insert into messages");
+    let mut under_way: Vec<_> = (0..5).map(|_| send(&noisy, "send/batch", &batch)).collect();
+    refused(5_000 - 4_096).await;
+    let one_more = send(&noisy, "send", &message).await.unwrap();
+    one_more.refuses("one more", 503, &["try again"]);
+    assert!(one_more.headers.contains_key(RETRY_AFTER));
+    // Another has as much as it leaves.
+    under_way.extend((0..3).map(|_| send(&quiet, "send/batch", &batch)));
+    refused(5_000 - 4_096 + 1 + 3_000 - 2_048).await;
+    proxy.release();
+
+    let mut queued = 0;
+    for one in under_way {
+        let answer = one.await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        queued += answer.body["queued"].as_i64().unwrap();
+    }
+    assert_eq!(queued, 4_096 + 2_048);
+    assert_eq!(world.db.count("select count(*) from messages").await, queued);
+    assert_eq!(send(&noisy, "send", &message).await.unwrap().status, 202, "shares are given back");
     world.end().await;
 }
