@@ -7,10 +7,11 @@ use hoopoe_protocol::graph;
 use hoopoe_store::deliveries::{Delivery, Verdict};
 use hoopoe_store::suspended_templates::{PAUSE, TemplateSuspension};
 use hoopoe_telemetry::metrics;
+use hoopoe_telemetry::metrics::labels::{Suspended, SuspendedBy};
 use serde_json::{Value, json};
 
 use crate::Deliveries;
-use crate::senders::{Sender, Unusable};
+use crate::senders::{Sender, Turn, Unusable};
 
 /// Pause of a message whose number cannot be looked up now.
 pub(crate) const NOT_NOW: TimeDelta = TimeDelta::seconds(2);
@@ -44,9 +45,21 @@ impl Deliveries {
             Err(Unusable::Gone) => return Err(dead("channel", "the number that it was to be sent from is gone")),
             Err(Unusable::Token(error)) => return Err(dead("token", &error.to_string())),
         };
-        if let Some((at, _)) = sender.waits(now) {
+        let turn = sender.turn(now);
+        if let Turn::Waits(at) = turn {
             return Err(Verdict::Postponed { at, error: None });
         }
+        let checked = self.check_limits(delivery, &sender, now).await;
+        if checked.is_err() && turn == Turn::Trial {
+            // Without a request it tells nothing of the number.
+            sender.try_next(now);
+        }
+        checked.map(|()| sender)
+    }
+
+    /// What is looked at of a message that its number does not keep: whether its template is stopped, and the rates.
+    async fn check_limits(&self, delivery: &Delivery, sender: &Sender, now: DateTime<Utc>) -> Result<(), Verdict> {
+        let tenant_id = delivery.lease.lane.tenant_id;
         if let Some((name, language)) = template_of(&delivery.payload)
             && sender.refuses(&name, &language, now).is_some()
             // Meta may have let it go since that was remembered.
@@ -60,12 +73,12 @@ impl Deliveries {
         }
         if !sender.is_mock()
             && !is_read_mark(&delivery.payload)
-            && let Some(at) = self.pace.take(delivery, &sender, || self.store.ambient.now()).await
+            && let Some(at) = self.pace.take(delivery, sender, || self.store.ambient.now()).await
         {
             metrics().rate_limit_wait.observe((at - now).as_seconds_f64().max(0.0));
             return Err(Verdict::Postponed { at, error: None });
         }
-        Ok(sender)
+        Ok(())
     }
 
     /// Requests that a message may take at the most.
@@ -85,6 +98,7 @@ impl Deliveries {
         let tenant_id = delivery.lease.lane.tenant_id;
         let (waba_id, reason) = (sender.waba_id.clone(), reason.to_owned());
         tracing::warn!(tenant = %tenant_id, waba_id, template = name, language, reason, "a template is suspended");
+        metrics().suspensions.of(Suspended::Template, SuspendedBy::Refusal).inc();
         let suspension = TemplateSuspension { waba_id, name, language, reason, until: now + PAUSE };
         if let Err(error) = self.store.suspend_template(tenant_id, &suspension).await {
             tracing::warn!(tenant = %tenant_id, %error, "could not mark a template as suspended");
@@ -96,6 +110,7 @@ impl Deliveries {
     pub(crate) async fn suspend_channel(&self, delivery: &Delivery, sender: &Sender, reason: &str) {
         let tenant_id = delivery.lease.lane.tenant_id;
         tracing::warn!(tenant = %tenant_id, channel = %delivery.channel_id, reason, "a channel is suspended");
+        metrics().suspensions.of(Suspended::Channel, SuspendedBy::Refusal).inc();
         if let Err(error) =
             self.store.suspend_channel(tenant_id, delivery.channel_id, Some(&sender.sealed), reason).await
         {
@@ -146,8 +161,10 @@ impl Deliveries {
     }
 }
 
+/// Given up without a request.
 fn dead(class: &str, message: &str) -> Verdict {
-    Verdict::Dead { error: json!({ "class": class, "message": message }).to_string(), expired: class == "expired" }
+    let error = json!({ "class": class, "message": message }).to_string();
+    Verdict::Dead { error, expired: class == "expired", asked: false }
 }
 
 /// Whether a payload marks a message as read, or is made of sender actions: Meta does not count it among the messages.

@@ -261,7 +261,7 @@ impl Deliveries {
             (Class::PauseNumber, Verdict::Postponed { at, .. }) => {
                 *at = self.pace.number_rests(delivery, sender, now).await;
             }
-            (Class::PausePair, Verdict::Retry { at, .. }) => self.pace.pair_rests(delivery, sender, *at).await,
+            (Class::PausePair, _) => self.pace.pair_rests(delivery, sender, now + verdict::pair_rest(attempt)).await,
             _ => {}
         }
         verdict

@@ -42,7 +42,7 @@ pub(crate) fn judged(
             labels::Verdict::Unknown
         }
         Verdict::Postponed { .. } => labels::Verdict::Postponed,
-        Verdict::Dead { .. } if settled == Some(Settled::Spared) => labels::Verdict::Spared,
+        Verdict::Dead { .. } if settled != Some(Settled::Written) => labels::Verdict::Spared,
         Verdict::Dead { error, .. } => {
             let (tenant, message) = (delivery.lease.lane.tenant_id, delivery.message_id);
             tracing::error!(%tenant, %message, attempt = delivery.attempt, error, "a message was given up");
@@ -94,5 +94,43 @@ impl Request {
             self.span.set_number("hoopoe.graph.code", code);
         }
         self.span.fail(failure.class.as_str());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hoopoe_protocol::graph::Class;
+    use hoopoe_telemetry::metrics::labels::FailureClass;
+
+    use super::*;
+
+    /// Of a class that is added this says nothing before its label is added as well.
+    fn label(class: Class) -> FailureClass {
+        match class {
+            Class::PausePair => FailureClass::PausePair,
+            Class::PauseNumber => FailureClass::PauseNumber,
+            Class::Transient => FailureClass::Transient,
+            Class::Ambiguous => FailureClass::Ambiguous,
+            Class::Permanent => FailureClass::Permanent,
+            Class::SuspendTemplate => FailureClass::SuspendTemplate,
+            Class::SuspendChannel => FailureClass::SuspendChannel,
+        }
+    }
+
+    #[test]
+    fn classes_of_failures_are_those_whose_series_are_there_from_the_start() {
+        let classes = [
+            Class::PausePair,
+            Class::PauseNumber,
+            Class::Transient,
+            Class::Ambiguous,
+            Class::Permanent,
+            Class::SuspendTemplate,
+            Class::SuspendChannel,
+        ];
+        assert_eq!(classes.map(label).as_slice(), FailureClass::ALL);
+        for class in classes {
+            assert_eq!(class.as_str(), label(class).value());
+        }
     }
 }

@@ -28,6 +28,9 @@ const LONGEST_REST: TimeDelta = TimeDelta::minutes(1);
 /// How long a message waits for its turn here. Its lane stays owned and its place taken, so that no more of its tenant's
 /// are claimed than can go out soon; to put each of a bulk back and claim it again would cost more than to send it.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// With less than a message per second a turn may be hours away, and the limit be raised meanwhile: so often it is asked
+/// again.
+const ASKED_AGAIN: TimeDelta = TimeDelta::seconds(10);
 /// The shortest wait.
 const SHORTEST: Duration = Duration::from_millis(1);
 
@@ -100,6 +103,16 @@ impl Pace {
         sender: &Sender,
         now: impl Fn() -> DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
+        let until = self.turn(delivery, sender, &now).await?;
+        Some(if self.rate(sender) < 1.0 { until.min(now() + ASKED_AGAIN) } else { until })
+    }
+
+    async fn turn(
+        &self,
+        delivery: &Delivery,
+        sender: &Sender,
+        now: impl Fn() -> DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
         let end = Instant::now() + PATIENCE;
         let (tenant_id, name) = (delivery.lease.lane.tenant_id, sender.phone_number_id.as_str());
         if self.lines.is_empty(tenant_id, name)
@@ -110,8 +123,7 @@ impl Pace {
         // Only the first in line asks: the next token is its own.
         let place = self.lines.join(tenant_id, name, delivery.priority);
         let mut told = None;
-        let number = self.of_number(sender).rate();
-        let rate = self.of_tenant(sender).map_or(number, |tenant| tenant.rate().min(number));
+        let rate = self.rate(sender);
         let its_turn = |place: &Place| Duration::from_secs_f64(place.ahead() as f64 / rate);
         loop {
             let wait =
@@ -136,6 +148,12 @@ impl Pace {
                 Wait { until, .. } => told = Some(until.max(now() + SHORTEST)),
             }
         }
+    }
+
+    /// The lower of what its number and its tenant may send per second.
+    fn rate(&self, sender: &Sender) -> f64 {
+        let number = self.of_number(sender).rate();
+        self.of_tenant(sender).map_or(number, |tenant| tenant.rate().min(number))
     }
 
     fn of_number(&self, sender: &Sender) -> Limit {
@@ -185,7 +203,8 @@ impl Pace {
         now + time
     }
 
-    /// Meta says that this contact gets too much.
+    /// Meta says that this contact gets too much: nothing goes to it until then, also when the message that was refused
+    /// is given up.
     pub(crate) async fn pair_rests(&self, delivery: &Delivery, sender: &Sender, until: DateTime<Utc>) {
         let scope = Scope::Pair { number: &sender.phone_number_id, contact: contact(delivery) };
         self.shared.limits().pause(delivery.lease.lane.tenant_id, scope, until).await;

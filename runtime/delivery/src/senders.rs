@@ -20,6 +20,9 @@ const SURE: Duration = Duration::from_secs(1);
 const REMEMBERED: usize = 100_000;
 /// A suspended number is tried with one message, so often.
 const PROBE: TimeDelta = TimeDelta::minutes(5);
+/// Those who wait for the same trial come back one after the other, so far apart: a hundred looks a second cost little,
+/// while all the messages of a mailing at one instant would keep others from being claimed.
+const APART: TimeDelta = TimeDelta::milliseconds(10);
 /// Tokens that begin so are for trying things out: the send is simulated and never leaves the process.
 const MOCK: &str = "mock_";
 
@@ -43,10 +46,28 @@ pub(crate) struct Sender {
     pub tenant_rate: Option<f64>,
     /// When a message of it was tried last while Meta refuses it, and why it does.
     pub suspended: Option<(DateTime<Utc>, String)>,
-    /// When the next message may try a suspended number: the same for all who look it up meanwhile.
-    probe_at: Arc<Mutex<DateTime<Utc>>>,
+    /// The next trial of a suspended number: the same for all who look it up meanwhile.
+    trial: Arc<Mutex<Trial>>,
     /// Templates of its account.
     templates: Vec<TemplateSuspension>,
+}
+
+/// When the next message may try a suspended number.
+struct Trial {
+    at: DateTime<Utc>,
+    /// Messages that were put off since the last one.
+    waiting: i32,
+}
+
+/// Whether a message may go out now, as far as Meta takes anything of its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The number is not suspended.
+    Free,
+    /// The number is suspended, and this is the one message that tries it.
+    Trial,
+    /// The message waits until then.
+    Waits(DateTime<Utc>),
 }
 
 impl Sender {
@@ -55,21 +76,25 @@ impl Sender {
         self.token.expose_secret().starts_with(MOCK)
     }
 
-    /// Until when a message has to wait because Meta refuses the number, and why. One message at a time is let through
-    /// to see whether that is still so.
-    pub(crate) fn waits(&self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, &str)> {
-        let (_, reason) = self.suspended.as_ref()?;
-        let mut probe_at = self.probe_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if *probe_at <= now {
-            *probe_at = now + PROBE;
-            return None;
+    /// What Meta's refusal of the number means for a message. One at a time is let through to see whether that is still
+    /// so; the others wait for its next trial, each a little longer than the one before.
+    pub(crate) fn turn(&self, now: DateTime<Utc>) -> Turn {
+        if self.suspended.is_none() {
+            return Turn::Free;
         }
-        Some((*probe_at, reason))
+        let mut trial = self.trial.lock().unwrap_or_else(PoisonError::into_inner);
+        if trial.at <= now {
+            *trial = Trial { at: now + PROBE, waiting: 0 };
+            return Turn::Trial;
+        }
+        let until = trial.at + APART * trial.waiting;
+        trial.waiting = trial.waiting.saturating_add(1);
+        Turn::Waits(until)
     }
 
     /// The one that was let through has told nothing: another may be tried.
     pub(crate) fn try_next(&self, now: DateTime<Utc>) {
-        *self.probe_at.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        self.trial.lock().unwrap_or_else(PoisonError::into_inner).at = now;
     }
 
     /// Why the template of this name and language is not to be tried now.
@@ -122,12 +147,14 @@ impl Senders {
         let token = self.master_key.open(tenant_id, &found.token).map_err(Unusable::Token)?;
         let next = found.suspended.as_ref().map_or(DateTime::UNIX_EPOCH, |(at, _)| *at + PROBE);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        // A probe that was made does not come back with the next look.
-        let before = known.get(&key).map(|(sender, _)| sender.probe_at.clone());
-        let probe_at = before.unwrap_or_else(|| Arc::new(Mutex::new(next)));
+        // A trial that was made does not come back with the next look.
+        let before = known.get(&key).map(|(sender, _)| sender.trial.clone());
+        let trial = before.unwrap_or_else(|| Arc::new(Mutex::new(Trial { at: next, waiting: 0 })));
         {
-            let mut at = probe_at.lock().unwrap_or_else(PoisonError::into_inner);
-            *at = next.max(*at);
+            let mut trial = trial.lock().unwrap_or_else(PoisonError::into_inner);
+            if trial.at < next {
+                *trial = Trial { at: next, waiting: 0 };
+            }
         }
         let sender = Arc::new(Sender {
             platform: Platform::of(&found.kind),
@@ -139,7 +166,7 @@ impl Senders {
             rate: found.rate,
             tenant_rate: found.tenant_rate,
             suspended: found.suspended,
-            probe_at,
+            trial,
             templates: found.templates,
         });
         if known.len() >= REMEMBERED {
@@ -173,5 +200,57 @@ impl Senders {
     /// Looks again at the next use.
     pub(crate) fn forget(&self, tenant_id: Uuid, channel_id: Uuid) {
         self.known.write().unwrap_or_else(PoisonError::into_inner).remove(&(tenant_id, channel_id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number whose next trial may be at this moment.
+    fn suspended(at: DateTime<Utc>) -> Sender {
+        Sender {
+            platform: None,
+            phone_number_id: "106540352242922".to_owned(),
+            waba_id: None,
+            page_id: None,
+            token: SecretString::from("token".to_owned()),
+            sealed: Sealed { key_id: String::new(), bytes: Vec::new() },
+            rate: None,
+            tenant_rate: None,
+            suspended: Some((at - PROBE, "why".to_owned())),
+            trial: Arc::new(Mutex::new(Trial { at, waiting: 0 })),
+            templates: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn who_waits_for_a_trial_comes_back_one_after_the_other() {
+        let (now, at) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + PROBE);
+        let sender = suspended(at);
+        for place in 0..100 {
+            assert_eq!(sender.turn(now), Turn::Waits(at + TimeDelta::milliseconds(10 * place)));
+        }
+        assert_eq!(sender.turn(at), Turn::Trial);
+        for place in 0..2 {
+            let until = at + PROBE + TimeDelta::milliseconds(10 * place);
+            assert_eq!(sender.turn(at), Turn::Waits(until), "with each trial they are counted anew");
+        }
+    }
+
+    #[test]
+    fn a_trial_that_told_nothing_is_the_next_ones() {
+        let at = DateTime::UNIX_EPOCH;
+        let sender = suspended(at);
+        assert_eq!(sender.turn(at), Turn::Trial);
+        assert!(matches!(sender.turn(at), Turn::Waits(_)));
+        sender.try_next(at);
+        assert_eq!(sender.turn(at), Turn::Trial);
+    }
+
+    #[test]
+    fn a_number_that_is_not_suspended_keeps_nobody_waiting() {
+        let sender = Sender { suspended: None, ..suspended(DateTime::UNIX_EPOCH + PROBE) };
+        assert_eq!(sender.turn(DateTime::UNIX_EPOCH), Turn::Free);
     }
 }

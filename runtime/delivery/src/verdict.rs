@@ -32,21 +32,28 @@ pub(crate) fn of(
         Class::SuspendChannel => Verdict::Postponed { at: now + CHANNEL_PAUSE, error: Some(error) },
         // Nor is it here. A quota of an hour outlasts any number of attempts: the message's validity is the end.
         Class::PauseNumber => Verdict::Postponed { at: now + NUMBER_REST, error: Some(error) },
-        Class::Transient | Class::PausePair if !last => {
-            // Meta asks for 4^n seconds after a pair limit.
-            let base: f64 = if failure.class == Class::PausePair { 4.0 } else { 2.0 };
-            Verdict::Retry { at: now + backoff(base, attempt, chance), error }
-        }
-        _ => Verdict::Dead { error, expired: false },
+        Class::Transient if !last => Verdict::Retry { at: now + backoff(attempt, chance), error },
+        Class::PausePair if !last => Verdict::Retry { at: now + pair_rest(attempt), error },
+        _ => Verdict::Dead { error, expired: false, asked: true },
     }
 }
 
-/// `base`^attempt / 2 seconds to `base`^attempt, at random, so that messages that failed together do not come back
-/// together.
-fn backoff(base: f64, attempt: i32, chance: impl Fn(usize) -> usize) -> TimeDelta {
-    let whole = (base.powi(attempt.min(16)) * 1000.0).min(LONGEST.num_milliseconds() as f64) as i64;
+/// How long a number and a contact rest after this attempt met their limit: Meta asks for 4^attempt seconds. They are
+/// one lane, so there is nothing to spread by chance.
+pub(crate) fn pair_rest(attempt: i32) -> TimeDelta {
+    TimeDelta::milliseconds(milliseconds(4.0, attempt))
+}
+
+/// 2^attempt / 2 seconds to 2^attempt, at random, so that messages that failed together do not come back together.
+fn backoff(attempt: i32, chance: impl Fn(usize) -> usize) -> TimeDelta {
+    let whole = milliseconds(2.0, attempt);
     let jitter = i64::try_from(chance(usize::try_from(whole / 2 + 1).unwrap_or(1))).unwrap_or(0);
     TimeDelta::milliseconds(whole - jitter)
+}
+
+/// `base`^attempt seconds, [`LONGEST`] at the most.
+fn milliseconds(base: f64, attempt: i32) -> i64 {
+    (base.powi(attempt.min(16)) * 1000.0).min(LONGEST.num_milliseconds() as f64) as i64
 }
 
 fn describe(failure: &Failure, attempt: i32, last: bool) -> String {
@@ -100,8 +107,8 @@ mod tests {
                     assert!(error.unwrap().contains("\"last\":false"), "it uses up no attempt");
                     format!("postponed for {}", (at - now).num_seconds())
                 }
-                Verdict::Dead { error, .. } => {
-                    assert!(error.contains("why"), "{error}");
+                Verdict::Dead { error, asked, .. } => {
+                    assert!(asked && error.contains("why"), "{error}");
                     "dead".to_owned()
                 }
                 Verdict::Sent { .. } => "sent".to_owned(),
@@ -112,7 +119,18 @@ mod tests {
 
     #[test]
     fn jitter_takes_at_most_half_and_the_pause_is_bounded() {
-        assert_eq!(backoff(2.0, 3, |below| below - 1), TimeDelta::seconds(4));
-        assert_eq!(backoff(4.0, 16, |_| 0), LONGEST);
+        assert_eq!(backoff(3, |below| below - 1), TimeDelta::seconds(4));
+        assert_eq!(backoff(16, |_| 0), LONGEST);
+        assert_eq!(pair_rest(16), LONGEST);
+    }
+
+    #[test]
+    fn a_pair_rests_for_as_long_as_meta_asks() {
+        let now = DateTime::UNIX_EPOCH;
+        for (attempt, seconds) in [(1, 4), (2, 16), (3, 64)] {
+            let verdict = of(&failed(Class::PausePair), (attempt, 6), DOUBT, now, |below| below - 1);
+            let whole = now + TimeDelta::seconds(seconds);
+            assert!(matches!(verdict, Verdict::Retry { at, .. } if at == whole), "attempt {attempt}: {verdict:?}");
+        }
     }
 }

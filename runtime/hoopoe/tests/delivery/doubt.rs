@@ -8,7 +8,7 @@ use meta_sim::Fault;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{CONTACT, contact, start_with, steps};
+use crate::{CONTACT, contact, post, start_with, steps};
 
 const LONG: Duration = Duration::from_secs(60);
 /// `UNKNOWN_OUTCOME_WAIT`, unless set.
@@ -22,6 +22,13 @@ async fn start() -> (World, Tenant) {
 async fn until(world: &World, tenant: &Tenant, id: Uuid, status: &str) -> Value {
     let look = async || Some(world.api.message(tenant, id).await).filter(|message| message["status"] == status);
     eventually_some(status, look).await
+}
+
+/// How many messages have this status.
+async fn listed(world: &World, tenant: &Tenant, status: &str) -> usize {
+    let path = format!("/tenants/{}/messages?status={status}", tenant.id);
+    let (_, page) = world.api.get(&path, &tenant.key).await;
+    page["messages"].as_array().unwrap().len()
 }
 
 #[tokio::test]
@@ -74,6 +81,7 @@ async fn what_meta_lost_is_sent_once_more_after_the_wait() {
         let message = world.api.message(&tenant, *id).await;
         assert_eq!((&message["status"], &message["error"]["class"]), (&"sending".into(), &"ambiguous".into()));
     }
+    assert_eq!((listed(&world, &tenant, "sending").await, listed(&world, &tenant, "queued").await), (2, 0));
     world.advance(DOUBT);
     world.idle().await;
 
@@ -158,6 +166,7 @@ async fn doubt_without_end_is_a_dead_letter() {
     assert_eq!((world.sim.requests(), world.sim.accepted_count()), (11, 0));
     let message = world.api.message(&tenant, id).await;
     assert_eq!((&message["status"], &message["error"]["class"]), (&"failed".into(), &"exhausted".into()), "{message}");
+    assert_eq!(message["attempts"], 11, "the requests that were made: {message}");
     assert!(message["deadAt"].is_string(), "{message}");
     world.end().await;
 }
@@ -175,7 +184,7 @@ async fn what_was_given_up_and_is_at_meta_after_all_is_no_dead_letter() {
     world.advance(DOUBT);
     let given_up = until(&world, &tenant, id, "failed").await;
     assert_eq!(given_up["error"]["class"], "exhausted", "{given_up}");
-    assert!(given_up["deadAt"].is_string(), "{given_up}");
+    assert!(given_up["deadAt"].is_string() && given_up["attempts"] == 1, "{given_up}");
 
     world.sim.set_webhook(&world.api.webhook_url());
     let message = until(&world, &tenant, id, "read").await;
@@ -185,5 +194,40 @@ async fn what_was_given_up_and_is_at_meta_after_all_is_no_dead_letter() {
     assert_eq!(redriven["messages"], json!([]), "it would be there twice");
     world.idle().await;
     assert_eq!((world.sim.requests(), world.sim.accepted_count()), (1, 1));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_redriven_is_taken_back_only_where_it_was_never_in_doubt() {
+    let (world, tenant) = start().await;
+    world.sim.configure(|options| options.webhook_url = Some("http://127.0.0.1:1/".to_owned()));
+    let mut ids = Vec::<Uuid>::new();
+    // The first is at Meta, and nobody knows; the second surely is not.
+    for (number, fault) in [Fault::ResetAfterBody, Fault::code(131026)].into_iter().enumerate() {
+        world.sim.fail_to(&contact(number), fault, 1);
+        let body = json!({ "to": contact(number), "text": "hello", "max_attempts": 1 });
+        let sent = post(&world, &tenant, "/send", body).await;
+        ids.push(sent["id"].as_str().unwrap().parse().unwrap());
+    }
+    assert_eq!(world.waits().await, [DOUBT]);
+    world.advance(DOUBT);
+    for id in &ids {
+        until(&world, &tenant, *id, "failed").await;
+    }
+    // Their number is refused: what is redriven waits for it.
+    world.sim.fail_to(CONTACT, Fault::code(190), 1);
+    world.api.send(&tenant, CONTACT, "hello").await;
+    assert_eq!(world.waits().await.len(), 1);
+    let redriven = post(&world, &tenant, "/dead-letters/redrive", json!({ "messages": ids })).await;
+    assert_eq!(redriven["messages"], json!(ids));
+    assert_eq!(world.waits().await.len(), 3);
+    assert_eq!((listed(&world, &tenant, "queued").await, listed(&world, &tenant, "sending").await), (3, 0));
+    for (id, expected) in ids.iter().zip([409, 200]) {
+        let cancel = format!("/tenants/{}/messages/{id}/cancel", tenant.id);
+        let (status, answer) = world.api.post(&cancel, &tenant.key, &json!({})).await;
+        assert_eq!(status, expected, "{answer}");
+    }
+    world.sim.set_webhook(&world.api.webhook_url());
+    until(&world, &tenant, ids[0], "read").await;
     world.end().await;
 }

@@ -6,7 +6,7 @@ use meta_sim::Fault;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{CONTACT, contact, start, steps};
+use crate::{CONTACT, contact, post, start, steps};
 
 #[tokio::test]
 async fn what_passes_is_tried_again_and_arrives_once() {
@@ -174,14 +174,34 @@ async fn a_limit_of_the_pair_waits_longer_than_what_just_passes() {
     world.sim.fail_next(Fault::code(131056), 3);
     world.api.send(&tenant, CONTACT, "hello").await;
     for retry in 1..=3 {
-        let [wait] = world.waits().await[..] else { panic!("one message waits") };
         // Meta asks for 4^n seconds.
-        let whole = TimeDelta::seconds(4_i64.pow(retry));
-        assert!(whole / 2 <= wait && wait <= whole, "retry {retry} after {wait}");
+        let wait = TimeDelta::seconds(4_i64.pow(retry));
+        assert_eq!(world.waits().await, [wait], "retry {retry}");
         world.advance(wait);
     }
     world.idle().await;
     assert_eq!(world.sim.times(CONTACT, "hello"), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_limit_of_the_pair_does_not_end_one_message_after_the_other() {
+    let (world, tenant) = start().await;
+    world.sim.fail_to(CONTACT, Fault::code(131056), 1);
+    let mut sent = Vec::new();
+    for text in ["one", "two"] {
+        let body = json!({ "to": CONTACT, "text": text, "max_attempts": 1 });
+        sent.push(post(&world, &tenant, "/send", body).await);
+    }
+    let [wait] = world.waits().await[..] else { panic!("the second waits, and the first is dead") };
+    assert!(TimeDelta::seconds(3) < wait && wait <= TimeDelta::seconds(4), "{wait}");
+    assert_eq!(world.sim.requests(), 1);
+    world.advance(TimeDelta::seconds(4));
+    world.idle().await;
+    for (sent, status) in sent.iter().zip(["failed", "read"]) {
+        let message = world.api.message(&tenant, sent["id"].as_str().unwrap().parse().unwrap()).await;
+        assert_eq!((&message["status"], &message["attempts"]), (&status.into(), &1.into()), "{message}");
+    }
     world.end().await;
 }
 

@@ -74,9 +74,10 @@ async fn a_stopped_template_is_not_tried_for_a_while_and_others_are() {
     let taken = queued(&world, &tenant, template("welcome")).await;
     world.idle().await;
     assert_eq!(world.sim.requests(), 2, "the second offer was not tried");
-    for (id, class) in [(paused, "suspend_template"), (refused, "suspend_template")] {
+    for (id, requests) in [(paused, 1), (refused, 0)] {
         let message = world.api.message(&tenant, id).await;
-        assert_eq!((&message["status"], &message["error"]["class"]), (&"failed".into(), &class.into()), "{message}");
+        assert_eq!((&message["status"], &message["attempts"]), (&"failed".into(), &requests.into()), "{message}");
+        assert_eq!(message["error"]["class"], "suspend_template", "{message}");
     }
     assert_eq!(world.api.message(&tenant, taken).await["status"], "read");
 
@@ -139,7 +140,7 @@ async fn a_message_that_comes_too_late_is_not_sent() {
     world.idle().await;
     let message = world.api.message(&tenant, late).await;
     assert_eq!((&message["status"], &message["error"]["class"]), (&"failed".into(), &"expired".into()), "{message}");
-    assert_eq!(world.sim.requests(), 1);
+    assert_eq!((world.sim.requests(), &message["attempts"]), (1, &1.into()), "{message}");
     world.end().await;
 }
 
@@ -221,18 +222,26 @@ async fn a_message_is_taken_back_only_while_meta_cannot_have_it() {
 #[tokio::test]
 async fn a_batch_tells_of_each_message_by_itself() {
     let (world, tenant) = start().await;
+    let shapeless = [json!({ "to": OTHER, "tetx": "six" }), json!({ "to": 5, "text": "seven" }), json!(8)];
     let messages = json!([
         { "to": CONTACT, "text": "one", "idempotency_key": "k" },
         { "to": "nobody", "text": "two" },
         { "to": OTHER, "text": "three", "idempotency_key": "k" },
         { "to": OTHER, "text": "four", "from": "1234567890" },
+        shapeless[0],
+        shapeless[1],
+        shapeless[2],
         { "to": OTHER, "text": "five" },
     ]);
     let answer = post(&world, &tenant, "/send/batch", json!({ "messages": messages })).await;
     let statuses: Vec<_> = answer["results"].as_array().unwrap().iter().map(|one| one["status"].clone()).collect();
-    assert_eq!(statuses, [202, 400, 409, 400, 202], "{answer}");
+    assert_eq!(statuses, [202, 400, 409, 400, 400, 400, 400, 202], "{answer}");
     assert_eq!(answer["queued"], 2);
     assert_eq!(answer["results"][2]["error"]["details"]["messageId"], answer["results"][0]["message"]["id"]);
+    for (place, message) in shapeless.iter().enumerate() {
+        let (status, refused) = world.api.post(&format!("/tenants/{}/send", tenant.id), &tenant.key, message).await;
+        assert_eq!((status, &answer["results"][4 + place]["error"]), (400, &refused), "in the words of a single send");
+    }
     world.idle().await;
     assert_eq!((world.sim.times(CONTACT, "one"), world.sim.times(OTHER, "five")), (1, 1));
     assert_eq!(world.sim.accepted_count(), 2);
@@ -243,5 +252,7 @@ async fn a_batch_tells_of_each_message_by_itself() {
         let (status, refused) = world.api.post(&path, &tenant.key, &json!({ "messages": many })).await;
         assert_eq!((status, &refused["details"]["field"]), (400, &"messages".into()), "{refused}");
     }
+    let (status, refused) = world.api.post(&path, &tenant.key, &json!({ "messages": shapeless[0] })).await;
+    assert_eq!((status, &refused["details"]["field"]), (400, &"messages".into()), "no list: {refused}");
     world.end().await;
 }

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use hoopoe_testing::{MASTER_KEY, PATIENCE, Tenant, World, eventually};
 use meta_sim::Fault;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{CONTACT, OTHER, start, suspended};
+use crate::{CONTACT, OTHER, contact, post, start, start_with, suspended};
 
 fn unpaid() -> Fault {
     Fault::AcceptThenFail { code: 131042, title: "Business eligibility payment issue".to_owned() }
@@ -123,6 +124,52 @@ async fn a_read_mark_is_no_trial_of_a_number_that_a_status_has_suspended() {
     world.idle().await;
     assert_eq!((world.sim.marked_read().len(), world.sim.times(CONTACT, "two")), (1, 1));
     assert_eq!(suspended(&world, &tenant).await, Value::Null);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_message_whose_template_is_stopped_leaves_the_trial_of_its_number_to_the_next_one() {
+    let (world, tenant) = start().await;
+    let template = json!({ "name": "offer", "language": { "code": "en" } });
+    let offer = json!({ "to": CONTACT, "payload": { "type": "template", "template": template } });
+    world.sim.fail_next(Fault::code(132015), 1);
+    post(&world, &tenant, "/send", offer.clone()).await;
+    world.idle().await;
+    suspend(&world, &tenant, OTHER).await;
+    let stopped = post(&world, &tenant, "/send", offer).await;
+    world.api.send(&tenant, CONTACT, "two").await;
+    assert_eq!(world.waits().await, [TimeDelta::minutes(5)]);
+    assert_eq!(world.sim.requests(), 2);
+
+    world.advance_past_waits().await;
+    assert!(world.waits().await.is_empty(), "what is behind it waits for another trial");
+    world.idle().await;
+    let message = world.api.message(&tenant, stopped["id"].as_str().unwrap().parse().unwrap()).await;
+    assert_eq!((&message["status"], &message["attempts"]), (&"failed".into(), &0.into()), "{message}");
+    assert_eq!((world.sim.requests(), world.sim.times(CONTACT, "two")), (3, 1));
+    assert_eq!(suspended(&world, &tenant).await, Value::Null);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_message_that_its_rate_keeps_leaves_the_trial_of_its_number_to_the_next_one() {
+    let (world, tenant) = start_with(World::builder().set("PAIR_BURST", "1").set("PAIR_PERIOD", "3600s")).await;
+    world.api.send(&tenant, CONTACT, "before").await;
+    world.idle().await;
+    suspend(&world, &tenant, OTHER).await;
+    let (trial, apart) = (TimeDelta::minutes(5), TimeDelta::milliseconds(10));
+    world.api.send(&tenant, CONTACT, "too soon").await;
+    assert_eq!(world.waits().await, [trial]);
+    world.api.send(&tenant, &contact(1), "two").await;
+    assert_eq!(world.waits().await, [trial, trial + apart]);
+
+    world.advance(trial);
+    let [next, later] = world.waits().await[..] else { panic!("both wait") };
+    assert!(next == apart && later > trial, "{next}, {later}");
+    assert_eq!(world.sim.requests(), 2);
+    world.advance(apart);
+    eventually("it works again", async || suspended(&world, &tenant).await == Value::Null).await;
+    assert_eq!((world.sim.times(&contact(1), "two"), world.sim.times(CONTACT, "too soon")), (1, 0));
     world.end().await;
 }
 

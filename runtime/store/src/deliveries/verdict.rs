@@ -41,6 +41,8 @@ pub enum Verdict {
         error: String,
         /// It was not worth sending any more.
         expired: bool,
+        /// A request was made since it was claimed: the attempt counts.
+        asked: bool,
     },
 }
 
@@ -95,7 +97,7 @@ impl Verdict {
 
     /// Attempts that were none.
     pub(super) fn uncounted(&self) -> i32 {
-        i32::from(matches!(self, Verdict::Postponed { .. }))
+        i32::from(matches!(self, Verdict::Postponed { .. } | Verdict::Dead { asked: false, .. }))
     }
 
     /// When to go on with the message.
