@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use hoopoe_protocol::envelope::{self, Item};
 use hoopoe_store::routes::{Key, Route};
+use hoopoe_store::silence::{SILENCE, answered};
 use hoopoe_store::{Error, Store};
 
 use crate::facts;
@@ -55,7 +56,7 @@ impl Routes {
         let missing: Vec<Key> =
             found.iter().filter(|(_, routes)| routes.is_none()).map(|(key, _)| (*key).clone()).collect();
         if !missing.is_empty() {
-            let routes = self.store.routes(&missing).await?;
+            let routes = answered(SILENCE, self.store.routes(&missing)).await?;
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
             for (key, routes) in missing.into_iter().zip(routes).filter(|(_, routes)| !routes.is_empty()) {

@@ -180,6 +180,11 @@ impl Slots {
         state.hungry = left_behind || state.tenants.values().any(|tenant| tenant.waits);
     }
 
+    /// What a claim passed over, as its tenant has its share, is ready.
+    pub(crate) fn left_behind(&self) {
+        self.state().hungry = true;
+    }
+
     /// Nobody is admitted any more.
     pub(crate) fn close(&self) {
         self.state().open = false;

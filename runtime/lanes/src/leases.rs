@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hoopoe_store::lanes::{LaneKey, Lease};
+use hoopoe_store::silence::answered;
 use hoopoe_telemetry::metrics::Counter;
 use tokio_util::sync::CancellationToken;
 
@@ -64,7 +65,7 @@ pub(crate) async fn beat<S: Stage>(
         if old.is_empty() {
             continue;
         }
-        if let Err(error) = stage.extend(&old).await {
+        if let Err(error) = answered(S::SILENCE, stage.extend(&old)).await {
             failed.inc();
             tracing::warn!(stage = S::NAME, %error, "could not put off leases");
         }

@@ -1,8 +1,9 @@
 //! The loop that drives a stage: take what is born here, claim what waits, work on each in a task of its own.
 //!
 //! In: a [`Stage`] that knows how to claim and how to work, and a [`Gate`] through which work that is owned from birth
-//! enters. Out: nothing; the work commits its own results. What can fail: the database, in which case the loop slows
-//! down and tries again; and the work, which then lets its lease run out, so that another claim takes the lane.
+//! enters. Out: nothing; the work commits its own results. What can fail: the database, also by saying nothing, and
+//! then the loop slows down and tries again; and the work, which then lets its lease run out, so that another claim
+//! takes the lane.
 
 mod gate;
 mod leases;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use hoopoe_store::ambient::Ambient;
 use hoopoe_store::lanes::Lease;
+use hoopoe_store::silence::{self, answered};
 use hoopoe_telemetry::metrics::LaneMeters;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -31,6 +33,8 @@ use crate::leases::Leases;
 const AT_ONCE: usize = 256;
 /// Births that are adopted at once, whatever the pace.
 const ENOUGH: usize = 32;
+/// Nothing is looked for again sooner, when there was nothing.
+const SOONEST: Duration = Duration::from_millis(1);
 /// How long to wait after the database failed.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 /// A stage that is full gathers freed places for so long before it claims again: one claim for many places.
@@ -47,6 +51,8 @@ pub trait Stage: Send + Sync + 'static {
     /// Adoptions of a few are so far apart: while little is going on, most of what they cost is their statements, and
     /// those of all that follows. Whoever comes after a rest is adopted at once.
     const PACE: Duration = Duration::ZERO;
+    /// How long an answer of the database is waited for. What was claimed without one is claimed again after its lease.
+    const SILENCE: Duration = silence::SILENCE;
 
     /// Claims work that waits in the database.
     fn claim(&self, ask: Ask) -> impl Future<Output = Result<Vec<Self::Work>, hoopoe_store::Error>> + Send;
@@ -195,7 +201,10 @@ async fn finish<S: Stage>(crew: &Crew<S>, slots: &gate::Slots, mut births: mpsc:
 
 /// What a claim found.
 enum Turn {
-    Empty,
+    Empty {
+        /// Tenants that have their share were passed over.
+        passed: bool,
+    },
     Some,
     /// As much as was asked for: there may be more.
     Full,
@@ -221,7 +230,15 @@ impl<S: Stage> Crew<S> {
         stop: &CancellationToken,
     ) -> Duration {
         match self.claim(slots).await {
-            Ok(Turn::Empty) => until_next(&*self.stage, ambient, poll).await,
+            Ok(Turn::Empty { passed }) => {
+                let pause = until_next(&*self.stage, ambient, poll).await;
+                if passed && pause <= SOONEST {
+                    // It is ready, of a tenant that has its share: looked for when a place is free again.
+                    slots.left_behind();
+                    return poll;
+                }
+                pause
+            }
             // While there is work the next look is near anyway; asking each time would cost a query per wake-up.
             Ok(Turn::Some | Turn::NoRoom) => poll,
             Ok(Turn::Full) => Duration::ZERO,
@@ -238,9 +255,9 @@ impl<S: Stage> Crew<S> {
     async fn claim(&self, slots: &Arc<gate::Slots>) -> Result<Turn, hoopoe_store::Error> {
         let Some((room, full)) = slots.room() else { return Ok(Turn::NoRoom) };
         let limit = room.min(AT_ONCE);
-        let claimed = self.stage.claim(Ask { limit, full: full.clone() }).await?;
+        let claimed = answered(S::SILENCE, self.stage.claim(Ask { limit, full: full.clone() })).await?;
         let turn = match claimed.len() {
-            0 => Turn::Empty,
+            0 => Turn::Empty { passed: !full.is_empty() },
             found if found < limit => Turn::Some,
             _ => Turn::Full,
         };
@@ -256,7 +273,7 @@ impl<S: Stage> Crew<S> {
     async fn adopt(&self, entered: Vec<(S::Born, Permit)>) {
         let (born, permits): (Vec<_>, Vec<_>) = entered.into_iter().unzip();
         self.meters.born.inc_by(permits.len() as u64);
-        match self.stage.adopt(born).await {
+        match answered(S::SILENCE, self.stage.adopt(born)).await {
             Ok(work) => work.into_iter().zip(permits).for_each(|(work, permit)| self.start(work, permit)),
             // Their leases run out, and a claim takes them.
             Err(error) => tracing::warn!(stage = S::NAME, %error, "could not begin work at once; it is begun later"),
@@ -278,8 +295,8 @@ impl<S: Stage> Crew<S> {
 
 /// The time until the next work is ready, at the most `poll`.
 async fn until_next<S: Stage>(stage: &S, ambient: &Ambient, poll: Duration) -> Duration {
-    match stage.next().await {
-        Ok(Some(at)) => (at - ambient.now()).to_std().unwrap_or_default().clamp(Duration::from_millis(1), poll),
+    match answered(S::SILENCE, stage.next()).await {
+        Ok(Some(at)) => (at - ambient.now()).to_std().unwrap_or_default().clamp(SOONEST, poll),
         Ok(None) | Err(_) => poll,
     }
 }

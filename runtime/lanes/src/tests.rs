@@ -1,21 +1,23 @@
 //! The loop that drives a stage, on stages that do nothing.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 
-/// Claims take for ever; work is written down.
+/// Claims take for ever, and are waited for so many milliseconds; work is written down.
 #[derive(Default)]
-struct Slow {
+struct Slow<const MILLIS: u64> {
     claims: Notify,
     worked: Mutex<Vec<u32>>,
     wake: Notify,
 }
 
-impl Stage for Slow {
+impl<const MILLIS: u64> Stage for Slow<MILLIS> {
     type Work = u32;
     type Born = u32;
     const NAME: &'static str = "delivery";
+    const SILENCE: Duration = Duration::from_millis(MILLIS);
 
     async fn claim(&self, _: Ask) -> Result<Vec<u32>, hoopoe_store::Error> {
         self.claims.notify_one();
@@ -54,7 +56,7 @@ impl Stage for Slow {
 
 #[tokio::test]
 async fn what_is_born_does_not_wait_for_a_claim() {
-    let (stage, gate, stop) = (Arc::new(Slow::default()), Gate::new(8), CancellationToken::new());
+    let (stage, gate, stop) = (Arc::new(Slow::<60_000>::default()), Gate::new(8), CancellationToken::new());
     let second = Duration::from_secs(1);
     let options = Options { poll: second, lease: 10 * second, deadline: 60 * second };
     let driving = tokio::spawn(drive(stage.clone(), gate.clone(), options, Ambient::system(), stop));
@@ -74,6 +76,19 @@ async fn what_is_born_does_not_wait_for_a_claim() {
 }
 
 #[tokio::test]
+async fn a_claim_without_an_answer_is_given_up_and_another_follows() {
+    let (stage, stop) = (Arc::new(Slow::<50>::default()), CancellationToken::new());
+    let second = Duration::from_secs(1);
+    let options = Options { poll: second, lease: 10 * second, deadline: 60 * second };
+    let driving = tokio::spawn(drive(stage.clone(), Gate::new(8), options, Ambient::system(), stop.clone()));
+    for claim in ["first", "second"] {
+        tokio::time::timeout(10 * second, stage.claims.notified()).await.expect(claim);
+    }
+    stop.cancel();
+    tokio::time::timeout(10 * second, driving).await.expect("what hangs holds up no end").expect("no panic");
+}
+
+#[tokio::test]
 async fn a_few_births_are_adopted_at_the_pace_and_many_or_after_a_rest_at_once() {
     let (births, mut entering) = mpsc::unbounded_channel();
     let pace = Duration::from_millis(500);
@@ -84,4 +99,76 @@ async fn a_few_births_are_adopted_at_the_pace_and_many_or_after_a_rest_at_once()
         assert_eq!(entered, (0..born).collect::<Vec<_>>());
         assert_eq!(start.elapsed() >= pace, waits, "{born}");
     }
+}
+
+/// What waits is of a tenant whose work does not end by itself.
+#[derive(Default)]
+struct Greedy {
+    claims: AtomicU32,
+    ends: Notify,
+    wake: Notify,
+}
+
+impl Stage for Greedy {
+    type Work = u32;
+    type Born = u32;
+    const NAME: &'static str = "delivery";
+
+    async fn claim(&self, _: Ask) -> Result<Vec<u32>, hoopoe_store::Error> {
+        self.claims.fetch_add(1, Ordering::SeqCst);
+        Ok(Vec::new())
+    }
+
+    async fn adopt(&self, born: Vec<u32>) -> Result<Vec<u32>, hoopoe_store::Error> {
+        Ok(born)
+    }
+
+    async fn next(&self) -> Result<Option<DateTime<Utc>>, hoopoe_store::Error> {
+        Ok(Some(DateTime::UNIX_EPOCH))
+    }
+
+    async fn work(&self, _: u32) {
+        self.ends.notified().await;
+    }
+
+    async fn extend(&self, _: &[Lease]) -> Result<(), hoopoe_store::Error> {
+        Ok(())
+    }
+
+    fn tenant(_: &u32) -> Uuid {
+        Uuid::nil()
+    }
+
+    fn lease(_: &u32) -> Option<Lease> {
+        None
+    }
+
+    fn wake(&self) -> &Notify {
+        &self.wake
+    }
+}
+
+#[tokio::test]
+async fn what_waits_of_a_tenant_that_has_its_share_is_looked_for_when_a_place_is_free() {
+    let (stage, gate, stop) = (Arc::new(Greedy::default()), Gate::new(2), CancellationToken::new());
+    let minute = Duration::from_secs(60);
+    let options = Options { poll: minute, lease: minute, deadline: minute };
+    let admission = gate.admit([Some((1, Uuid::nil()))]);
+    gate.enter(admission, [(1, 1)]);
+    let driving = tokio::spawn(drive(stage.clone(), gate.clone(), options, Ambient::system(), stop.clone()));
+    let claims = || stage.claims.load(Ordering::SeqCst);
+    // Looks that began before the tenant had its share may end meanwhile.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let before = claims();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(claims(), before, "nobody looks while no place of it is free");
+    stage.ends.notify_one();
+    let looked = async {
+        while claims() == before {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(minute / 6, looked).await.expect("a free place makes it look");
+    stop.cancel();
+    driving.await.expect("no panic");
 }

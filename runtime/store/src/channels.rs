@@ -185,7 +185,7 @@ impl Store {
             Some(_) => channel_tokens::begin(&mut tx, tenant_id, channel_id, now).await?,
             None => None,
         };
-        ready_waiting(&mut tx, tenant_id, Some(channel_id), now).await?;
+        ready_waiting(&mut tx, tenant_id, channel_id, now).await?;
         let mut notices = self.notices();
         if is_suspended {
             let cause = format!("{channel_id}/{}", now.timestamp_micros());
@@ -230,7 +230,14 @@ impl Store {
         if works != Some(true) {
             return Ok(false);
         }
-        // Primary key, and that of the outbox. As in `ready_waiting`, but for a mailing each of its messages may ask this.
+        // As in `ready_waiting`, but for a mailing each of its messages may ask this. Primary keys.
+        sqlx::query!(
+            "select contact_id from lanes where tenant_id = $1 and contact_id = $2 and stage = 1 for update",
+            tenant_id,
+            contact_id
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
         sqlx::query!(
             "update lanes set ready_at = $4
              where tenant_id = any (array[$1::uuid]) and contact_id = $2 and stage = 1 and lease_token < 1 and ready_at > $4
@@ -248,30 +255,43 @@ impl Store {
     }
 }
 
-/// Makes what waits for the channel ready, or for any of the tenant's. What has an owner, or waits for a status, is left
-/// alone.
-pub(crate) async fn ready_waiting(
+/// Makes what waits for the channel ready. What has an owner, or waits for a status, is left alone.
+async fn ready_waiting(
     db: &mut PgConnection,
     tenant_id: Uuid,
-    channel_id: Option<Uuid>,
+    channel_id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    // Index lanes_waiting, all of the tenant's, and the primary key of outbox for each.
-    sqlx::query!(
-        "with waiting as (
-             select l.tenant_id, l.contact_id, l.stage from lanes l
-             cross join lateral (
-                 select bool_or($2::uuid is null or channel_id = $2) and bool_and(state = 'queued') as waits from outbox
-                 where tenant_id = l.tenant_id and contact_id = l.contact_id
-             ) as o
-             where l.stage::integer = $3 and l.lease_token = 0 and l.tenant_id = $1 and l.ready_at > $4 and o.waits
-             order by l.contact_id for update of l
-         )
-         update lanes l set ready_at = $4 from waiting w
-         where l.tenant_id = any (array[w.tenant_id]) and l.contact_id = w.contact_id and l.stage = w.stage",
+    // Index lanes_waiting, all of the tenant's, and the primary key of outbox for each. A statement of its own, so that the
+    // next sees what has become of the messages before it got the locks: one may wait for a status by then.
+    let waiting = sqlx::query_scalar!(
+        "select l.contact_id from lanes l
+         cross join lateral (
+             select bool_or(channel_id = $2) as waits from outbox
+             where tenant_id = l.tenant_id and contact_id = l.contact_id
+         ) as o
+         where l.stage::integer = $3 and l.lease_token = 0 and l.tenant_id = $1 and l.ready_at > $4 and o.waits
+         order by l.contact_id for update of l",
         tenant_id,
         channel_id,
         Stage::Delivery as i32,
+        now
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    // Primary keys.
+    sqlx::query!(
+        "update lanes l set ready_at = $4
+         from unnest($2::uuid[]) as k (contact_id)
+         cross join lateral (
+             select bool_or(channel_id = $3) and bool_and(state = 'queued') as waits from outbox
+             where tenant_id = $1 and contact_id = k.contact_id
+         ) as o
+         where l.tenant_id = any (array[$1::uuid]) and l.contact_id = k.contact_id and l.stage = 1 and l.lease_token = 0
+           and l.ready_at > $4 and o.waits",
+        tenant_id,
+        &waiting,
+        channel_id,
         now
     )
     .execute(db)

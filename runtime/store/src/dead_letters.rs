@@ -23,18 +23,24 @@ pub enum Which {
 
 impl Store {
     /// Queues dead letters anew, each with all of its attempts and a validity that begins now. They come behind what
-    /// already waits for their contacts. Gives those that were.
+    /// already waits for their contacts. What was ever in doubt stays so, and cannot be canceled. Gives those that
+    /// were.
     pub async fn redrive(&self, tenant_id: Uuid, which: &Which, validity: TimeDelta) -> Result<Vec<Uuid>, Error> {
         let now = self.ambient.now();
         let mut tx = self.pool.begin().await?;
         let ids = find(&mut tx, tenant_id, which).await?;
-        // Index messages_dead, then primary keys. Locked by the update: of two redrives one finds nothing.
+        // Index messages_dead, then primary keys. Locked by the update: of two redrives one finds nothing. Some doubts
+        // of the release before are no step: of these the error tells.
         let revived = sqlx::query!(
             r#"update messages m set status = 'queued', dead_at = null, attempts = 0, expires_at = $3, updated_at = $4
                from conversations cv
                where m.tenant_id = $1 and m.id = any ($2) and m.dead_at is not null
                  and cv.tenant_id = any (array[m.tenant_id]) and cv.id = m.conversation_id
-               returning m.id, coalesce(cv.merged_contact_id, cv.contact_id) as "contact_id!", cv.channel_id"#,
+               returning m.id, coalesce(cv.merged_contact_id, cv.contact_id) as "contact_id!", cv.channel_id,
+                         m.error->>'class' is not distinct from 'exhausted'
+                         or (select s.status from message_statuses s
+                             where s.tenant_id = m.tenant_id and s.message_id = m.id and s.status = 'unknown'
+                             limit 1) is not null as "doubted!""#,
             tenant_id,
             &ids,
             now + validity,
@@ -45,6 +51,7 @@ impl Store {
         if revived.is_empty() {
             return Ok(Vec::new());
         }
+        let doubted: Vec<Uuid> = revived.iter().filter(|row| row.doubted).map(|row| row.id).collect();
         let mut revived: Vec<Waiting> = revived
             .into_iter()
             .map(|row| Waiting {
@@ -56,7 +63,7 @@ impl Store {
         revived.sort_unstable_by_key(|one| one.message_id);
         let openings = revived.iter().map(|one| Opening { priority: REDRIVEN, ..Opening::of(one.lane) });
         lanes::open(&mut tx, Stage::Delivery, openings, now, TimeDelta::zero()).await?;
-        deliveries::put_in(&mut tx, &revived).await?;
+        deliveries::put_in(&mut tx, &revived, &doubted).await?;
         let ids: Vec<Uuid> = revived.iter().map(|one| one.message_id).collect();
         step(&mut tx, tenant_id, &ids, "redriven", now).await?;
         tx.commit().await?;
@@ -84,8 +91,8 @@ impl Store {
         Ok(purged)
     }
 
-    /// Takes a message back whose time is to come, that no request was made for, or whose requests Meta surely refused, each
-    /// of them.
+    /// Takes a message back whose time is to come, that no request was made for, or whose requests Meta surely refused,
+    /// each of them.
     /// `None` when the tenant has no such message; false when it is too late.
     pub async fn cancel(&self, tenant_id: Uuid, id: Uuid) -> Result<Option<bool>, Error> {
         let now = self.ambient.now();

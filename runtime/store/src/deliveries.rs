@@ -67,11 +67,12 @@ impl Store {
     }
 }
 
-/// Puts messages into the outbox, in this order, behind what waits there. The caller has opened their lanes.
-pub(crate) async fn put_in(db: &mut PgConnection, messages: &[Waiting]) -> Result<(), sqlx::Error> {
+/// Puts messages into the outbox, in this order, behind what waits there. The caller has opened their lanes, and names
+/// those that Meta may have.
+pub(crate) async fn put_in(db: &mut PgConnection, messages: &[Waiting], doubted: &[Uuid]) -> Result<(), sqlx::Error> {
     let added = sqlx::query!(
-        "insert into outbox (tenant_id, contact_id, message_id, channel_id)
-         select tenant_id, contact_id, message_id, channel_id
+        "insert into outbox (tenant_id, contact_id, message_id, channel_id, doubted)
+         select tenant_id, contact_id, message_id, channel_id, message_id = any ($5)
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[])
               with ordinality as k (tenant_id, contact_id, message_id, channel_id, place)
          where not exists (select from merged_contacts g where g.tenant_id = k.tenant_id and g.contact_id = k.contact_id)
@@ -79,7 +80,8 @@ pub(crate) async fn put_in(db: &mut PgConnection, messages: &[Waiting]) -> Resul
         &messages.iter().map(|one| one.lane.tenant_id).collect::<Vec<_>>(),
         &messages.iter().map(|one| one.lane.contact_id).collect::<Vec<_>>(),
         &messages.iter().map(|one| one.message_id).collect::<Vec<_>>(),
-        &messages.iter().map(|one| one.channel_id).collect::<Vec<_>>()
+        &messages.iter().map(|one| one.channel_id).collect::<Vec<_>>(),
+        doubted
     )
     .execute(db)
     .await?;

@@ -51,11 +51,18 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// There is no server, or one that is only coming up.
+/// There is no server, one that is only coming up, or one that is silent.
 pub(crate) fn is_away(error: &sqlx::Error) -> bool {
     match error {
-        // Without a server there is no file of its socket.
-        sqlx::Error::Io(error) => matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound),
+        sqlx::Error::Io(error) => matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+                // Without a server there is no file of its socket.
+                | io::ErrorKind::NotFound
+                | io::ErrorKind::TimedOut
+        ),
         // cannot_connect_now
         sqlx::Error::Database(error) => error.code().is_some_and(|code| code == "57P03"),
         _ => false,
@@ -76,6 +83,9 @@ pub(crate) enum Fault {
 /// The indexes of contacts by Meta's ids.
 const CONTACTS_IDS: [&str; 2] = ["contacts_wa_id", "contacts_user_id"];
 
+/// Classes of errors that the rows themselves cause: cardinality, values, constraints, sizes, what a function raises.
+const OF_ROWS: [&str; 5] = ["21", "22", "23", "54", "P0"];
+
 impl Fault {
     /// By SQLSTATE class (PostgreSQL documentation, appendix A).
     pub(crate) fn of(error: &sqlx::Error) -> Fault {
@@ -85,12 +95,10 @@ impl Fault {
                 "40001" | "40P01" => Fault::Conflict,
                 // unique_violation: somebody has told an id of the same person meanwhile. A second look finds the contact.
                 "23505" if database.constraint().is_some_and(|of| CONTACTS_IDS.contains(&of)) => Fault::Conflict,
-                code if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Fault::Away,
-                // read_only_sql_transaction: a failover is under way. lock_not_available, and what is said of the statement
-                // and the schema (class 42): none of it is the rows' fault.
-                "25006" | "55P03" => Fault::Away,
-                code if code.starts_with("42") => Fault::Away,
-                _ => Fault::Data,
+                code if OF_ROWS.iter().any(|class| code.starts_with(class)) => Fault::Data,
+                // The server, the connection, the login, the state of a transaction, the statement, the schema: none of it is
+                // the rows' fault, and what is refused for its rows is not tried again.
+                _ => Fault::Away,
             },
             sqlx::Error::Encode(_)
             | sqlx::Error::Decode(_)

@@ -7,14 +7,22 @@
 //! the batches, and the fewer statements and flushes a message costs.
 //!
 //! In: items, one caller each. Out: each item's own result. What can fail: a full queue (the caller sheds load), the
-//! database being away (all that wait fail at once), and a bad row, which is found by bisection and fails alone.
+//! database being away or silent (all that wait fail at once), and a bad row, which is found by bisection and fails
+//! alone.
+//!
+//! What became of a write whose answer is missing is unknown; it may even happen after its repeat. So whatever goes
+//! through groups can be written again: items of webhooks are known by Meta's ids, sends by their idempotency keys
+//! (without a key who repeats a send sends twice, as after any answer that is lost), and runs, settlements, outcomes of
+//! notices and answers of calls are fenced by leases.
 
+pub mod shares;
 mod writer;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hoopoe_telemetry::metrics::WriterMeters;
 use hoopoe_telemetry::metrics::labels::Writer;
@@ -22,6 +30,7 @@ use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 
 use self::writer::{commit, fail_waiting, gather};
 use crate::error::Error;
+use crate::silence::{SILENCE, answered};
 
 /// Time between two tries of an outcome.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -69,12 +78,21 @@ pub struct Linger {
 
 /// The right to write, shared by several groups; first come, first served. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Turns(Arc<Semaphore>);
+pub struct Turns {
+    right: Arc<Semaphore>,
+    /// How long a write may be without an answer.
+    silence: Duration,
+}
 
 impl Turns {
     /// For `writers` transactions at the same time, over all groups.
     pub fn new(writers: usize) -> Self {
-        Self(Arc::new(Semaphore::new(writers.max(1))))
+        Self { right: Arc::new(Semaphore::new(writers.max(1))), silence: SILENCE }
+    }
+
+    /// A write of theirs fails after so long without an answer, instead of after [`SILENCE`].
+    pub fn bounded(self, silence: Duration) -> Self {
+        Self { silence, ..self }
     }
 }
 
@@ -86,14 +104,15 @@ where
     R: Send + 'static,
 {
     /// Starts the writers; they end when the last clone is dropped. `name` is theirs in metrics. `write` commits its
-    /// items in one transaction and gives one result for each, in their order.
+    /// items in one transaction and gives one result for each, in their order; without an answer in time it is dropped.
     pub fn start<W>(name: Writer, sizes: Sizes, turns: &Turns, write: W) -> Self
     where
         W: Fn(Vec<Arc<T>>) -> BoxFuture<'static, Result<Vec<R>, sqlx::Error>> + Send + Sync + 'static,
     {
         let (queue, waiting) = mpsc::channel(sizes.queue);
         let waiting = Arc::new(Mutex::new(waiting));
-        let write: Write<T, R> = Arc::new(write);
+        let silence = turns.silence;
+        let write: Write<T, R> = Arc::new(move |items: Vec<Arc<T>>| answered(silence, write(items)).boxed());
         let meters = WriterMeters::of(name);
         for _ in 0..sizes.writers {
             let (waiting, write, meters, turns) = (waiting.clone(), write.clone(), meters.clone(), turns.clone());

@@ -31,7 +31,7 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// How long a server that is not there is waited for: who asks is to hear of it at once, and comes again.
 const AWAY: Duration = Duration::from_millis(500);
 /// How long it may take to end what a connection was left with.
-const CLEANING: Duration = Duration::from_secs(10);
+pub(crate) const CLEANING: Duration = Duration::from_secs(10);
 
 /// The connections. Cheap to clone.
 #[derive(Clone)]
@@ -181,7 +181,8 @@ impl Idle {
     }
 }
 
-async fn answers(connection: &mut PgConnection) -> bool {
+/// Whether the server is there, as far as this connection knows.
+pub(crate) async fn answers(connection: &mut PgConnection) -> bool {
     tokio::time::timeout(PING, connection.ping()).await.is_ok_and(|answer| answer.is_ok())
 }
 
@@ -205,7 +206,7 @@ impl Lent {
         drop(place);
     }
 
-    /// Ends what was left undone.
+    /// Ends what was left undone. A connection that does not answer is closed: what it still says is for nobody else.
     async fn clean(mut self, in_transaction: bool) {
         let connection = &mut self.open.connection;
         let cleaned = async {

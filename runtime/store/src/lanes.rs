@@ -7,6 +7,7 @@
 //! meanwhile is deleted. An owner whose lease ran out and was taken over holds nothing any more: its results are refused.
 
 mod claim;
+mod turns;
 
 use std::collections::HashMap;
 
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 pub use claim::Claim;
 pub(crate) use claim::{Claimed, Rotation, Round, claim, free_lost, next_ready, whose_turn};
+pub(crate) use turns::{last_served, quantum};
 
 use crate::{Error, Store};
 

@@ -52,6 +52,7 @@ pub mod routes;
 pub mod rule_sets;
 pub mod scheduled;
 pub mod signups;
+pub mod silence;
 mod statuses;
 pub mod suspended_templates;
 pub mod templates;

@@ -101,14 +101,25 @@ impl Store {
         if filter.status.as_deref() == Some("scheduled") {
             return self.scheduled(tenant_id, filter).await;
         }
-        // Primary keys, the first backwards.
+        // Primary keys, the first backwards. What is shown as `sending` is stored as `queued`, and known by the outbox.
         let ids = sqlx::query_scalar!(
             "select id from messages m
              where tenant_id = $1 and id < $2
-               and ($3::text is null or direction = $3) and ($4::text is null or status::text = $4)
+               and ($3::text is null or direction = $3)
+               and ($4::text is null or status::text = case $4 when 'sending' then 'queued' else $4 end)
                and ($4 is distinct from 'queued'
                     or (select message_id from scheduled s
                         where s.tenant_id = m.tenant_id and s.message_id = m.id limit 1) is null)
+               and ($4 is null or $4 not in ('queued', 'sending')
+                    or ($4 = 'sending') = coalesce((
+                           select o.state <> 'queued'
+                           from conversations cv
+                           cross join lateral (
+                               select state from outbox
+                               where tenant_id = cv.tenant_id and message_id = m.id
+                                 and contact_id = coalesce(cv.merged_contact_id, cv.contact_id) limit 1
+                           ) as o
+                           where cv.tenant_id = m.tenant_id and cv.id = m.conversation_id limit 1), false))
              order by id desc limit $5",
             tenant_id,
             filter.before.unwrap_or(Uuid::max()),

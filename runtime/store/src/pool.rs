@@ -10,9 +10,10 @@ use sqlx::{ConnectOptions, Connection, PgPool};
 use crate::ambient::Ambient;
 use crate::contacts;
 use crate::group::Turns;
-use crate::hot::{Hot, UNTRIED};
+use crate::hot::{CLEANING, Hot, UNTRIED, answers};
 use crate::lanes::{Rotation, Round};
 use crate::planning::PLANNED;
+use crate::silence::{SILENCE, answered};
 use crate::webhooks::listeners::Listeners;
 
 /// Besides the group commits that take turns, the journal's and the adoption of events are on the message's way.
@@ -69,7 +70,15 @@ impl Store {
             // themselves when the database goes; those that were idle meanwhile are asked.
             .test_before_acquire(false)
             .before_acquire(|connection, was| {
-                Box::pin(async move { Ok(was.idle_for < UNTRIED || connection.ping().await.is_ok()) })
+                Box::pin(async move { Ok(was.idle_for < UNTRIED || answers(connection).await) })
+            })
+            // Who was cut off leaves an answer behind that may never come: the pool would wait for it without an end,
+            // and have one place less. Otherwise this asks nothing.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    let heard = tokio::time::timeout(CLEANING, connection.flush()).await;
+                    Ok(heard.is_ok_and(|heard| heard.is_ok()))
+                })
             })
             .connect_lazy_with(options.clone());
         let hot = Hot::new(options, hot, settings.acquire_timeout);
@@ -102,7 +111,7 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), crate::Error> {
-        sqlx::query_scalar!("select 1 as one").fetch_one(&self.pool).await?;
+        answered(SILENCE, sqlx::query_scalar!("select 1 as one").fetch_one(&self.pool)).await?;
         Ok(())
     }
 }

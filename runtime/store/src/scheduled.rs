@@ -88,28 +88,27 @@ impl Store {
         if !alone.fetch_one(&mut *tx).await? {
             return Ok(Moved::Elsewhere);
         }
-        let tenants = self.tenants_due(&mut tx, limit, now).await?;
+        let tenants = self.tenants_due(&mut tx, now).await?;
         if tenants.is_empty() {
             return Ok(Moved::Here(0));
         }
         let mut due = take(&mut tx, &tenants, limit, now).await?;
+        let taken: Vec<Uuid> = due.iter().map(|one| one.message.lane.tenant_id).collect();
+        if let Some(last) = lanes::last_served(&tenants, &taken, limit) {
+            self.scheduled_round.turn(*last);
+        }
         due.sort_unstable_by_key(|one| (one.send_at, one.message.message_id));
         let openings = due.iter().map(|one| Opening { priority: one.priority, ..Opening::of(one.message.lane) });
         lanes::open(&mut tx, Stage::Delivery, openings, now, TimeDelta::zero()).await?;
         let messages: Vec<Waiting> = due.iter().map(|one| one.message).collect();
-        deliveries::put_in(&mut tx, &messages).await?;
+        deliveries::put_in(&mut tx, &messages, &[]).await?;
         tx.commit().await?;
         self.wakes.delivery.notify_one();
         Ok(Moved::Here(messages.len()))
     }
 
-    /// Tenants with messages that are due, `limit` at the most, from where the last round ended.
-    async fn tenants_due(
-        &self,
-        db: &mut PgConnection,
-        limit: usize,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Uuid>, sqlx::Error> {
+    /// Tenants with messages that are due, from behind the last that was served.
+    async fn tenants_due(&self, db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uuid>, sqlx::Error> {
         let start = self.scheduled_round.place();
         let mut tenants = due_behind(db, start, now).await?;
         if tenants.len() < TENANTS as usize && !start.is_nil() {
@@ -117,8 +116,7 @@ impl Store {
             let before = due_behind(db, Uuid::nil(), now).await?;
             tenants.extend(before.into_iter().take_while(|tenant| *tenant <= start));
         }
-        tenants.truncate(limit.min(TENANTS as usize));
-        self.scheduled_round.turn(tenants.last().copied().unwrap_or_default());
+        tenants.truncate(TENANTS as usize);
         Ok(tenants)
     }
 }
@@ -145,14 +143,14 @@ async fn due_behind(db: &mut PgConnection, start: Uuid, now: DateTime<Utc>) -> R
     .await
 }
 
-/// Takes messages of these tenants that are due, as many of each.
+/// Takes messages of these tenants that are due, as many of each, in the tenants' order up to `limit`.
 async fn take(
     db: &mut PgConnection,
     tenants: &[Uuid],
     limit: usize,
     now: DateTime<Utc>,
 ) -> Result<Vec<Scheduled>, sqlx::Error> {
-    let quantum = limit.div_ceil(tenants.len());
+    let quantum = lanes::quantum(limit, tenants.len());
     // Index scheduled_due, then the primary key. What is being cancelled is passed over.
     let rows = sqlx::query!(
         r#"with due as (

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::channel_tokens::TokenState;
 use crate::numbers::{self, NewNumber};
 use crate::suspended_templates::TemplateSuspension;
-use crate::{Error, Store, channels};
+use crate::{Error, Store};
 
 /// A business.
 #[derive(Debug, Clone)]
@@ -181,14 +181,10 @@ impl Store {
         Ok(Some(Tenant { id: row.id, name, flow, rate, created_at, channels, suspended_templates }))
     }
 
-    /// Gives a tenant a quota of its own, or none. What waits for its turn asks for it anew, once the
-    /// caller wakes delivery.
+    /// Gives a tenant a quota of its own, or none.
     pub async fn set_tenant_rate(&self, id: Uuid, rate: Option<f64>) -> Result<(), Error> {
-        let mut tx = self.pool.begin().await?;
         // Primary key.
-        sqlx::query!("update tenants set messages_per_second = $2 where id = $1", id, rate).execute(&mut *tx).await?;
-        channels::ready_waiting(&mut tx, id, None, self.ambient.now()).await?;
-        tx.commit().await?;
+        sqlx::query!("update tenants set messages_per_second = $2 where id = $1", id, rate).execute(&self.pool).await?;
         Ok(())
     }
 

@@ -38,7 +38,7 @@ fn sent(wa_message_id: &str) -> Verdict {
 }
 
 fn dead() -> Verdict {
-    Verdict::Dead { error: r#"{"message":"an old owner's opinion"}"#.to_owned(), expired: false }
+    Verdict::Dead { error: r#"{"message":"an old owner's opinion"}"#.to_owned(), expired: false, asked: true }
 }
 
 #[tokio::test]
@@ -62,7 +62,9 @@ async fn a_verdict_of_a_former_owner_is_refused() {
     assert!(!settle(store, &first, dead()).await);
     let message = world.api.message(&tenant, id).await;
     assert_eq!((&message["status"], &message["attempts"]), (&"sending".into(), &2.into()), "{message}");
-    assert_eq!(message["timeline"], serde_json::json!([]));
+    let steps = message["timeline"].as_array().unwrap();
+    let step = (&steps[0]["status"], &steps[0]["detail"]["class"], &steps[0]["detail"]["attempt"]);
+    assert_eq!((steps.len(), step), (1, (&"unknown".into(), &"ambiguous".into(), &1.into())), "{message}");
 
     assert!(settle(store, &second, sent("wamid.second")).await);
     assert!(!settle(store, &second, dead()).await, "the lane is gone");

@@ -57,7 +57,7 @@ impl Store {
             }
         }
         mark_sending(&mut tx, &send, now).await?;
-        mark_unknown(&mut tx, &doubtful).await?;
+        mark_unknown(&mut tx, &doubtful, now).await?;
         take_out(&mut tx, &settled).await?;
         close(&mut tx, &over, now).await?;
         tx.commit().await?;
@@ -147,17 +147,33 @@ async fn mark_sending(db: &mut PgConnection, send: &[Delivery], now: DateTime<Ut
     Ok(())
 }
 
-async fn mark_unknown(db: &mut PgConnection, doubtful: &[(LaneKey, Uuid)]) -> Result<(), sqlx::Error> {
+/// Messages whose owner is gone, with a step in their timelines: a redrive knows by it that they were in doubt.
+async fn mark_unknown(
+    db: &mut PgConnection,
+    doubtful: &[(LaneKey, Uuid)],
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
     if doubtful.is_empty() {
         return Ok(());
     }
     sqlx::query!(
-        "update outbox o set state = 'unknown', doubted = true
-         from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k (tenant_id, contact_id, message_id)
-         where o.tenant_id = any (array[k.tenant_id]) and o.contact_id = k.contact_id and o.message_id = k.message_id",
+        "with doubtful as (
+             update outbox o set state = 'unknown', doubted = true
+             from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k (tenant_id, contact_id, message_id)
+             where o.tenant_id = any (array[k.tenant_id]) and o.contact_id = k.contact_id
+               and o.message_id = k.message_id
+             returning o.tenant_id, o.message_id, o.attempts
+         )
+         insert into message_statuses (tenant_id, message_id, status, occurred_at, recorded_at, detail)
+         select tenant_id, message_id, 'unknown', $4, $4,
+                json_build_object('class', 'ambiguous', 'attempt', attempts,
+                                  'message', 'who was sending it is gone, and nobody knows whether Meta has it')
+         from doubtful
+         on conflict (tenant_id, message_id, status, occurred_at) do nothing",
         &doubtful.iter().map(|(lane, _)| lane.tenant_id).collect::<Vec<_>>(),
         &doubtful.iter().map(|(lane, _)| lane.contact_id).collect::<Vec<_>>(),
-        &doubtful.iter().map(|(_, message)| *message).collect::<Vec<_>>()
+        &doubtful.iter().map(|(_, message)| *message).collect::<Vec<_>>(),
+        now
     )
     .execute(db)
     .await?;

@@ -38,7 +38,7 @@ pub(super) async fn gather<'a, T, R>(
         }
     }
     // Never closed.
-    let turn = turns.0.acquire().await.ok()?;
+    let turn = turns.right.acquire().await.ok()?;
     while batch.len() < most
         && let Ok(entry) = waiting.try_recv()
     {
@@ -48,7 +48,7 @@ pub(super) async fn gather<'a, T, R>(
 }
 
 /// Commits the batch, or, when a row of it is bad, its halves one after the other, so that order is kept. Gives why there
-/// is no server, when there is none.
+/// is no server, when there is none, or none that answers.
 pub(super) fn commit<'a, T, R>(
     write: &'a Write<T, R>,
     meters: &'a WriterMeters,
@@ -82,7 +82,7 @@ where
     })
 }
 
-/// Where there is no server, those who wait hear it as well: each batch would wait for one anew.
+/// Where no server answers, those who wait hear it as well: each batch would wait for one anew.
 pub(super) fn fail_waiting<T, R>(waiting: &Mutex<mpsc::Receiver<Entry<T, R>>>, error: &Arc<sqlx::Error>) {
     // Who else has it gathers for a try of its own.
     let Ok(mut waiting) = waiting.try_lock() else { return };

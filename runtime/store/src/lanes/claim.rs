@@ -1,8 +1,8 @@
 //! The claim of lanes that are ready, fair between tenants.
 //!
-//! Tenants take turns: a claim goes round those that have lanes ready, from where the last one ended, and gives each
-//! the same number of places. So who has a hundred thousand lanes waiting delays nobody. Within a tenant the urgent
-//! lanes come first, then those that wait longest.
+//! Tenants take turns: a claim goes round those that have lanes ready, from behind the last that got a place, and gives
+//! each the same number of places. So who has a hundred thousand lanes waiting delays nobody. Within a tenant the
+//! urgent lanes come first, then those that wait longest.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{LaneKey, Lease, Stage};
+use super::{LaneKey, Lease, Stage, last_served, quantum};
 
 /// Tenants that one claim serves at the most; the next goes on with those behind them.
 const TENANTS: i64 = 64;
@@ -118,20 +118,22 @@ pub(crate) struct Claimed {
 }
 
 /// Whose lanes a claim takes.
-pub(crate) struct Turn {
+pub(crate) struct Turn<'a> {
+    /// Which goes on behind those that the claim serves.
+    round: &'a Round,
     tenants: Vec<Uuid>,
     /// Lanes of each.
     quantum: usize,
 }
 
 /// Whose turn it is; `None` when nothing is ready. One statement, so that a look that finds nothing costs no more.
-pub(crate) async fn whose_turn(
+pub(crate) async fn whose_turn<'a>(
     db: &mut PgConnection,
     stage: Stage,
-    rotation: &Rotation,
+    rotation: &'a Rotation,
     ask: &Claim,
     now: DateTime<Utc>,
-) -> Result<Option<Turn>, sqlx::Error> {
+) -> Result<Option<Turn<'a>>, sqlx::Error> {
     let round = &rotation.0[stage as usize].0;
     let start = round.place();
     let mut tenants = waiting(db, stage, start, &ask.full, now).await?;
@@ -141,16 +143,12 @@ pub(crate) async fn whose_turn(
         tenants.extend(before.into_iter().take_while(|tenant| *tenant <= start));
         tenants.truncate(TENANTS as usize);
     }
-    let Some(last) = tenants.last() else {
+    if tenants.is_empty() {
         round.turn(Uuid::nil());
         return Ok(None);
-    };
-    // Whoever does not fit is first next time.
-    let served = tenants.len().min(ask.limit);
-    round.turn(*tenants.get(served - 1).unwrap_or(last));
-    tenants.truncate(served);
-    let quantum = ask.limit.div_ceil(tenants.len());
-    Ok(Some(Turn { tenants, quantum }))
+    }
+    let quantum = quantum(ask.limit, tenants.len());
+    Ok(Some(Turn { round, tenants, quantum }))
 }
 
 /// Tenants behind `start` with a lane that is ready, in the order of their ids.
@@ -193,11 +191,11 @@ async fn waiting(
     .await
 }
 
-/// Claims lanes that are ready.
+/// Claims lanes that are ready, and turns the round to the last tenant that was served.
 pub(crate) async fn claim(
     db: &mut PgConnection,
     stage: Stage,
-    turn: &Turn,
+    turn: &Turn<'_>,
     ask: &Claim,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, sqlx::Error> {
@@ -227,6 +225,10 @@ pub(crate) async fn claim(
     )
     .fetch_all(db)
     .await?;
+    let taken: Vec<Uuid> = rows.iter().map(|row| row.tenant_id).collect();
+    if let Some(last) = last_served(&turn.tenants, &taken, ask.limit) {
+        turn.round.turn(*last);
+    }
     let claimed = rows.into_iter().map(|row| Claimed {
         lease: Lease {
             lane: LaneKey { tenant_id: row.tenant_id, contact_id: row.contact_id },

@@ -1,7 +1,7 @@
 //! The claim of notices that are ready, fair between endpoints.
 //!
-//! Endpoints take turns as tenants do in `lanes`: a claim goes round those that have notices ready, from where the last
-//! one ended. So neither an endpoint that hangs nor a tenant with many notices delays anybody else.
+//! Endpoints take turns as tenants do in `lanes`: a claim goes round those that have notices ready, from behind the
+//! last that got a place. So neither an endpoint that hangs nor a tenant with many notices delays anybody else.
 
 use std::collections::HashMap;
 
@@ -10,6 +10,7 @@ use hoopoe_secrets::Sealed;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::lanes::{last_served, quantum};
 use crate::{Error, Store};
 
 /// Endpoints that one claim serves at the most; the next goes on with those behind them.
@@ -104,17 +105,19 @@ impl Store {
             let before = waiting(&mut db, Turn::default(), &full, now).await?;
             endpoints.extend(before.into_iter().take_while(|it| (it.tenant_id, it.id) <= ask.turn));
         }
-        let served = endpoints.len().min(ask.limit);
-        // Whoever does not fit is first next time.
-        endpoints.truncate(served);
-        let Some(last) = endpoints.last() else { return Ok((Vec::new(), Turn::default())) };
-        let turn = (last.tenant_id, last.id);
-        let quantum = ask.limit.div_ceil(served);
+        if endpoints.is_empty() {
+            return Ok((Vec::new(), Turn::default()));
+        }
+        let quantum = quantum(ask.limit, endpoints.len());
         let rooms: Vec<i32> = endpoints
             .iter()
             .map(|endpoint| i32::try_from(ask.room(endpoint).min(quantum)).unwrap_or(i32::MAX))
             .collect();
-        Ok((take(&mut db, &endpoints, &rooms, ask, now).await?, turn))
+        let claimed = take(&mut db, &endpoints, &rooms, ask, now).await?;
+        let turns: Vec<Turn> = endpoints.iter().map(|it| (it.tenant_id, it.id)).collect();
+        let taken: Vec<Turn> = claimed.iter().map(|it| (it.lease.tenant_id, it.lease.webhook_id)).collect();
+        let turn = last_served(&turns, &taken, ask.limit).copied().unwrap_or(ask.turn);
+        Ok((claimed, turn))
     }
 
     /// When the next notice is ready, if one waits for an endpoint that has room.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use hoopoe_store::Store;
+use hoopoe_store::dead_letters::Which;
 use hoopoe_store::deliveries::{Delivery, Settled, Settlement, Verdict};
 use hoopoe_store::journal::{Arrival, Kept, Progress};
 use hoopoe_store::lanes::{Births, Claim};
@@ -32,7 +33,7 @@ fn sent(delivery: &Delivery) -> Arc<Settlement> {
 }
 
 fn dead(delivery: &Delivery) -> Arc<Settlement> {
-    settlement(delivery, Verdict::Dead { error: "{}".to_owned(), expired: false })
+    settlement(delivery, Verdict::Dead { error: "{}".to_owned(), expired: false, asked: true })
 }
 
 fn settlement(delivery: &Delivery, verdict: Verdict) -> Arc<Settlement> {
@@ -104,6 +105,30 @@ async fn what_a_status_has_told_of_is_not_given_up() {
     let next = claim(&store).await.unwrap();
     assert_eq!(store.settle(&[dead(&next)]).await.unwrap(), [Settled::Written], "of this one nothing is known");
     assert_eq!(store.settle(&[dead(&next)]).await.unwrap(), [Settled::Lost]);
+}
+
+#[tokio::test]
+async fn what_was_in_doubt_by_the_death_of_its_owner_cannot_be_canceled_after_a_redrive() {
+    let ground = Ground::new().await;
+    let store = ground.process();
+    let refused = under_way(&ground, &store, 2).await;
+    assert_eq!(store.settle(&[dead(&refused)]).await.unwrap(), [Settled::Written]);
+    let lost = claim(&store).await.unwrap();
+    ground.ambient.advance(LEASE);
+    assert!(claim(&store).await.is_none(), "nobody knows whether the first owner sent it");
+    let told = "select count(*) from message_statuses where status = 'unknown' and detail->>'class' = 'ambiguous'";
+    assert_eq!(ground.db.count(told).await, 1);
+    ground.ambient.advance(DOUBT);
+    let again = claim(&store).await.unwrap();
+    assert_eq!(again.message_id, lost.message_id);
+    assert_eq!(store.settle(&[dead(&again)]).await.unwrap(), [Settled::Written]);
+
+    let both = [refused.message_id, lost.message_id];
+    let which = Which::These(both.to_vec());
+    assert_eq!(store.redrive(ground.tenant_id, &which, TimeDelta::days(1)).await.unwrap(), both);
+    for (id, expected) in both.into_iter().zip([true, false]) {
+        assert_eq!(store.cancel(ground.tenant_id, id).await.unwrap(), Some(expected), "{id}");
+    }
 }
 
 /// Statuses that nobody is told of are found, and move their messages up, in one statement.

@@ -31,7 +31,7 @@ impl Ground {
     pub async fn new() -> Self {
         let db = Database::create().await;
         let ambient = Ambient::manual(DateTime::from_timestamp(1_767_225_600, 0).unwrap(), 1);
-        let store = process(&db, &ambient);
+        let store = process(&db.url, &ambient);
         let registration = Registration {
             tenant_id: ambient.id(),
             name: "Acme".to_owned(),
@@ -48,7 +48,12 @@ impl Ground {
 
     /// A store as a process of its own has it: its own connections, its own memory.
     pub fn process(&self) -> Store {
-        process(&self.db, &self.ambient)
+        process(&self.db.url, &self.ambient)
+    }
+
+    /// A process that reaches the database by this address.
+    pub fn process_by(&self, url: &str) -> Store {
+        process(url, &self.ambient)
     }
 
     /// A contact.
@@ -179,9 +184,9 @@ impl Ground {
     }
 }
 
-fn process(db: &Database, ambient: &Ambient) -> Store {
+fn process(url: &str, ambient: &Ambient) -> Store {
     let settings =
-        Settings { url: db.url.clone(), connections: 3, writers: 1, acquire_timeout: Duration::from_secs(10) };
+        Settings { url: url.to_owned(), connections: 3, writers: 1, acquire_timeout: Duration::from_secs(10) };
     Store::connect(&settings, ambient.clone()).unwrap()
 }
 
