@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use hoopoe_testing::{Tenant, World, eventually_some};
+use hoopoe_testing::{PATIENCE, Tenant, World, eventually_some};
 use meta_sim::Fault;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -64,6 +64,31 @@ async fn what_meta_has_is_never_sent_again() {
         assert!(steps(&message).contains(&"unknown"), "{fault:?}: {message}");
     }
     world.end().await;
+}
+
+#[tokio::test]
+async fn of_a_reply_in_parts_only_what_meta_does_not_have_goes_once_more() {
+    for (fault, requests) in [(Fault::ResetAfterBody, 3), (Fault::ResetAfterBodyLost, 4)] {
+        let builder = World::builder().plugin("test-guest").set("PAIR_BURST", "1").set("PAIR_PERIOD", "6s");
+        let (world, tenant) = start_with(builder).await;
+        world.set_flow(&tenant, "test-guest", &["message"]).await;
+        world.says(&tenant, CONTACT, "many 3").await;
+        assert_eq!(world.waits().await.len(), 1, "the second part waits for its place");
+        assert_eq!(world.sim.accepted_count(), 1);
+        world.sim.fail_to(CONTACT, fault.clone(), 1);
+        // The second part, the doubt, perhaps the second part once more, and the third.
+        for _ in 0..6 {
+            world.waits().await;
+            world.sim.wait_for_webhook_idle(PATIENCE).await.unwrap();
+            world.advance_past_waits().await;
+        }
+        world.idle().await;
+        let accepted = world.sim.accepted();
+        let texts: Vec<&str> = accepted.iter().filter_map(|one| one.text.as_deref()).collect();
+        assert_eq!(texts, ["part 1", "part 2", "part 3"], "{fault:?}");
+        assert_eq!(world.sim.requests(), requests, "{fault:?}");
+        world.end().await;
+    }
 }
 
 #[tokio::test]
