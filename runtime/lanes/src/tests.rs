@@ -153,10 +153,14 @@ async fn what_waits_of_a_tenant_that_has_its_share_is_looked_for_when_a_place_is
     let (stage, gate, stop) = (Arc::new(Greedy::default()), Gate::new(2), CancellationToken::new());
     let minute = Duration::from_secs(60);
     let options = Options { poll: minute, lease: minute, deadline: minute };
-    let admission = gate.admit([Some((1, Uuid::nil()))]);
-    gate.enter(admission, [(1, 1)]);
     let driving = tokio::spawn(drive(stage.clone(), gate.clone(), options, Ambient::system(), stop.clone()));
     let claims = || stage.claims.load(Ordering::SeqCst);
+    while claims() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let admission = gate.admit([Some((1, Uuid::nil()))]);
+    assert_eq!(admission.own(), [true]);
+    gate.enter(admission, [(1, 1)]);
     // Looks that began before the tenant had its share may end meanwhile.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let before = claims();
