@@ -287,7 +287,7 @@ async fn ready_waiting(
              select bool_or(channel_id = $3) and bool_and(state = 'queued') as waits from outbox
              where tenant_id = $1 and contact_id = k.contact_id
          ) as o
-         where l.tenant_id = any (array[$1::uuid]) and l.contact_id = k.contact_id and l.stage = 1 and l.lease_token = 0
+         where l.tenant_id = any (array[$1::uuid]) and l.contact_id = k.contact_id and l.stage = 1 and l.lease_token < 1
            and l.ready_at > $4 and o.waits",
         tenant_id,
         &waiting,

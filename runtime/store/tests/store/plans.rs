@@ -50,7 +50,7 @@ const HISTORY: &str = "
 /// What reads more of a table on purpose, by its beginning, and why.
 const WIDE: [(&str, &str); 8] = [
     ("select stage as \"stage!\", priority", "counts lanes, up to a limit"),
-    ("with waiting as (", "a number works again: all of the tenant's lanes are looked at"),
+    ("select l.contact_id from lanes l", "a number works again: all of the tenant's lanes are looked at, and locked"),
     ("update lanes set ready_at = $3", "a flow is in charge again: all of the tenant's lanes are made ready"),
     ("select contact_id from lanes where tenant_id = $1 and stage", "the same, locked"),
     ("delete from flow_runs r using lanes l, events e", "a merge of two contacts, which is seldom"),
