@@ -77,7 +77,8 @@ impl Ground {
         }
         let hoopoe = std::fs::canonicalize(&options.hoopoe).context("the runtime's binary (HOOPOE_BIN)")?;
         let mut binaries = vec![hoopoe.to_string_lossy().into_owned()];
-        let build = if binaries[0].contains("release") { "release" } else { "debug" };
+        // The runtime is built with this program.
+        let build = if cfg!(debug_assertions) { "debug" } else { "release" };
         if let Some(earlier) = &options.earlier {
             let earlier = std::fs::canonicalize(earlier).context("the binary of an earlier release (--earlier)")?;
             binaries.push(earlier.to_string_lossy().into_owned());
