@@ -282,13 +282,16 @@ async fn ready_waiting(
     // Primary keys.
     sqlx::query!(
         "update lanes l set ready_at = $4
-         from unnest($2::uuid[]) as k (contact_id)
-         cross join lateral (
-             select bool_or(channel_id = $3) and bool_and(state = 'queued') as waits from outbox
-             where tenant_id = $1 and contact_id = k.contact_id
-         ) as o
-         where l.tenant_id = any (array[$1::uuid]) and l.contact_id = k.contact_id and l.stage = 1 and l.lease_token < 1
-           and l.ready_at > $4 and o.waits",
+         from (select $1::uuid as tenant_id, k.contact_id, 1::smallint as stage
+               from unnest($2::uuid[]) as k (contact_id)
+               cross join lateral (
+                   select bool_or(channel_id = $3) and bool_and(state = 'queued') as waits from outbox
+                   where tenant_id = $1 and contact_id = k.contact_id
+               ) as o
+               where o.waits
+               order by k.contact_id) as k
+         where l.tenant_id = any (array[k.tenant_id]) and l.contact_id = k.contact_id and l.stage = k.stage
+           and l.lease_token < 1 and l.ready_at > $4",
         tenant_id,
         &waiting,
         channel_id,
