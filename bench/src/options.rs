@@ -21,7 +21,8 @@ pub struct Options {
     /// One round of one second, unless said otherwise, with few contacts: shows that it works, measures nothing.
     #[arg(long)]
     pub quick: bool,
-    /// Draws a flame graph of the runtime and Postgres for each case, of its last round: <scenario>.<case>.flame.svg.
+    /// Of roundtrip, send, idle, number-1000, history and hour: draws a flame graph of the runtime and Postgres for each
+    /// case, of its last round: <scenario>.<case>.flame.svg.
     /// Needs `perf`, which takes processor time itself: the figures of such a run are not to be compared.
     #[arg(long)]
     pub flame: bool,

@@ -35,6 +35,8 @@ const AT_ONCE: usize = 256;
 const ENOUGH: usize = 32;
 /// Nothing is looked for again sooner, when there was nothing.
 const SOONEST: Duration = Duration::from_millis(1);
+/// What others have to do later is looked for after so long, while what is ready is of tenants that have their share.
+const PASSED_OVER: Duration = Duration::from_secs(5);
 /// How long to wait after the database failed.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 /// A stage that is full gathers freed places for so long before it claims again: one claim for many places.
@@ -235,7 +237,7 @@ impl<S: Stage> Crew<S> {
                 if passed && pause <= SOONEST {
                     // It is ready, of a tenant that has its share: looked for when a place is free again.
                     slots.left_behind();
-                    return poll;
+                    return poll.min(PASSED_OVER);
                 }
                 pause
             }

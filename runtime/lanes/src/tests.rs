@@ -172,7 +172,8 @@ async fn what_waits_of_a_tenant_that_has_its_share_is_looked_for_when_a_place_is
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(minute / 6, looked).await.expect("a free place makes it look");
+    // Sooner than the next look that comes by itself.
+    tokio::time::timeout(PASSED_OVER / 2, looked).await.expect("a free place makes it look");
     stop.cancel();
     driving.await.expect("no panic");
 }
